@@ -1,0 +1,2 @@
+//! Event channels: bind, mask, scan, dispatch and wait.
+#![no_std]

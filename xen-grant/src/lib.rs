@@ -1,0 +1,2 @@
+//! Grant tables: offer pages to another domain and take them back.
+#![no_std]

@@ -1,0 +1,140 @@
+//! Xen's clock: system time by the TSC, and the wall clock.
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use crate::{Cpu, Nanos, SharedInfo};
+
+/// How often a record is read anew when Xen is just writing it, before the last good time is used.
+const RETRIES: usize = 64;
+
+/// Xen's `vcpu_time_info`, copied out whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeInfo {
+    /// TSC at the record's time.
+    pub tsc_timestamp: u64,
+    /// Nanoseconds of the host's uptime at the record's time.
+    pub system_time: u64,
+    /// Nanoseconds per TSC tick after the shift, as a fraction of 2^32.
+    pub tsc_to_system_mul: u32,
+    /// Power of two by which ticks are multiplied first; negative divides.
+    pub tsc_shift: i8,
+}
+
+impl TimeInfo {
+    /// Returns the system time when the counter shows `tsc`.
+    #[must_use]
+    pub fn at(&self, tsc: u64) -> Nanos {
+        let ticks = u128::from(tsc.saturating_sub(self.tsc_timestamp));
+        let shift = u32::from(self.tsc_shift.unsigned_abs()).min(63);
+        let ticks = if self.tsc_shift < 0 { ticks >> shift } else { ticks << shift };
+        let scaled = ticks.saturating_mul(u128::from(self.tsc_to_system_mul)) >> 32;
+        Nanos(self.system_time.saturating_add(u64::try_from(scaled).unwrap_or(u64::MAX)))
+    }
+
+    /// Copies the record out, or `None` while Xen writes it.
+    ///
+    /// # Xen
+    /// `vcpu_time_info` of `xen.h`: an odd version means being written; equal versions before and after mean whole.
+    fn read(words: &[AtomicU32; 8]) -> Option<Self> {
+        let [version, _, ts_lo, ts_hi, st_lo, st_hi, mul, rest] = words;
+        let before = version.load(Ordering::Acquire);
+        let wide = |lo: &AtomicU32, hi: &AtomicU32| {
+            u64::from(hi.load(Ordering::Relaxed)) << 32 | u64::from(lo.load(Ordering::Relaxed))
+        };
+        let [shift, ..] = rest.load(Ordering::Relaxed).to_le_bytes();
+        let found = Self {
+            tsc_timestamp: wide(ts_lo, ts_hi),
+            system_time: wide(st_lo, st_hi),
+            tsc_to_system_mul: mul.load(Ordering::Relaxed),
+            tsc_shift: i8::from_le_bytes([shift]),
+        };
+        // Pairs with the write barriers between Xen's updates of the version and of the record.
+        fence(Ordering::Acquire);
+        let whole = before & 1 == 0 && version.load(Ordering::Relaxed) == before;
+        whole.then_some(found)
+    }
+}
+
+/// The guest's monotonic clock: Xen's system time, moved so that it never goes back, not even into another host.
+#[derive(Debug)]
+pub struct Clock<'a, C> {
+    cpu: C,
+    info: &'a SharedInfo,
+    /// Added to system time, wrapping.
+    offset: AtomicU64,
+    last: AtomicU64,
+}
+
+impl<'a, C: Cpu> Clock<'a, C> {
+    /// Makes a clock of the mapped `shared_info`; it starts at the host's system time.
+    #[must_use]
+    pub const fn new(cpu: C, info: &'a SharedInfo) -> Self {
+        Self { cpu, info, offset: AtomicU64::new(0), last: AtomicU64::new(0) }
+    }
+
+    /// Returns Xen's system time, in which hypercalls take deadlines; `None` if Xen's record stays in the making.
+    pub fn system_time(&self) -> Option<Nanos> {
+        (0..RETRIES).find_map(|_| TimeInfo::read(self.info.vcpu0().time())).map(|info| info.at(self.cpu.tsc()))
+    }
+
+    /// Returns the guest's monotonic time. Works with interrupts off.
+    pub fn now(&self) -> Nanos {
+        let offset = self.offset.load(Ordering::Relaxed);
+        let now = self.system_time().map_or(0, |system| system.0.wrapping_add(offset));
+        Nanos(self.last.fetch_max(now, Ordering::Relaxed).max(now))
+    }
+
+    /// Returns the deadline in Xen's system time that is `at` in the guest's.
+    #[must_use]
+    pub fn to_system(&self, at: Nanos) -> Nanos {
+        Nanos(at.0.wrapping_sub(self.offset.load(Ordering::Relaxed)))
+    }
+
+    /// Goes on from the last time returned, in a new domain whose host has another uptime.
+    pub fn rebuild(&self) {
+        let last = self.last.load(Ordering::Relaxed);
+        let system = self.system_time().map_or(last, |system| system.0);
+        self.offset.store(last.wrapping_sub(system), Ordering::Relaxed);
+    }
+
+    /// Returns the time of day, since 1970; `None` if Xen's record stays in the making.
+    pub fn wall_clock(&self) -> Option<Nanos> {
+        let base = (0..RETRIES).find_map(|_| self.wall_clock_base())?;
+        Some(base.after(self.system_time()?))
+    }
+
+    fn wall_clock_base(&self) -> Option<Nanos> {
+        let [version, sec, nsec, sec_hi] = self.info.wall_clock();
+        let before = version.load(Ordering::Acquire);
+        let secs = u64::from(sec_hi.load(Ordering::Relaxed)) << 32 | u64::from(sec.load(Ordering::Relaxed));
+        let nanos = u64::from(nsec.load(Ordering::Relaxed));
+        // Pairs with the write barriers between Xen's updates of the version and of the record.
+        fence(Ordering::Acquire);
+        let whole = before & 1 == 0 && version.load(Ordering::Relaxed) == before;
+        whole.then_some(Nanos::from_secs(secs).after(Nanos(nanos)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TimeInfo;
+    use crate::Nanos;
+
+    fn info(mul: u32, shift: i8) -> TimeInfo {
+        TimeInfo { tsc_timestamp: 1000, system_time: 5000, tsc_to_system_mul: mul, tsc_shift: shift }
+    }
+
+    #[test]
+    fn scales_ticks() {
+        assert_eq!(info(1 << 31, 0).at(1200), Nanos(5100), "2 GHz");
+        assert_eq!(info(1 << 31, 1).at(1200), Nanos(5200), "1 GHz");
+        assert_eq!(info(1 << 31, -1).at(1200), Nanos(5050), "4 GHz");
+    }
+
+    #[test]
+    fn extremes_do_not_overflow() {
+        assert_eq!(info(u32::MAX, 127).at(u64::MAX), Nanos::MAX);
+        assert_eq!(info(u32::MAX, -128).at(u64::MAX).0, 5001);
+        assert_eq!(info(1 << 31, 0).at(0), Nanos(5000), "a counter behind the record");
+    }
+}

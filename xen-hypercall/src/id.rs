@@ -1,0 +1,101 @@
+//! Names of Xen's objects, each a type of its own.
+
+use core::fmt;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id! {
+    /// A domain.
+    ///
+    /// # Xen
+    /// `domid_t` of `xen.h`.
+    DomId(u16)
+}
+id! {
+    /// An event channel port of this domain.
+    ///
+    /// # Xen
+    /// `evtchn_port_t` of `event_channel.h`.
+    Port(u32)
+}
+id! {
+    /// An entry of this domain's grant table.
+    ///
+    /// # Xen
+    /// `grant_ref_t` of `grant_table.h`.
+    GrantRef(u32)
+}
+id! {
+    /// A guest frame: a page of 4096 bytes of this domain's physical memory, by number.
+    ///
+    /// # Xen
+    /// `xen_pfn_t` of `xen.h`.
+    Gfn(u64)
+}
+id! {
+    /// A virtual processor of this domain, by Xen's number.
+    Vcpu(u32)
+}
+id! {
+    /// Nanoseconds, of a time or a duration as the place says.
+    Nanos(u64)
+}
+
+impl DomId {
+    /// The control domain.
+    pub const DOM0: Self = Self(0);
+    /// The calling domain.
+    pub const SELF: Self = Self(0x7FF0);
+    /// The first of the reserved numbers: a real domain's is below.
+    pub const FIRST_RESERVED: Self = Self(0x7FF0);
+
+    /// Tells whether the number can be that of a real domain.
+    #[must_use]
+    pub const fn is_real(self) -> bool {
+        self.0 < Self::FIRST_RESERVED.0
+    }
+}
+
+impl Nanos {
+    /// No time.
+    pub const ZERO: Self = Self(0);
+    /// The end of time: never reached.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// Makes whole seconds; the largest time if there are too many.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000_000_000))
+    }
+
+    /// Makes whole milliseconds; the largest time if there are too many.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// Returns the time `other` later; the largest time if it is too far.
+    #[must_use]
+    pub const fn after(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// Returns how much later this is than `earlier`; zero if it is not.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+}

@@ -1,0 +1,88 @@
+//! `hvm_op`: parameters of HVM and PVH guests (`hvm/hvm_op.h`, `hvm/params.h`).
+#![expect(unsafe_code, reason = "promises the layout of argument blocks")]
+
+use static_assertions::const_assert_eq;
+
+use crate::command::{Command, issue};
+use crate::{DomId, Errno, Hypercall, Number};
+
+/// A parameter that the toolstack or the guest sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Param(pub u32);
+
+impl Param {
+    /// How Xen tells the guest of events; not saved with a guest.
+    pub const CALLBACK_IRQ: Self = Self(0);
+    /// Guest frame of the xenstore ring.
+    pub const STORE_PFN: Self = Self(1);
+    /// Our port to xenstored.
+    pub const STORE_EVTCHN: Self = Self(2);
+    /// Guest frame of the console ring.
+    pub const CONSOLE_PFN: Self = Self(17);
+    /// Our port to the console daemon.
+    pub const CONSOLE_EVTCHN: Self = Self(18);
+}
+
+/// A value of [`Param::CALLBACK_IRQ`]: an interrupt vector on vCPU 0, without acknowledgement at a LAPIC.
+///
+/// # Xen
+/// `HVM_PARAM_CALLBACK_TYPE_VECTOR` in the top byte.
+#[must_use]
+pub const fn callback_vector(vector: u8) -> u64 {
+    #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
+    let vector = vector as u64;
+    2 << 56 | vector
+}
+
+#[repr(C)]
+struct Set {
+    domid: u16,
+    pad: u16,
+    index: u32,
+    value: u64,
+}
+
+#[repr(transparent)]
+struct Get(Set);
+
+const_assert_eq!(size_of::<Set>(), 16);
+
+// SAFETY: laid out as `xen_hvm_param`; Xen reads the block only.
+unsafe impl Command for Set {
+    const NUMBER: Number = Number::HVM_OP;
+    const CMD: usize = 0;
+}
+
+// SAFETY: laid out as `xen_hvm_param`; Xen writes the block only.
+unsafe impl Command for Get {
+    const NUMBER: Number = Number::HVM_OP;
+    const CMD: usize = 1;
+}
+
+const fn block(param: Param, value: u64) -> Set {
+    Set { domid: DomId::SELF.0, pad: 0, index: param.0, value }
+}
+
+/// Returns a parameter of this domain.
+///
+/// # Errors
+/// What Xen said; `EINVAL` for an unknown one.
+///
+/// # Xen
+/// `HVMOP_get_param`.
+pub fn param<H: Hypercall + ?Sized>(hook: &H, param: Param) -> Result<u64, Errno> {
+    let mut get = Get(block(param, 0));
+    Errno::exact(issue(hook, &mut get))?;
+    Ok(get.0.value)
+}
+
+/// Sets a parameter of this domain.
+///
+/// # Errors
+/// What Xen said; `EPERM` or `EINVAL` for one that the guest may not set.
+///
+/// # Xen
+/// `HVMOP_set_param`.
+pub fn set_param<H: Hypercall + ?Sized>(hook: &H, param: Param, value: u64) -> Result<(), Errno> {
+    Errno::exact(issue(hook, &mut block(param, value)))
+}

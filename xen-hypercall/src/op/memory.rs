@@ -1,0 +1,55 @@
+//! `memory_op`: the guest's physical memory map (`memory.h`).
+#![expect(unsafe_code, reason = "promises the layout of argument blocks")]
+
+use static_assertions::const_assert_eq;
+
+use crate::command::{Command, issue};
+use crate::{DomId, Errno, Hypercall, Number, SharedPage};
+
+#[repr(C)]
+struct AddToPhysmap {
+    domid: u16,
+    size: u16,
+    space: u32,
+    idx: u64,
+    gpfn: u64,
+}
+
+const_assert_eq!(size_of::<AddToPhysmap>(), 24);
+
+// SAFETY: laid out as `xen_add_to_physmap`; it replaces the memory of a frame that a `SharedPage` owns, see `add`.
+unsafe impl Command for AddToPhysmap {
+    const NUMBER: Number = Number::MEMORY_OP;
+    const CMD: usize = 7;
+}
+
+const SHARED_INFO: u32 = 0;
+const GRANT_TABLE: u32 = 1;
+
+fn add<H: Hypercall + ?Sized>(hook: &H, space: u32, idx: u32, page: &SharedPage) -> Result<(), Errno> {
+    let idx = u64::from(idx);
+    let mut block = AddToPhysmap { domid: DomId::SELF.0, size: 0, space, idx, gpfn: page.gfn().0 };
+    Errno::exact(issue(hook, &mut block))
+}
+
+/// Puts Xen's `shared_info` page of this domain in the place of `page`.
+///
+/// # Errors
+/// What Xen said.
+///
+/// # Xen
+/// `XENMEM_add_to_physmap`, space `XENMAPSPACE_shared_info`; HVM and PVH.
+pub fn map_shared_info<H: Hypercall + ?Sized>(hook: &H, page: &SharedPage) -> Result<(), Errno> {
+    add(hook, SHARED_INFO, 0, page)
+}
+
+/// Puts frame number `index` of this domain's grant table in the place of `page`; the table grows if need be.
+///
+/// # Errors
+/// What Xen said.
+///
+/// # Xen
+/// `XENMEM_add_to_physmap`, space `XENMAPSPACE_grant_table`; HVM and PVH.
+pub fn map_grant_frame<H: Hypercall + ?Sized>(hook: &H, index: u32, page: &SharedPage) -> Result<(), Errno> {
+    add(hook, GRANT_TABLE, index, page)
+}

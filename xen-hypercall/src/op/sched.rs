@@ -1,0 +1,95 @@
+//! `sched_op`: yield, wait for events, shut down (`sched.h`).
+#![expect(unsafe_code, reason = "promises the layout of argument blocks")]
+
+use core::marker::PhantomData;
+
+use static_assertions::const_assert_eq;
+
+use crate::command::{Command, issue, issue_plain};
+use crate::{Errno, Hypercall, Nanos, Number, Port};
+
+/// Why the domain shuts down.
+///
+/// # Xen
+/// `SHUTDOWN_*` of `sched.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Reason(pub u32);
+
+impl Reason {
+    /// Clean and for good.
+    pub const POWEROFF: Self = Self(0);
+    /// Clean, to start anew.
+    pub const REBOOT: Self = Self(1);
+    /// To be saved, and resumed here or elsewhere.
+    pub const SUSPEND: Self = Self(2);
+    /// The guest is broken.
+    pub const CRASH: Self = Self(3);
+}
+
+#[repr(C)]
+struct Shutdown {
+    reason: u32,
+}
+
+const_assert_eq!(size_of::<Shutdown>(), 4);
+
+// SAFETY: laid out as `sched_shutdown`; Xen reads the block only.
+unsafe impl Command for Shutdown {
+    const NUMBER: Number = Number::SCHED_OP;
+    const CMD: usize = 2;
+}
+
+/// Shuts the domain down and returns Xen's raw result, if it returns at all.
+///
+/// For [`Reason::SUSPEND`] the result alone does not tell what happened: 0 in a new domain, but also in the old one after
+/// a slow resume; 1 after a cancelled suspend; a negative code when nothing happened.
+///
+/// # Xen
+/// `SCHEDOP_shutdown`.
+pub fn shutdown<H: Hypercall + ?Sized>(hook: &H, reason: Reason) -> isize {
+    issue(hook, &mut Shutdown { reason: reason.0 })
+}
+
+/// Lets other domains run.
+///
+/// # Errors
+/// What Xen said.
+///
+/// # Xen
+/// `SCHEDOP_yield`.
+pub fn yield_now<H: Hypercall + ?Sized>(hook: &H) -> Result<(), Errno> {
+    Errno::exact(issue_plain(hook, Number::SCHED_OP, 0))
+}
+
+#[repr(C)]
+struct Poll<'a> {
+    ports: *const Port,
+    nr_ports: u32,
+    pad: u32,
+    timeout: u64,
+    borrowed: PhantomData<&'a [Port]>,
+}
+
+const_assert_eq!(size_of::<Poll<'_>>(), 24);
+
+// SAFETY: laid out as `sched_poll`; Xen reads the block and the ports that it borrows.
+unsafe impl Command for Poll<'_> {
+    const NUMBER: Number = Number::SCHED_OP;
+    const CMD: usize = 3;
+}
+
+/// Sleeps until one of the ports is pending, or until `deadline` in Xen's system time; returns at once if one is.
+///
+/// Masked ports count too, and interrupts may be off. It may return early: look again.
+///
+/// # Errors
+/// What Xen said; `EINVAL` for more than 128 ports or one that does not exist.
+///
+/// # Xen
+/// `SCHEDOP_poll`; a deadline of 0 is for ever, so [`Nanos::ZERO`] is sent as 1.
+pub fn poll<H: Hypercall + ?Sized>(hook: &H, ports: &[Port], deadline: Option<Nanos>) -> Result<(), Errno> {
+    let nr_ports = u32::try_from(ports.len()).map_err(|_| Errno::EINVAL)?;
+    let timeout = deadline.map_or(0, |at| at.0.max(1));
+    let mut block = Poll { ports: ports.as_ptr(), nr_ports, pad: 0, timeout, borrowed: PhantomData };
+    Errno::exact(issue(hook, &mut block))
+}

@@ -1,0 +1,1 @@
+//! A deterministic mock of a Xen host.
