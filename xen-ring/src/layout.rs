@@ -1,0 +1,58 @@
+//! Where the byte rings lie in their pages.
+
+use xen_hypercall::PAGE_SIZE;
+
+use crate::index::wide;
+
+/// The place of one byte ring in its page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    pub(crate) data: usize,
+    pub(crate) size: u32,
+    pub(crate) cons: usize,
+    pub(crate) prod: usize,
+}
+
+impl Layout {
+    /// Describes a ring of `size` bytes from byte `data` on, with its two indices at bytes `cons` and `prod`.
+    ///
+    /// # Panics
+    /// If `size` is no power of two, or something is not aligned or not within the page.
+    #[must_use]
+    pub const fn new(data: usize, size: u32, cons: usize, prod: usize) -> Self {
+        assert!(size.is_power_of_two(), "the size is a power of two");
+        assert!(data <= PAGE_SIZE && wide(size) <= PAGE_SIZE.saturating_sub(data), "the bytes are within the page");
+        assert!(is_word(cons) && is_word(prod) && cons != prod, "the indices are two words of the page");
+        Self { data, size, cons, prod }
+    }
+}
+
+const fn is_word(offset: usize) -> bool {
+    offset.is_multiple_of(4) && offset < PAGE_SIZE
+}
+
+/// The page shared with xenstored.
+///
+/// # Xen
+/// `struct xenstore_domain_interface` of `io/xs_wire.h`.
+pub mod xenstore {
+    use super::Layout;
+
+    /// Requests, from the guest to xenstored.
+    pub const REQ: Layout = Layout::new(0, 1024, 2048, 2052);
+    /// Replies and watch events, from xenstored to the guest.
+    pub const RSP: Layout = Layout::new(1024, 1024, 2056, 2060);
+}
+
+/// The page shared with the console daemon.
+///
+/// # Xen
+/// `struct xencons_interface` of `io/console.h`.
+pub mod console {
+    use super::Layout;
+
+    /// Input, from the daemon to the guest.
+    pub const IN: Layout = Layout::new(0, 1024, 3072, 3076);
+    /// Output, from the guest to the daemon.
+    pub const OUT: Layout = Layout::new(1024, 2048, 3080, 3084);
+}

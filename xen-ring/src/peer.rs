@@ -1,0 +1,47 @@
+//! The peer's index: loaded once a call, checked before use, and the state of health that follows.
+
+use crate::index::Index;
+use crate::{Misbehaved, Words};
+
+/// The one thing a peer says in a ring: how far it is.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    offset: usize,
+    seen: Index,
+    fault: Option<Misbehaved>,
+}
+
+impl Peer {
+    /// Follows the index at `offset`, which stands at `seen`.
+    pub(crate) const fn new(offset: usize, seen: Index) -> Self {
+        Self { offset, seen, fault: None }
+    }
+
+    /// Returns the index as last accepted.
+    pub(crate) const fn seen(&self) -> Index {
+        self.seen
+    }
+
+    /// Returns the reason, once the peer misbehaved; nothing is read from then on.
+    pub(crate) fn sound(&self) -> Result<(), Misbehaved> {
+        self.fault.map_or(Ok(()), Err)
+    }
+
+    /// Remembers the first reason for good.
+    pub(crate) fn poison(&mut self, reason: Misbehaved) -> Misbehaved {
+        *self.fault.get_or_insert(reason)
+    }
+
+    /// Loads the index once and accepts it, if it moved `allowed` steps or fewer; the difference is unmasked.
+    ///
+    /// The acquire load pairs with the peer's release store (in C: its write barrier) of that index.
+    pub(crate) fn look<W: Words>(&mut self, words: &W, allowed: u32) -> Result<Index, Misbehaved> {
+        self.sound()?;
+        let now = Index::new(words.load(self.offset));
+        if now.since(self.seen) > allowed {
+            return Err(self.poison(Misbehaved::Overrun { seen: self.seen.raw(), now: now.raw(), allowed }));
+        }
+        self.seen = now;
+        Ok(now)
+    }
+}

@@ -1,0 +1,52 @@
+//! The seam between the algorithms and memory: what a ring does to a page, and no more.
+
+use core::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use core::sync::atomic::{AtomicU32, fence};
+
+use xen_hypercall::SharedPage;
+
+/// Memory that a peer may change between any two calls.
+///
+/// Offsets are bytes from the start, always ours and never a peer's. Implementers: the real page, loom's cells, and the
+/// tests' adversary.
+#[doc(hidden)]
+pub trait Words {
+    /// Loads an index or event; what is loaded after it is at least as new.
+    fn load(&self, offset: usize) -> u32;
+    /// Stores an index or event; what was stored before it is visible before it, what was read before it was read.
+    fn store(&self, offset: usize, value: u32);
+    /// Orders every access before it against every access after it.
+    fn fence(&self);
+    /// Copies shared bytes into private memory, each byte once.
+    fn copy_in(&self, offset: usize, to: &mut [u8]);
+    /// Copies private bytes into shared memory.
+    fn copy_out(&self, offset: usize, from: &[u8]);
+}
+
+impl Words for SharedPage {
+    fn load(&self, offset: usize) -> u32 {
+        word(self, offset).load(Acquire)
+    }
+
+    fn store(&self, offset: usize, value: u32) {
+        word(self, offset).store(value, Release);
+    }
+
+    fn fence(&self) {
+        fence(SeqCst);
+    }
+
+    fn copy_in(&self, offset: usize, to: &mut [u8]) {
+        Self::copy_in(self, offset, to);
+    }
+
+    fn copy_out(&self, offset: usize, from: &[u8]) {
+        Self::copy_out(self, offset, from);
+    }
+}
+
+/// Finds the word at a byte offset.
+fn word(page: &SharedPage, offset: usize) -> &AtomicU32 {
+    let words = page.u32s_at::<0, 1024>();
+    words.get(offset >> 2).unwrap_or_else(|| unreachable!("offsets are ours, and within the page"))
+}
