@@ -1,0 +1,196 @@
+# The steps of a lifecycle, as shell functions. A job sources this file, calls `begin`, then `step` for each step,
+# then `finish ok`. A step that fails sets $why and ends the job.
+
+tell() { echo "@@$*" >&3; }
+clock() { read -r up rest </proc/uptime; ms=${up%.*}${up#*.}0; }
+domid() { xl domid "$name" 2>/dev/null; }
+toolstack() { echo "> xl $*" >>"$said"; timeout "$limit" xl "$@" >>"$said" 2>&1; }
+
+# begin NAME CMDLINE
+begin() {
+    name=$1 log=/var/log/xen/guest-$1.log said=/tmp/$1.said image=/tmp/$1.image checkpoint=/tmp/$1.checkpoint
+    cursor=0 why=
+    cat >"/tmp/$name.cfg" <<-CFG
+	name="$name"
+	type="pvh"
+	memory=8
+	vcpus=1
+	kernel="/rig/guest"
+	cmdline="$2"
+	on_crash="preserve"
+	on_reboot="restart"
+	CFG
+    clock; began=$ms
+    tell "start $name"
+}
+
+# step INDEX LIMIT FUNCTION ARGUMENT...
+step() {
+    index=$1 limit=$2
+    shift 2
+    clock; from=$ms until=$((ms + limit * 1000))
+    tell "begin $name $index"
+    "$@" && no_complaint
+    result=$?
+    clock
+    [ $result = 0 ] && { tell "step $name $index $((ms - from)) ok"; return; }
+    tell "step $name $index $((ms - from)) fail ${why:-$1}"
+    finish fail
+    exit 1
+}
+
+# finish ok|fail: hand over what was said, and leave nothing behind.
+finish() {
+    [ "$1" = fail ] && {
+        { cat "$said" "/var/log/xen/xl-$name.log"; xl list; } 2>&1 |
+            while read -r line; do tell "xl $name $line"; done
+    }
+    domid >/dev/null && xl destroy "$name" >/dev/null 2>&1
+    [ -f "$log" ] && tr -d '\r' <"$log" | tail -n 3000 |
+        while IFS= read -r line; do tell "console $name $line"; done
+    rm -f "$image" "$checkpoint"
+    clock
+    tell "done $name $((ms - began)) $1"
+}
+
+# listen FROM EVENT WORD...: the number of the first such line after line FROM, or the guest's complaint. A line that
+# has no end yet is not looked at.
+listen() {
+    [ -f "$log" ] || return
+    after=$1
+    shift
+    awk -v after="$after" -v upto="$(wc -l <"$log")" -v want="$*" -f /rig/listen.awk "$log"
+}
+
+no_complaint() {
+    heard=$(listen 0 FAIL)
+    [ -z "$heard" ] || { why="the guest complains: $heard"; return 1; }
+}
+
+late() { clock; [ "$ms" -gt "$until" ]; }
+
+# poll COMMAND...: repeats it until it succeeds or the step's time is over.
+poll() {
+    until "$@"; do
+        late && return 1
+        sleep 0.1
+    done
+}
+
+create() {
+    toolstack create -q "/tmp/$name.cfg" || { why="xl create: status $?"; return 1; }
+    says ready
+}
+
+says() {
+    while :; do
+        heard=$(listen "$cursor" "$@")
+        case $heard in
+        xen-guest:*) why="the guest complains: $heard"; return 1 ;;
+        ?*) cursor=$heard; return 0 ;;
+        esac
+        late && { why="not said after line $cursor: $*"; return 1; }
+        sleep 0.1
+    done
+}
+
+never_says() {
+    heard=$(listen 0 "$1")
+    [ -z "$heard" ] || { why="said in line $heard: $1"; return 1; }
+}
+
+alive() {
+    mark=$cursor cursor=$(wc -l <"$log")
+    says tick && says tick
+    result=$?
+    cursor=$mark
+    return $result
+}
+
+same_domain() {
+    now=$(domid)
+    [ "$now" = "$1" ] || { why="domain $1 is now ${now:-gone}"; return 1; }
+}
+
+other_domain() {
+    now=$(domid)
+    [ -n "$now" ] && [ "$now" != "$1" ] || { why="domain $1 is now ${now:-gone}"; return 1; }
+}
+
+restore() {
+    toolstack restore "$1" || { why="xl restore: status $?"; return 1; }
+}
+
+checkpoint() {
+    was=$(domid)
+    toolstack save -c "$name" "$checkpoint" || { why="xl save -c: status $?"; return 1; }
+    same_domain "$was"
+}
+
+save_restore() {
+    was=$(domid)
+    toolstack save "$name" "$image" || { why="xl save: status $?"; return 1; }
+    domid >/dev/null && { why="the saved domain is still there"; return 1; }
+    restore "$image" && rm -f "$image" && other_domain "$was"
+}
+
+restore_checkpoint() {
+    was=$(domid)
+    toolstack destroy "$name" || { why="xl destroy: status $?"; return 1; }
+    restore "$checkpoint" && other_domain "$was"
+}
+
+# cannot_save FILE: a save that xl itself gives up, and after which the same domain goes on.
+cannot_save() {
+    was=$(domid)
+    toolstack save "$name" "$1"
+    status=$?
+    case $status in
+    0) why="xl save succeeded" ;;
+    124 | 137 | 143) why="xl save hangs" ;;
+    *) same_domain "$was"; return ;;
+    esac
+    return 1
+}
+
+save_fails() {
+    cannot_save "$image" && rm -f "$image"
+}
+
+# The file system takes the image's head; it is full when memory follows, with the guest suspended.
+save_out_of_space() {
+    small=/tmp/$name.small
+    mkdir -p "$small"
+    mount -t tmpfs -o size=256k tmpfs "$small" || { why="no tmpfs"; return 1; }
+    cannot_save "$small/image"
+    result=$?
+    umount "$small"
+    return $result
+}
+
+shutdown_node() { echo "/local/domain/$(domid)/control/shutdown"; }
+node_holds() { [ "$(xenstore-read "$(shutdown_node)" 2>/dev/null)" = "$1" ]; }
+word() { xenstore-write "$(shutdown_node)" "$1" >>"$said" 2>&1 || { why="xenstore-write failed"; return 1; }; }
+
+node_is() {
+    poll node_holds "$1" || { why="control/shutdown never held '$1'"; return 1; }
+}
+
+is_gone() { ! domid >/dev/null; }
+
+gone() {
+    poll is_gone || { why="the domain is still there"; return 1; }
+}
+
+power_off() {
+    toolstack shutdown -w "$name" || { why="xl shutdown -w: status $?"; return 1; }
+    gone
+}
+
+reboot_it() {
+    was=$(domid)
+    toolstack reboot "$name" || { why="xl reboot: status $?"; return 1; }
+    poll other_domain "$was" || return 1
+    why=
+    says ready
+}

@@ -1,0 +1,52 @@
+//! The project's own commands: `cargo xtask <command>`.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::std_instead_of_core,
+    reason = "a hosted tool: a panic is a failed command"
+)]
+
+mod guest_bin;
+mod layers;
+mod mock_host;
+mod shell;
+mod workspace;
+mod xen;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant a command, one module a variant.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the guest's PVH binary; the last line printed is its path.
+    Guest(guest_bin::Args),
+    /// Check that the crate graph has downward arrows only.
+    Layers(layers::Args),
+    /// Run the guest's lifecycles on a real Xen, inside an emulated machine.
+    Xen(xen::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Guest(args) => guest_bin::run(&args),
+        Command::Layers(args) => layers::run(&args),
+        Command::Xen(args) => xen::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

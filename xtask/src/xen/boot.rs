@@ -1,0 +1,124 @@
+//! One boot of the machine: the jobs go in, a filled board comes out.
+
+use super::board::Board;
+use super::image::Image;
+use super::machine::{Machine, Next};
+use super::plan::Lane;
+use super::progress::Progress;
+use super::protocol::{self, Line};
+use super::{archive::Archive, script};
+use anyhow::{Context as _, Result};
+use guest::lifecycle::Lifecycle;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Time for everything but the steps: boot, and handing the logs over.
+const OVERHEAD: Duration = Duration::from_secs(180);
+
+/// What a boot needs.
+#[derive(Debug)]
+pub(crate) struct Boot<'a> {
+    /// Hypervisor, kernel and the base of the RAM disk.
+    pub(crate) image: &'a Image,
+    /// The guest's ELF.
+    pub(crate) guest: &'a Path,
+    /// What runs, and in which lane.
+    pub(crate) jobs: &'a [(Lifecycle, Lane)],
+    /// How many jobs run beside each other in the foreground.
+    pub(crate) lanes: u32,
+    /// Virtual processors of the machine.
+    pub(crate) cpus: u32,
+    /// Where logs go.
+    pub(crate) logs: PathBuf,
+}
+
+impl Boot<'_> {
+    /// Boots, runs all jobs, and switches off.
+    pub(crate) fn run(&self) -> Result<Board> {
+        fs::create_dir_all(&self.logs)?;
+        let lifecycles: Vec<Lifecycle> = self.jobs.iter().map(|(lifecycle, _)| *lifecycle).collect();
+        let mut board = Board::new(&lifecycles);
+        let disk = tempfile::NamedTempFile::new()?;
+        fs::write(disk.path(), self.ram_disk()?)?;
+        let machine = Machine::start(self.image, disk.path(), self.cpus, &self.logs)?;
+        let ended = self.watch(&machine, &mut board)?;
+        board.close(&ended);
+        self.keep_consoles(&board)?;
+        Ok(board)
+    }
+
+    /// Reads the machine's lines until the last; returns why there are no more.
+    fn watch(&self, machine: &Machine, board: &mut Board) -> Result<String> {
+        let progress = Progress::new(self.jobs.len());
+        let mut log = File::create(self.logs.join("dom0.log"))?;
+        let deadline = Instant::now() + self.patience();
+        progress.show(0, "Xen boots".into());
+        loop {
+            let text = match machine.next(deadline) {
+                Next::Line(text) => text,
+                Next::Off => return Ok("the machine stopped".into()),
+                Next::Late => return Ok("the time for the whole run is over".into()),
+            };
+            let line = protocol::parse(&text);
+            if !matches!(line, Line::Console(..)) {
+                writeln!(log, "{text}")?;
+            }
+            match &line {
+                Line::End => return Ok("dom0 said nothing of it".into()),
+                Line::Dead(why) => return Ok(format!("in dom0, {why}")),
+                line => {
+                    if let Some(told) = board.take(line) {
+                        progress.say(&told);
+                    }
+                }
+            }
+            progress.show(board.ended(), board.now());
+        }
+    }
+
+    /// The longest that the steps can take by their own limits.
+    fn patience(&self) -> Duration {
+        let seconds = |lifecycle: &Lifecycle| lifecycle.steps.iter().map(|step| u64::from(script::limit(step))).sum::<u64>();
+        let (mut front, mut back) = (0, 0);
+        for (lifecycle, lane) in self.jobs {
+            match lane {
+                Lane::Foreground => front += seconds(lifecycle),
+                Lane::Background => back = back.max(seconds(lifecycle)),
+                Lane::Skipped(_) => {}
+            }
+        }
+        Duration::from_secs(front.max(back).min(3 * 3600)) + OVERHEAD
+    }
+
+    /// The whole RAM disk: the base, and behind it what is of this run.
+    fn ram_disk(&self) -> Result<Vec<u8>> {
+        let mut own = Archive::new();
+        own.file("rig/guest", &fs::read(self.guest).with_context(|| self.guest.display().to_string())?)?;
+        own.file("rig/env", format!("LANES={}\n", self.lanes.max(1)).as_bytes())?;
+        own.dir("rig/foreground")?;
+        own.dir("rig/background")?;
+        for (index, (lifecycle, lane)) in self.jobs.iter().enumerate() {
+            let folder = match lane {
+                Lane::Foreground => "foreground",
+                Lane::Background => "background",
+                Lane::Skipped(_) => continue,
+            };
+            let path = format!("rig/{folder}/{index:03}-{}", lifecycle.name);
+            own.file(&path, script::job(lifecycle).as_bytes())?;
+        }
+        let mut disk = fs::read(&self.image.base)?;
+        disk.extend(own.finish()?);
+        Ok(disk)
+    }
+
+    fn keep_consoles(&self, board: &Board) -> Result<()> {
+        for (name, run) in board.runs() {
+            let mut text = run.console.join("\n");
+            text.push('\n');
+            fs::write(self.logs.join(format!("guest-{name}.log")), text)?;
+        }
+        Ok(())
+    }
+}

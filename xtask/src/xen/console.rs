@@ -1,0 +1,93 @@
+//! What the guest's console tells beyond the steps: key figures and self-test scenarios.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+const PREFIX: &str = "xen-guest:";
+
+/// The event and the words of a line that the guest said.
+fn said(line: &str) -> Option<(&str, impl Iterator<Item = &str> + Clone)> {
+    let mut words = line.split_whitespace();
+    (words.next()? == PREFIX).then_some(())?;
+    Some((words.next()?, words))
+}
+
+fn value<'a>(mut words: impl Iterator<Item = &'a str>, key: &str) -> Option<&'a str> {
+    words.find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+}
+
+/// Shortest and longest blackout of a class of resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The shortest.
+    pub(crate) min: Duration,
+    /// The longest.
+    pub(crate) max: Duration,
+    /// How many there were.
+    pub(crate) count: usize,
+}
+
+/// The blackouts that `resumed` lines report, by class.
+pub(crate) fn blackouts<'a>(console: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, Span> {
+    let mut classes: BTreeMap<String, Span> = BTreeMap::new();
+    for (event, words) in console.into_iter().filter_map(said) {
+        let nanos = value(words.clone(), "blackout_ns").and_then(|text| text.parse().ok());
+        let (true, Some(nanos)) = (event == "resumed", nanos) else { continue };
+        let (class, time) = (value(words, "class").unwrap_or("?"), Duration::from_nanos(nanos));
+        let new = Span { min: time, max: time, count: 0 };
+        let span = classes.entry(class.to_owned()).or_insert(new);
+        *span = Span { min: span.min.min(time), max: span.max.max(time), count: span.count + 1 };
+    }
+    classes
+}
+
+/// One line for the summary: `cancelled 1.2..3.4 ms ×2`.
+pub(crate) fn figures<'a>(console: impl IntoIterator<Item = &'a str>) -> String {
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    let lines: Vec<String> = blackouts(console)
+        .iter()
+        .map(|(class, span)| format!("{class} {:.1}..{:.1} ms ×{}", ms(span.min), ms(span.max), span.count))
+        .collect();
+    lines.join("\n")
+}
+
+/// The self-test scenarios that the guest reports: those that passed and those that did not.
+pub(crate) fn scenarios<'a>(console: impl IntoIterator<Item = &'a str>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut good, mut bad) = (BTreeSet::new(), BTreeSet::new());
+    for (event, words) in console.into_iter().filter_map(said) {
+        let ("scenario", Some(name)) = (event, value(words.clone(), "name")) else { continue };
+        let set = if value(words, "result") == Some("ok") { &mut good } else { &mut bad };
+        set.insert(name.to_owned());
+    }
+    (good, bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blackouts_are_grouped_by_class() {
+        let console = [
+            "noise",
+            "xen-guest: resumed class=cancelled blackout_ns=2000000",
+            "xen-guest: resumed class=new blackout_ns=9000000 n=2",
+            "xen-guest: resumed blackout_ns=4500000 class=cancelled",
+            "xen-guest: suspending blackout_ns=1",
+            "xen-guest: resumed class=cancelled blackout_ns=torn",
+        ];
+        assert_eq!(figures(console), "cancelled 2.0..4.5 ms ×2\nnew 9.0..9.0 ms ×1");
+    }
+
+    #[test]
+    fn scenarios_are_split_by_result() {
+        let console = [
+            "xen-guest: scenario name=grant-reuse result=ok",
+            "xen-guest: scenario name=ring-wrap result=fail why=x",
+            "other: scenario name=no result=ok",
+        ];
+        let (good, bad) = scenarios(console);
+        assert!(good.contains("grant-reuse") && good.len() == 1);
+        assert!(bad.contains("ring-wrap") && bad.len() == 1);
+    }
+}

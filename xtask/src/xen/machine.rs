@@ -1,0 +1,114 @@
+//! The emulated machine: QEMU with Xen, dom0, and two serial ports.
+
+use super::image::Image;
+use crate::shell;
+use anyhow::{Context as _, Result};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Instant;
+
+const QEMU: &str = "qemu-system-x86_64";
+/// SVM with nested paging for PVH guests; RDRAND, or dom0's empty entropy pool delays each creation.
+const CPU: &str = "qemu64,+svm,+npt,+rdrand";
+const MEMORY: &str = "2560M";
+const XEN: &str = "console=com1 com1=115200 loglvl=all guest_loglvl=all spec-ctrl=off \
+                   dom0_mem=1024M,max:1024M dom0_max_vcpus=1";
+const DOM0: &str = "console=hvc0 mitigations=off loglevel=4 panic=-1";
+
+/// A running machine; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    qemu: Child,
+    lines: Receiver<String>,
+}
+
+/// What came next from the machine.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A line from dom0.
+    Line(String),
+    /// The machine is off.
+    Off,
+    /// The deadline passed.
+    Late,
+}
+
+impl Machine {
+    /// Starts a machine whose dom0 has this RAM disk; Xen's console and QEMU's words go to files in `logs`.
+    pub(crate) fn start(image: &Image, ram_disk: &Path, cpus: u32, logs: &Path) -> Result<Self> {
+        let mut qemu = command(image, ram_disk, cpus, &logs.join("xen.log"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(logs.join("qemu.log"))?)
+            .spawn()
+            .map_err(|error| shell::missing(QEMU, &error))?;
+        let output = qemu.stdout.take().context("QEMU's output is not piped")?;
+        Ok(Self { qemu, lines: read_lines(output) })
+    }
+
+    /// Waits for the next line.
+    pub(crate) fn next(&self, deadline: Instant) -> Next {
+        match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => Next::Line(line),
+            Err(RecvTimeoutError::Timeout) => Next::Late,
+            Err(RecvTimeoutError::Disconnected) => Next::Off,
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+/// Fails, with what to install, where there is no QEMU.
+pub(crate) fn require() -> Result<()> {
+    shell::require(QEMU)
+}
+
+fn command(image: &Image, ram_disk: &Path, cpus: u32, console: &Path) -> Command {
+    let mut qemu = Command::new(QEMU);
+    qemu.args(["-accel", "tcg", "-cpu", CPU, "-m", MEMORY, "-smp", &cpus.to_string()])
+        .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
+        .arg("-kernel")
+        .arg(&image.xen)
+        .args(["-append", XEN, "-initrd"])
+        .arg(format!("{} {DOM0},{}", escaped(&image.kernel), escaped(ram_disk)))
+        .args(["-serial", &format!("file:{}", console.display()), "-serial", "stdio"]);
+    qemu
+}
+
+/// QEMU separates modules by commas; one in a path is doubled.
+fn escaped(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+fn read_lines(output: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_list_names_kernel_and_ram_disk() {
+        let image = Image { xen: "x".into(), kernel: "k,1".into(), base: "b".into() };
+        let command = command(&image, Path::new("disk"), 1, Path::new("log"));
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        assert!(words.contains(&format!("k,,1 {DOM0},disk")), "{words:?}");
+    }
+}

@@ -1,0 +1,89 @@
+//! A lifecycle as a shell script for dom0.
+
+use guest::lifecycle::{Lifecycle, Step};
+
+/// Seconds for a step that normally takes two at most, the machine being emulated and perhaps busy.
+const SHORT: u32 = 90;
+/// Seconds for a save that the toolstack gives up after one or two minutes of its own.
+const GIVES_UP: u32 = 300;
+
+/// The job that plays `lifecycle`.
+pub(crate) fn job(lifecycle: &Lifecycle) -> String {
+    let mut text = String::from(". /rig/steps.sh\n");
+    text.push_str(&line("begin", &[lifecycle.name, lifecycle.cmdline]));
+    for (index, step) in lifecycle.steps.iter().enumerate() {
+        let (function, arguments) = call(step);
+        text.push_str(&line(&format!("step {index} {} {function}", limit(step)), &arguments));
+    }
+    text.push_str("finish ok\n");
+    text
+}
+
+/// The time limit of a step, in seconds.
+pub(crate) const fn limit(step: &Step) -> u32 {
+    match step {
+        Step::SaveFails => GIVES_UP,
+        _ => SHORT,
+    }
+}
+
+/// The shell function that does a step, and its arguments.
+fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
+    match *step {
+        Step::Create => ("create", vec![]),
+        Step::Checkpoint => ("checkpoint", vec![]),
+        Step::SaveRestore => ("save_restore", vec![]),
+        Step::RestoreCheckpoint => ("restore_checkpoint", vec![]),
+        Step::SaveFails => ("save_fails", vec![]),
+        Step::SaveOutOfSpace => ("save_out_of_space", vec![]),
+        Step::Word(word) => ("word", vec![word]),
+        Step::NodeIs(word) => ("node_is", vec![word]),
+        Step::Poweroff => ("power_off", vec![]),
+        Step::Reboot => ("reboot_it", vec![]),
+        Step::Gone => ("gone", vec![]),
+        Step::Says(event, words) => ("says", [&[event], words].concat()),
+        Step::NeverSays(event) => ("never_says", vec![event]),
+        Step::Alive => ("alive", vec![]),
+    }
+}
+
+fn line(command: &str, arguments: &[&str]) -> String {
+    let quoted: Vec<String> = arguments.iter().map(|word| quote(word)).collect();
+    format!("{command} {}\n", quoted.join(" "))
+}
+
+/// A word that the shell takes as it is.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifecycle_becomes_one_line_a_step() {
+        let lifecycle = Lifecycle {
+            name: "plain",
+            about: "",
+            cmdline: "mode=it's",
+            steps: &[Step::Create, Step::Says("resumed", &["class=cancelled", "n=1"]), Step::SaveFails],
+            only: None,
+        };
+        let expected = [
+            ". /rig/steps.sh",
+            r"begin 'plain' 'mode=it'\''s'",
+            "step 0 90 create ",
+            "step 1 90 says 'resumed' 'class=cancelled' 'n=1'",
+            "step 2 300 save_fails ",
+            "finish ok",
+            "",
+        ];
+        assert_eq!(job(&lifecycle), expected.join("\n"));
+    }
+
+    #[test]
+    fn an_empty_word_stays_an_argument() {
+        assert_eq!(line("node_is", &[""]), "node_is ''\n");
+    }
+}
