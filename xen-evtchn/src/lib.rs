@@ -1,2 +1,43 @@
-//! Event channels: bind, mask, scan, dispatch and wait.
+//! Event channels: bind, mask, scan, dispatch and wait, in the 2-level ABI.
+//!
+//! # What it is for
+//! [`Events`] is the table of a guest's ports; a [`BoundPort`] guards one of them and closes it when dropped, but never in
+//! a later epoch: a number remembered from before a resume may be a stranger's port by then. [`Events::poll_pending`]
+//! is the body of an upcall handler; [`Events::wait`] serves a guest that has none.
+//!
+//! # What you must supply
+//! A hook, the mapped [`SharedInfo`](xen_hypercall::SharedInfo), the [`EpochCell`](xen_hypercall::EpochCell) that the
+//! suspend coordinator advances, and storage: one [`Slot`] for each port number. With interrupts, a gate too.
+//!
+//! # Example
+//! ```
+//! use xen_evtchn::{BindError, Events, Slot};
+//! use xen_hypercall::{DomId, EpochCell, Hypercall, Port, SharedInfo};
+//!
+//! fn offer<H: Hypercall>(xen: H, epoch: &EpochCell, info: &SharedInfo) -> Result<Port, BindError> {
+//!     let slots = [const { Slot::new() }; 32];
+//!     let events = Events::new(xen, epoch, info, &slots);
+//!     events.mask_all();
+//!     let port = events.alloc_unbound(DomId::DOM0)?;
+//!     Ok(port.number())
+//! }
+//! ```
+//!
+//! # What it does not do
+//! One processor for now, and no FIFO event channels. It dispatches to nobody: it names the port, and the owner of the
+//! guard knows its number. It maps no page.
 #![no_std]
+
+mod bits;
+mod error;
+mod events;
+mod port;
+mod resume;
+mod scan;
+mod slot;
+
+pub use bits::MAX_PORTS;
+pub use error::{BindError, CloseError, PortError};
+pub use events::Events;
+pub use port::BoundPort;
+pub use slot::Slot;

@@ -1,0 +1,152 @@
+//! The guard of an open port.
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+
+use xen_hypercall::op::event_channel;
+use xen_hypercall::{Epoch, Errno, Hypercall, IrqGate, NoGate, Port, Stale};
+
+use crate::slot::Kind;
+use crate::{CloseError, Events, PortError, bits};
+
+/// An open port; closed when it is dropped, but never in a later epoch than its own.
+///
+/// After a resume in a new domain the number may be a stranger's. So every operation looks at the epoch first, and a stale
+/// guard does nothing and says so.
+pub struct BoundPort<'e, H: Hypercall, G: IrqGate = NoGate> {
+    events: &'e Events<'e, H, G>,
+    port: Port,
+    epoch: Epoch,
+}
+
+impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
+    pub(crate) fn new(events: &'e Events<'e, H, G>, port: Port) -> Self {
+        Self { events, port, epoch: events.epoch.now() }
+    }
+
+    /// Returns the port's number, to publish it or to compare it with one that came.
+    #[must_use]
+    pub const fn number(&self) -> Port {
+        self.port
+    }
+
+    /// Returns the epoch in which the port was bound.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Tells the other end.
+    ///
+    /// # Errors
+    /// [`PortError`]; `EINVAL` from Xen if the other end was never bound.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_send`.
+    pub fn notify(&self) -> Result<(), PortError> {
+        self.fresh(|| event_channel::send(&self.events.hook, self.port).map_err(PortError::from))?
+    }
+
+    /// Keeps the port from disturbing; events stay pending.
+    ///
+    /// # Errors
+    /// [`Stale`] if the guard is of an earlier epoch.
+    pub fn mask(&self) -> Result<(), Stale> {
+        self.fresh(|| bits::mask(self.events.info, self.port))
+    }
+
+    /// Lets the port disturb again; an event that has come meanwhile is delivered.
+    ///
+    /// No event is lost if the order is: take the pending bit, drain the ring, unmask.
+    ///
+    /// # Errors
+    /// [`PortError`]; the port stays masked.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_unmask`, if an event is pending.
+    pub fn unmask(&self) -> Result<(), PortError> {
+        self.fresh(|| {
+            let came = bits::unmask(self.events.info, self.port);
+            if came { event_channel::unmask(&self.events.hook, self.port).map_err(PortError::from) } else { Ok(()) }
+        })?
+    }
+
+    /// Tells whether an event has come.
+    ///
+    /// # Errors
+    /// [`Stale`] if the guard is of an earlier epoch.
+    pub fn is_pending(&self) -> Result<bool, Stale> {
+        self.fresh(|| bits::is_pending(self.events.info, self.port))
+    }
+
+    /// Tells whether an event has come, and forgets it.
+    ///
+    /// # Errors
+    /// [`Stale`] if the guard is of an earlier epoch.
+    pub fn take_pending(&self) -> Result<bool, Stale> {
+        self.fresh(|| bits::take_pending(self.events.info, self.port))
+    }
+
+    /// Closes the port; a port of an earlier epoch is gone already, an adopted one is only forgotten.
+    ///
+    /// # Errors
+    /// [`CloseError`] with the guard, if Xen said no.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_close`.
+    pub fn close(self) -> Result<(), CloseError<'e, H, G>> {
+        // The guard's own attempt is this one: it shall not try again.
+        let port = ManuallyDrop::new(self);
+        match port.release() {
+            Ok(()) => Ok(()),
+            Err(errno) => Err(CloseError { port: ManuallyDrop::into_inner(port), errno }),
+        }
+    }
+
+    /// Runs `section` behind the gate, so that no suspend comes between the look at the epoch and the deed.
+    fn fresh<R>(&self, section: impl FnOnce() -> R) -> Result<R, Stale> {
+        self.events.gate.run(|| {
+            self.events.epoch.check(self.epoch)?;
+            Ok(section())
+        })
+    }
+
+    fn release(&self) -> Result<(), Errno> {
+        let released = self.fresh(|| self.events.leave(self.port));
+        // Stale: gone with its domain, or closed by `Events::reconcile`.
+        released.unwrap_or(Ok(()))
+    }
+}
+
+impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
+    /// Masks a port and closes it, unless it is the toolstack's; to be called in a section of the gate.
+    pub(crate) fn leave(&self, port: Port) -> Result<(), Errno> {
+        let Some(slot) = self.slot(port) else { return Ok(()) };
+        bits::mask(self.info, port);
+        if slot.kind() != Kind::Adopted {
+            event_channel::close(&self.hook, port)?;
+        }
+        slot.set(Kind::Free);
+        Ok(())
+    }
+
+    /// Does as [`Events::leave`], and counts what Xen does not close.
+    pub(crate) fn leave_or_leak(&self, port: Port) {
+        if let (Err(_), Some(slot)) = (self.leave(port), self.slot(port)) {
+            slot.set(Kind::Leaked);
+        }
+    }
+}
+
+impl<H: Hypercall, G: IrqGate> Drop for BoundPort<'_, H, G> {
+    fn drop(&mut self) {
+        // Stale: the port is gone already, and its slot may be another's.
+        self.fresh(|| self.events.leave_or_leak(self.port)).unwrap_or(());
+    }
+}
+
+impl<H: Hypercall, G: IrqGate> fmt::Debug for BoundPort<'_, H, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundPort").field("port", &self.port).field("epoch", &self.epoch).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,124 @@
+//! What a resume does to the table.
+
+use core::num::TryFromIntError;
+
+use xen_hypercall::op::event_channel::{self, Binding, Status, Virq};
+use xen_hypercall::{Errno, Hypercall, IrqGate, Port, Vcpu};
+
+use crate::slot::Kind;
+use crate::{BindError, BoundPort, Events, Slot, bits};
+
+impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
+    /// Forgets every port and masks all: for a new domain, after `shared_info` is mapped.
+    ///
+    /// Closes nothing: the numbers may be those of the new store and console ports. Pending bits stay as they are; they are
+    /// of the new domain, and an event too many does no harm.
+    pub fn rebuild(&self) {
+        self.gate.run(|| {
+            bits::mask_all(self.info);
+            self.scan.reset();
+            self.slots.iter().for_each(|slot| slot.set(Kind::Free));
+        });
+    }
+
+    /// Goes on in the same domain, in a new epoch: all guards are stale, but what they guarded exists.
+    ///
+    /// Ports to other domains are closed; adopted ones forgotten; those of virtual interrupts and processors are kept for
+    /// [`Events::rebind_virq`] and [`Events::rebind_ipi`]. All are masked.
+    pub fn reconcile(&self) {
+        self.gate.run(|| {
+            bits::mask_all(self.info);
+            for (port, slot) in self.numbered() {
+                match slot.kind() {
+                    Kind::Free | Kind::Kept => {}
+                    Kind::Local => slot.set(Kind::Kept),
+                    Kind::Adopted => slot.set(Kind::Free),
+                    Kind::Channel | Kind::Leaked => self.leave_or_leak(port),
+                }
+            }
+        });
+    }
+
+    /// Closes the ports that [`Events::reconcile`] kept and that nobody bound again.
+    pub fn close_kept(&self) {
+        self.gate.run(|| self.kept().for_each(|port| self.leave_or_leak(port)));
+    }
+
+    /// Binds a virtual interrupt, or takes over the port that it is bound to already.
+    ///
+    /// # Errors
+    /// [`BindError`]; `EEXIST` if its port has a guard, or is beyond the table.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_bind_virq`; on `EEXIST`, `EVTCHNOP_status` of each port without a guard.
+    pub fn rebind_virq(&self, virq: Virq, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
+        let bound = self.bind_virq(virq, vcpu);
+        if bound.as_ref().err() != Some(&BindError::Xen(Errno::EEXIST)) {
+            return bound;
+        }
+        let ours = Status { binding: Binding::Virq(virq), vcpu };
+        let ownerless = self.numbered().filter(|(_, slot)| !slot.kind().is_live()).map(|(port, _)| port);
+        self.take_over(ownerless, ours).unwrap_or(bound)
+    }
+
+    /// Takes over a port that [`Events::reconcile`] kept and by which `vcpu` is called, or else binds one.
+    ///
+    /// # Errors
+    /// [`BindError`]; no port is left behind.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_status`, `EVTCHNOP_bind_ipi`.
+    pub fn rebind_ipi(&self, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
+        let ours = Status { binding: Binding::Ipi, vcpu };
+        self.take_over(self.kept(), ours).unwrap_or_else(|| self.bind_ipi(vcpu))
+    }
+
+    /// Binds the port by whose existence [`Events::still_ipi`] tells the old domain from a new one.
+    ///
+    /// # Errors
+    /// [`BindError`]; no port is left behind.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_bind_ipi` on vCPU 0; no toolstack makes such a port.
+    pub fn bind_canary(&self) -> Result<BoundPort<'_, H, G>, BindError> {
+        self.bind_ipi(CANARY_VCPU)
+    }
+
+    /// Tells whether `port` calls vCPU 0: of the canary's number, after a suspend, it means the same domain as before.
+    ///
+    /// # Errors
+    /// What Xen said, unless it was that there is no such port.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_status`.
+    pub fn still_ipi(&self, port: Port) -> Result<bool, Errno> {
+        match event_channel::status(&self.hook, port) {
+            Ok(status) => Ok(status == Status { binding: Binding::Ipi, vcpu: CANARY_VCPU }),
+            Err(Errno::EINVAL | Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn take_over(
+        &self,
+        mut candidates: impl Iterator<Item = Port>,
+        wanted: Status,
+    ) -> Option<Result<BoundPort<'_, H, G>, BindError>> {
+        self.gate.run(|| {
+            let port = candidates.find(|&port| event_channel::status(&self.hook, port) == Ok(wanted))?;
+            Some(self.enter(port, Kind::Local))
+        })
+    }
+
+    fn kept(&self) -> impl Iterator<Item = Port> {
+        self.numbered().filter(|(_, slot)| slot.kind() == Kind::Kept).map(|(port, _)| port)
+    }
+
+    /// Names every slot that can be a port's.
+    fn numbered(&self) -> impl Iterator<Item = (Port, &Slot)> {
+        let number = |(at, slot)| Ok::<_, TryFromIntError>((Port(u32::try_from(at)?), slot));
+        self.slots.iter().enumerate().skip(1).map_while(move |slot| number(slot).ok())
+    }
+}
+
+const CANARY_VCPU: Vcpu = Vcpu(0);
