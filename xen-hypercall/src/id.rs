@@ -69,6 +69,12 @@ impl DomId {
     }
 }
 
+impl Default for Nanos {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl Nanos {
     /// No time.
     pub const ZERO: Self = Self(0);

@@ -62,7 +62,12 @@ macro_rules! command {
     };
 }
 
-command!(0, 12, "evtchn_bind_interdomain", BindInterdomain { remote_dom: u16, pad: u16, remote_port: u32, local_port: u32 });
+command!(
+    0,
+    12,
+    "evtchn_bind_interdomain",
+    BindInterdomain { remote_dom: u16, pad: u16, remote_port: u32, local_port: u32 }
+);
 command!(1, 12, "evtchn_bind_virq", BindVirq { virq: u32, vcpu: u32, port: u32 });
 command!(3, 4, "evtchn_close", Close { port: u32 });
 command!(4, 4, "evtchn_send", Send { port: u32 });

@@ -1,0 +1,270 @@
+//! The coordinator: a pure step function over a small record.
+
+use xen_hypercall::Nanos;
+
+use crate::slot::DeviceSlot;
+use crate::{Abort, Action, Class, ControlWord, Deadlines, Event, Fatal, Progress, State};
+
+/// How long to wait before devices that are not done are asked again, if nothing happens before.
+const PACE: Nanos = Nanos::from_millis(5);
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// `control/shutdown`: to be acknowledged.
+    Store,
+    /// The suspend event channel.
+    Channel,
+    /// Nobody asked: the guest woke up.
+    Wake,
+}
+
+/// What the coordinator has taken and must give back, in the reverse order.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held {
+    /// An operation is open: to be finished, and its admission given back.
+    pub(crate) operation: bool,
+    pub(crate) os: bool,
+    pub(crate) fence: bool,
+    pub(crate) parked: bool,
+    pub(crate) dark: bool,
+}
+
+/// When the parts of the blackout began and ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stamps {
+    pub(crate) rendezvous: Nanos,
+    pub(crate) call: Nanos,
+    pub(crate) returned: Nanos,
+    pub(crate) released: Nanos,
+}
+
+/// Decides what a guest does, and in which order, from a request to be suspended until it serves again.
+///
+/// It is a pure step function: [`SuspendCoordinator::poll`] tells the one thing to do now, the embedder does it and answers
+/// with [`SuspendCoordinator::handle`]. Nothing here blocks, allocates or reads a clock. [`Runner`](crate::Runner) does the
+/// loop for an embedder that offers its services by the traits of this crate.
+///
+/// Errors of a step before the call lead back to running through the same undoing that a cancelled suspend takes;
+/// the record of what is held says what there is to undo, so that no step can be forgotten or done twice.
+#[derive(Debug)]
+pub struct SuspendCoordinator<'s> {
+    pub(crate) state: State,
+    pub(crate) held: Held,
+    pub(crate) devices: &'s mut [DeviceSlot],
+    pub(crate) deadlines: Deadlines,
+    pub(crate) source: Source,
+    /// The word being acknowledged or served in [`State::Stopping`].
+    pub(crate) stop: ControlWord,
+    pub(crate) acked: bool,
+    /// The limit of the present state.
+    pub(crate) until: Nanos,
+    /// The limit of everything up to the call.
+    pub(crate) d1: Nanos,
+    pub(crate) now: Nanos,
+    pub(crate) class: Class,
+    pub(crate) abort: Option<Abort>,
+    pub(crate) fatal: Option<Fatal>,
+    pub(crate) store_lost: bool,
+    pub(crate) published: bool,
+    pub(crate) waiting: bool,
+    /// The node still holds the `suspend` that was refused: it is not served again until the node changes.
+    pub(crate) declined: bool,
+    pub(crate) report: Option<ControlWord>,
+    /// A request by channel that came while busy.
+    pub(crate) again: bool,
+    pub(crate) stamps: Stamps,
+}
+
+impl<'s> SuspendCoordinator<'s> {
+    /// Makes the coordinator of a running guest, with a slot for each of its devices.
+    #[must_use]
+    pub fn new(devices: &'s mut [DeviceSlot], deadlines: Deadlines) -> Self {
+        devices.fill(DeviceSlot::new());
+        Self {
+            state: State::Running,
+            held: Held::default(),
+            devices,
+            deadlines,
+            source: Source::Store,
+            stop: ControlWord::Idle,
+            acked: false,
+            until: Nanos::MAX,
+            d1: Nanos::MAX,
+            now: Nanos::ZERO,
+            class: Class::Abort,
+            abort: None,
+            fatal: None,
+            store_lost: false,
+            published: false,
+            waiting: false,
+            declined: false,
+            report: None,
+            again: false,
+            stamps: Stamps::default(),
+        }
+    }
+
+    /// Returns where it stands.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// Returns the limit of what is being done now.
+    #[must_use]
+    pub const fn until(&self) -> Nanos {
+        self.until
+    }
+
+    /// Returns the record of each device.
+    #[must_use]
+    pub const fn devices(&self) -> &[DeviceSlot] {
+        self.devices
+    }
+
+    /// Takes a fact in, at the time `now` of a clock that never goes back.
+    ///
+    /// An answer that does not fit the action polled last is ignored.
+    pub fn handle(&mut self, now: Nanos, event: Event) {
+        self.now = now;
+        match event {
+            Event::Word(word) => self.on_word(word),
+            Event::Channel => self.on_channel(),
+            Event::Wake if self.state == State::Running => self.on_wake(),
+            Event::Recovered(index) => self.recovered(index),
+            Event::CallOff if self.before_call() => self.give_up(Abort::Cancelled),
+            Event::CallOff | Event::Wake => {}
+            answer => self.on_answer(answer),
+        }
+    }
+
+    fn on_answer(&mut self, answer: Event) {
+        if self.waiting && answer == Event::Tick {
+            self.waiting = false;
+            self.devices.iter_mut().for_each(|slot| slot.asked = false);
+        }
+        if self.report.take().is_some() {
+            return;
+        }
+        let before = self.state;
+        self.answer(answer);
+        // Only now, when what the answer brought is on record and so will be undone.
+        if self.before_call() && self.now >= self.until {
+            self.give_up(Abort::Deadline(before));
+        }
+        self.waiting = matches!(self.peek(), Action::Wait(_));
+    }
+
+    fn on_word(&mut self, word: ControlWord) {
+        // The acknowledgement itself makes an event too: then the word is idle.
+        self.declined = false;
+        match self.state {
+            State::Running => self.serve(word),
+            State::Preparing if self.source == Source::Store && word != ControlWord::Suspend => {
+                self.give_up(Abort::WordChanged(word));
+            }
+            // Whatever it is, the node is read again when this operation is over.
+            _ => {}
+        }
+    }
+
+    fn on_channel(&mut self) {
+        if self.state == State::Running { self.begin(Source::Channel) } else { self.again = true }
+    }
+
+    fn on_wake(&mut self) {
+        self.begin(Source::Wake);
+        self.stamps.rendezvous = self.now;
+        self.enter(State::Rendezvous, self.deadlines.dr());
+    }
+
+    fn recovered(&mut self, index: usize) {
+        if let Some(slot) = self.devices.get_mut(index).filter(|slot| slot.progress == Progress::Degraded) {
+            slot.progress = Progress::Running;
+        }
+    }
+
+    /// Does what a word asks for, in normal service.
+    pub(crate) fn serve(&mut self, word: ControlWord) {
+        match word {
+            ControlWord::Idle => {}
+            ControlWord::Suspend if self.declined => {}
+            ControlWord::Suspend => self.begin(Source::Store),
+            ControlWord::Unknown(_) => self.report = Some(word),
+            ControlWord::Poweroff | ControlWord::Halt | ControlWord::Reboot => {
+                self.stop = word;
+                self.acked = false;
+                self.state = State::Stopping;
+            }
+        }
+    }
+
+    pub(crate) fn begin(&mut self, source: Source) {
+        self.held.operation = true;
+        self.store_lost = false;
+        self.published = false;
+        self.source = source;
+        self.abort = None;
+        self.class = Class::Abort;
+        self.acked = false;
+        self.enter(State::Requested, self.deadlines.d0());
+    }
+
+    pub(crate) fn enter(&mut self, state: State, limit: Nanos) {
+        self.state = state;
+        self.until = self.now.after(limit);
+        self.devices.iter_mut().for_each(|slot| slot.asked = false);
+    }
+
+    /// Goes to the next state under the same limit.
+    pub(crate) fn proceed(&mut self, state: State) {
+        self.state = state;
+        self.devices.iter_mut().for_each(|slot| slot.asked = false);
+    }
+
+    const fn before_call(&self) -> bool {
+        matches!(
+            self.state,
+            State::Requested
+                | State::Preparing
+                | State::Acked
+                | State::Freezing
+                | State::Fencing
+                | State::Rendezvous
+                | State::Dark
+        )
+    }
+
+    /// Turns back: undoes what is held, in the reverse order.
+    pub(crate) fn give_up(&mut self, why: Abort) {
+        self.abort = Some(why);
+        self.class = Class::Abort;
+        // A node that was not acknowledged may still say the same, which is no new request.
+        self.declined = self.source == Source::Store && !self.acked && !matches!(why, Abort::WordChanged(_));
+        self.turn_back();
+    }
+
+    /// Enters the first state of the way back that has something to undo.
+    pub(crate) fn turn_back(&mut self) {
+        let state = match self.held {
+            Held { dark: true, .. } => State::Return,
+            Held { parked: true, .. } => State::Releasing,
+            Held { fence: true, .. } => State::StoreUp,
+            _ => State::Settling,
+        };
+        self.proceed(state);
+    }
+
+    /// The time at which to ask again while waiting.
+    pub(crate) fn pace(&self) -> Nanos {
+        self.now.after(PACE).min(self.until.max(self.now))
+    }
+
+    pub(crate) fn slot(&mut self, index: usize, progress: Progress) {
+        if let Some(slot) = self.devices.get_mut(index) {
+            slot.progress = progress;
+            slot.asked = true;
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The loop that brings the coordinator's actions about.
+
+use core::fmt;
+
+use xen_hypercall::{EpochCell, IrqGate, Nanos};
+
+use crate::hooks::{ArchOps, Clock, Control, CoreService, Dark, DeviceSuspend, Observer, OsQuiesce, Policy, VcpuPark};
+use crate::{Action, Class, ControlWord, Ending, Event, Fatal, Stage, SuspendCoordinator};
+
+/// The services of an embedding operating system, put together for one run.
+///
+/// The order of `core` matters within a [`Stage`] only; `devices` has as many members as the coordinator has slots.
+pub struct Embedder<'a> {
+    /// The clock.
+    pub clock: &'a dyn Clock,
+    /// The epoch that the handles of all services carry.
+    pub epoch: &'a EpochCell,
+    /// The policy.
+    pub policy: &'a mut dyn Policy,
+    /// The operating system.
+    pub os: &'a mut dyn OsQuiesce,
+    /// The processors.
+    pub park: &'a mut dyn VcpuPark,
+    /// The architecture.
+    pub arch: &'a mut dyn ArchOps,
+    /// xenstore.
+    pub control: &'a mut dyn Control,
+    /// The core services.
+    pub core: &'a mut [&'a mut dyn CoreService],
+    /// The devices.
+    pub devices: &'a mut [&'a mut dyn DeviceSuspend],
+    /// The observer.
+    pub observer: &'a mut dyn Observer,
+}
+
+impl fmt::Debug for Embedder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedder").finish_non_exhaustive()
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is left to do: normal service.
+    Idle,
+    /// The guest is to stop for this word, which is acknowledged.
+    Stop(ControlWord),
+    /// The guest crashed, and Xen let it go on.
+    Crashed(Fatal),
+}
+
+/// Runs the coordinator until nothing is left to do. Blocks; for guests that have a thread for it, or nothing else.
+#[derive(Debug)]
+pub struct Runner<'r, 'a, 's, G: IrqGate> {
+    coordinator: &'r mut SuspendCoordinator<'s>,
+    os: Embedder<'a>,
+    gate: &'r G,
+    saved: Option<G::Saved>,
+    left: Option<Nanos>,
+}
+
+impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
+    /// Puts coordinator, services and gate together.
+    pub const fn new(coordinator: &'r mut SuspendCoordinator<'s>, os: Embedder<'a>, gate: &'r G) -> Self {
+        Self { coordinator, os, gate, saved: None, left: None }
+    }
+
+    /// Does whatever there is to do after a watch event, if one came, and until all is at rest.
+    pub fn run(&mut self) -> Outcome {
+        if let Some(word) = self.os.control.changed() {
+            self.coordinator.handle(self.os.clock.now(), Event::Word(word));
+        }
+        self.drive()
+    }
+
+    /// Finds out in which domain the guest woke from a sleep that it was not asked about, and adapts.
+    pub fn on_wake(&mut self) -> Outcome {
+        self.coordinator.handle(self.os.clock.now(), Event::Wake);
+        self.drive()
+    }
+
+    fn drive(&mut self) -> Outcome {
+        loop {
+            let action = self.coordinator.poll();
+            match action {
+                Action::Idle => return Outcome::Idle,
+                Action::Stop(word) => return Outcome::Stop(word),
+                Action::Crash(fatal) => {
+                    self.os.arch.crash(fatal);
+                    return Outcome::Crashed(fatal);
+                }
+                _ => {}
+            }
+            let event = self.perform(action);
+            self.feed(event);
+        }
+    }
+
+    fn feed(&mut self, event: Event) {
+        let before = self.coordinator.state();
+        let now = self.os.clock.now();
+        self.coordinator.handle(now, event);
+        if self.coordinator.state() != before {
+            self.os.observer.state(now, self.coordinator.state());
+        }
+    }
+
+    fn perform(&mut self, action: Action) -> Event {
+        match action {
+            Action::EnterDark | Action::Call | Action::Probe | Action::LeaveDark(_) | Action::Rebuild(_) => {
+                self.in_the_dark(action)
+            }
+            Action::Prepare(index) | Action::Freeze(index) | Action::Resume(index, _) => self.ask(index, action),
+            Action::Thaw(index, _) | Action::Unprepare(index) | Action::Degrade(index) => self.tell(index, action),
+            Action::Admit => Event::Admitted(self.os.policy.admit()),
+            Action::FreezeOs => Event::OsFrozen(self.os.os.freeze()),
+            Action::ThawOs => {
+                self.os.os.thaw();
+                Event::Finished
+            }
+            Action::Park => {
+                let until = self.coordinator.until();
+                Event::Done(self.os.park.park(until))
+            }
+            Action::Release => self.release(),
+            Action::Finish(ending) => self.finish(&ending),
+            Action::Report(word) => {
+                self.os.observer.unknown(word);
+                Event::Finished
+            }
+            Action::Wait(until) => self.wait(until),
+            other => self.store(other),
+        }
+    }
+
+    fn store(&mut self, action: Action) -> Event {
+        let until = self.coordinator.until();
+        let control = &mut *self.os.control;
+        match action {
+            Action::Acknowledge(word) => Event::Acknowledged(control.acknowledge(word)),
+            Action::ReadControl => Event::Control(control.read()),
+            Action::Fence => Event::Done(control.fence(until)),
+            Action::StoreUp(class) => Event::Done(control.store_up(class, until)),
+            Action::Publish(class) => {
+                control.publish(class);
+                Event::Finished
+            }
+            Action::Unfence => {
+                control.unfence();
+                Event::Finished
+            }
+            _ => Event::Finished,
+        }
+    }
+
+    fn ask(&mut self, index: usize, action: Action) -> Event {
+        let Some(device) = self.os.devices.get_mut(index) else {
+            return Event::Device(core::task::Poll::Ready(Ok(())));
+        };
+        Event::Device(match action {
+            Action::Prepare(_) => device.prepare(),
+            Action::Freeze(_) => device.freeze(),
+            Action::Resume(_, class) => device.resume(class),
+            _ => core::task::Poll::Pending,
+        })
+    }
+
+    fn tell(&mut self, index: usize, action: Action) -> Event {
+        let Some(device) = self.os.devices.get_mut(index) else {
+            return Event::Finished;
+        };
+        match action {
+            Action::Thaw(_, class) => device.thaw(class),
+            Action::Unprepare(_) => device.unprepare(),
+            Action::Degrade(_) => device.degrade(),
+            _ => {}
+        }
+        Event::Finished
+    }
+
+    /// Waits, and hands on a word that came meanwhile.
+    fn wait(&mut self, until: Nanos) -> Event {
+        self.os.os.wait(until);
+        if let Some(word) = self.os.control.changed() {
+            self.feed(Event::Word(word));
+        }
+        Event::Tick
+    }
+
+    fn in_the_dark(&mut self, action: Action) -> Event {
+        let dark = Dark::new();
+        match action {
+            Action::EnterDark => self.enter_dark(&dark),
+            Action::Call => return Event::Returned(self.os.arch.call(&dark)),
+            Action::Probe => return Event::Probed(self.os.arch.probe(&dark)),
+            Action::LeaveDark(class) => {
+                self.os.arch.post(class, &dark);
+                self.os.core.iter_mut().rev().for_each(|service| service.cancel(&dark));
+            }
+            Action::Rebuild(class) => return Event::Rebuilt(self.rebuild(class, &dark)),
+            _ => {}
+        }
+        Event::Finished
+    }
+
+    fn enter_dark(&mut self, dark: &Dark<'_>) {
+        self.left = self.os.clock.wall();
+        self.saved = Some(self.gate.off());
+        self.os.devices.iter_mut().for_each(|device| device.dark_harvest(dark));
+        self.os.core.iter_mut().for_each(|service| service.pre_dark(dark));
+        self.os.arch.pre(dark);
+    }
+
+    fn rebuild(&mut self, class: Class, dark: &Dark<'_>) -> Result<(), Fatal> {
+        self.os.epoch.advance();
+        self.os.arch.post(class, dark);
+        for stage in Stage::ALL {
+            for service in self.os.core.iter_mut() {
+                service.rebuild(stage, class, dark)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) -> Event {
+        self.os.park.release();
+        if let Some(saved) = self.saved.take() {
+            self.gate.restore(saved);
+        }
+        Event::Finished
+    }
+
+    fn finish(&mut self, ending: &Ending) -> Event {
+        self.os.policy.release();
+        let away = self.left.take().zip(self.os.clock.wall()).map(|(left, back)| back.since(left));
+        self.os.observer.ended(self.os.clock.now(), ending, away);
+        Event::Finished
+    }
+}
