@@ -83,6 +83,7 @@ create() {
 }
 
 says() {
+    polls=0
     while :; do
         heard=$(listen "$cursor" "$@")
         case $heard in
@@ -90,6 +91,10 @@ says() {
         ?*) cursor=$heard; return 0 ;;
         esac
         late && { why="not said after line $cursor: $*"; return 1; }
+        polls=$((polls + 1))
+        [ $((polls % 10)) = 0 ] && case $(state) in
+        ---sc*) why="the domain crashed; not said after line $cursor: $*"; return 1 ;;
+        esac
         sleep 0.1
     done
 }
@@ -168,6 +173,29 @@ save_out_of_space() {
     return $result
 }
 
+# What xl tells of the domain: six letters, the fourth for a domain that has shut down, the fifth for why.
+state() { xl list "$name" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
+
+# xl leaves a process behind that ends or restarts a domain that shuts down. It goes away when it sees a domain
+# suspended, also one that a checkpoint or a failed save lets go on. From then on that work is ours.
+watched() { pgrep -f "xl (create|restore).*/tmp/$name\\." >/dev/null; }
+
+is_gone() {
+    domid >/dev/null || return 0
+    case $(state) in
+    ---s-*) watched || { toolstack destroy "$name"; ! domid >/dev/null; } ;;
+    *) return 1 ;;
+    esac
+}
+
+is_rebooted() {
+    other_domain "$1" && return
+    case $(state) in
+    ---sr*) watched || { toolstack destroy "$name" && toolstack create -q "/tmp/$name.cfg"; } ;;
+    esac
+    return 1
+}
+
 shutdown_node() { echo "/local/domain/$(domid)/control/shutdown"; }
 node_holds() { [ "$(xenstore-read "$(shutdown_node)" 2>/dev/null)" = "$1" ]; }
 word() { xenstore-write "$(shutdown_node)" "$1" >>"$said" 2>&1 || { why="xenstore-write failed"; return 1; }; }
@@ -175,8 +203,6 @@ word() { xenstore-write "$(shutdown_node)" "$1" >>"$said" 2>&1 || { why="xenstor
 node_is() {
     poll node_holds "$1" || { why="control/shutdown never held '$1'"; return 1; }
 }
-
-is_gone() { ! domid >/dev/null; }
 
 gone() {
     poll is_gone || { why="the domain is still there"; return 1; }
@@ -190,7 +216,7 @@ power_off() {
 reboot_it() {
     was=$(domid)
     toolstack reboot "$name" || { why="xl reboot: status $?"; return 1; }
-    poll other_domain "$was" || return 1
+    poll is_rebooted "$was" || return 1
     why=
     says ready
 }

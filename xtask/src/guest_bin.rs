@@ -50,8 +50,16 @@ pub(crate) fn build() -> Result<PathBuf> {
 fn rustflags(script: &str) -> String {
     let link = format!("link-arg=-T{script}");
     [
-        "-C", "relocation-model=static", "-C", "code-model=small", "-C", "panic=abort",
-        "-C", &link, "-C", "link-arg=--build-id=none",
+        "-C",
+        "relocation-model=static",
+        "-C",
+        "code-model=small",
+        "-C",
+        "panic=abort",
+        "-C",
+        &link,
+        "-C",
+        "link-arg=--build-id=none",
     ]
     .join("\u{1f}")
 }

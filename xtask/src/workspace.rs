@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// The workspace's root folder.
 pub(crate) fn root() -> Result<PathBuf> {
-    let own = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let own =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let root = own.parent().context("xtask's folder has no parent")?;
     Ok(root.to_path_buf())
 }

@@ -1,6 +1,6 @@
 //! What is known of each lifecycle while the machine runs.
 
-use super::protocol::Line;
+use super::protocol::{Ending, Line};
 use guest::lifecycle::Lifecycle;
 use std::collections::BTreeMap;
 
@@ -80,15 +80,15 @@ impl Board {
                 self.runs.get_mut(name)?.toolstack.push(text.clone());
                 None
             }
-            Line::Done(name, ms, good) => self.done(name, *ms, *good),
+            Line::Done(name, ms, ending) => self.done(name, *ms, *ending),
             _ => None,
         }
     }
 
-    fn done(&mut self, name: &str, ms: u64, good: bool) -> Option<String> {
+    fn done(&mut self, name: &str, ms: u64, ending: Ending) -> Option<String> {
         let run = self.runs.get_mut(name)?;
         run.ms = ms;
-        if good {
+        if ending == Ending::Good {
             run.state = State::Passed;
         }
         let seconds = ms as f64 / 1000.0;
@@ -101,7 +101,8 @@ impl Board {
 
     /// Marks all that have not ended as failed.
     pub(crate) fn close(&mut self, why: &str) {
-        let texts: Vec<(String, String)> = self.runs.iter().map(|(name, run)| (name.clone(), self.where_is(name, run))).collect();
+        let texts: Vec<(String, String)> =
+            self.runs.iter().map(|(name, run)| (name.clone(), self.where_is(name, run))).collect();
         for (name, at) in texts {
             if let Some(run) = self.runs.get_mut(&name)
                 && matches!(run.state, State::Waiting | State::At(_))

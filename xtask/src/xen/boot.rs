@@ -80,7 +80,8 @@ impl Boot<'_> {
 
     /// The longest that the steps can take by their own limits.
     fn patience(&self) -> Duration {
-        let seconds = |lifecycle: &Lifecycle| lifecycle.steps.iter().map(|step| u64::from(script::limit(step))).sum::<u64>();
+        let seconds =
+            |lifecycle: &Lifecycle| lifecycle.steps.iter().map(|step| u64::from(script::limit(step))).sum::<u64>();
         let (mut front, mut back) = (0, 0);
         for (lifecycle, lane) in self.jobs {
             match lane {

@@ -32,7 +32,9 @@ pub(crate) fn blackouts<'a>(console: impl IntoIterator<Item = &'a str>) -> BTree
     let mut classes: BTreeMap<String, Span> = BTreeMap::new();
     for (event, words) in console.into_iter().filter_map(said) {
         let nanos = value(words.clone(), "blackout_ns").and_then(|text| text.parse().ok());
-        let (true, Some(nanos)) = (event == "resumed", nanos) else { continue };
+        let (true, Some(nanos)) = (event == "resumed", nanos) else {
+            continue;
+        };
         let (class, time) = (value(words, "class").unwrap_or("?"), Duration::from_nanos(nanos));
         let new = Span { min: time, max: time, count: 0 };
         let span = classes.entry(class.to_owned()).or_insert(new);
@@ -55,7 +57,9 @@ pub(crate) fn figures<'a>(console: impl IntoIterator<Item = &'a str>) -> String 
 pub(crate) fn scenarios<'a>(console: impl IntoIterator<Item = &'a str>) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut good, mut bad) = (BTreeSet::new(), BTreeSet::new());
     for (event, words) in console.into_iter().filter_map(said) {
-        let ("scenario", Some(name)) = (event, value(words.clone(), "name")) else { continue };
+        let ("scenario", Some(name)) = (event, value(words.clone(), "name")) else {
+            continue;
+        };
         let set = if value(words, "result") == Some("ok") { &mut good } else { &mut bad };
         set.insert(name.to_owned());
     }

@@ -1,20 +1,11 @@
 //! What the machine boots: the hypervisor, dom0's kernel, and dom0's RAM disk.
 
-use super::archive::Archive;
 use super::packages::{self, Tree};
-use super::{Args, kernel, libraries, modules};
+use super::{Args, disk, kernel};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The toolstack's programs that dom0 runs.
-const TOOLS: [&str; 5] = ["xl", "xenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0"];
-/// The clients of xenstore that the steps call.
-const CLIENTS: [&str; 3] = ["xenstore-read", "xenstore-write", "xenstore-exists"];
-const INIT: &str = include_str!("../../dom0/init");
-const STEPS: &str = include_str!("../../dom0/steps.sh");
-const LISTEN: &str = include_str!("../../dom0/listen.awk");
 
 /// Files of one boot, made once and kept.
 #[derive(Debug)]
@@ -29,11 +20,13 @@ pub(crate) struct Image {
 
 /// Fetches packages where needed and makes the files below `cache`.
 pub(crate) fn prepare(cache: &Path, args: &Args) -> Result<Image> {
-    fs::create_dir_all(cache)?;
-    let tools = packages::tree(cache, "tools", &packages::XEN)?;
+    if args.update {
+        packages::forget(cache)?;
+    }
+    let tools = packages::tree(cache, packages::TOOLS, &packages::XEN)?;
     let linux = match &args.dom0_kernel {
         Some(_) => None,
-        None => Some(packages::tree(cache, "kernel", &packages::KERNEL)?),
+        None => Some(packages::tree(cache, packages::LINUX, &packages::KERNEL)?),
     };
     let sources = Sources::find(&tools, linux.as_ref(), args)?;
     let dir = cache.join(format!("image-{}", sources.key()?));
@@ -46,7 +39,8 @@ pub(crate) fn prepare(cache: &Path, args: &Args) -> Result<Image> {
     let write = |name: &str, bytes: Vec<u8>| fs::write(fresh.path().join(name), bytes);
     write("xen", kernel::hypervisor(&read(&sources.xen)?)?)?;
     write("vmlinux", kernel::linux(&read(&sources.kernel)?)?)?;
-    write("base.cpio", ram_disk(&sources)?)?;
+    write("base.cpio", disk::base(&sources.tools, sources.modules.as_deref())?)?;
+    remove_others(cache)?;
     fs::rename(fresh.keep(), &dir)?;
     Ok(image)
 }
@@ -83,7 +77,7 @@ impl Sources {
     /// Changes when anything that goes into the image does.
     fn key(&self) -> Result<String> {
         let mut hash = Sha256::new();
-        for text in [INIT, STEPS, LISTEN, &self.stamp, &format!("{:?}{TOOLS:?}{:?}", self.modules, modules::WANTED)] {
+        for text in [disk::recipe(), self.stamp.clone(), format!("{:?}", self.modules)] {
             hash.update(text);
             hash.update([0]);
         }
@@ -95,12 +89,13 @@ impl Sources {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
+/// Reads a file, or names it.
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
     fs::read(file).with_context(|| file.display().to_string())
 }
 
 /// The first entry of `dir` whose name starts and ends so.
-fn entry(dir: &Path, (prefix, suffix): (&str, &str)) -> Result<PathBuf> {
+pub(crate) fn entry(dir: &Path, (prefix, suffix): (&str, &str)) -> Result<PathBuf> {
     let entries = fs::read_dir(dir).with_context(|| dir.display().to_string())?;
     let mut found: Vec<_> = entries
         .filter_map(Result::ok)
@@ -115,58 +110,10 @@ fn entry(dir: &Path, (prefix, suffix): (&str, &str)) -> Result<PathBuf> {
     found.into_iter().next().with_context(|| format!("no {prefix}*{suffix} in {}", dir.display()))
 }
 
-/// The RAM disk: programs, libraries, kernel modules and our own scripts.
-fn ram_disk(sources: &Sources) -> Result<Vec<u8>> {
-    let mut archive = Archive::new();
-    archive.program("init", INIT.as_bytes())?;
-    archive.file("rig/steps.sh", STEPS.as_bytes())?;
-    archive.file("rig/listen.awk", LISTEN.as_bytes())?;
-    archive.file("etc/xen/xl.conf", b"autoballoon=\"off\"\n")?;
-    add_programs(&mut archive, &sources.tools)?;
-    if let Some(root) = &sources.modules {
-        add_modules(&mut archive, root)?;
-    } else {
-        archive.file("lib/modules/order", b"")?;
+/// Removes images made before, of which one takes a hundred megabytes.
+fn remove_others(cache: &Path) -> Result<()> {
+    while let Ok(old) = entry(cache, ("image-", "")) {
+        fs::remove_dir_all(old)?;
     }
-    archive.finish()
-}
-
-fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
-    let private = entry(&tree.join("usr/lib"), ("xen-", ""))?.join("bin");
-    let mut programs: Vec<PathBuf> = TOOLS.iter().map(|name| private.join(name)).collect();
-    programs.extend(CLIENTS.iter().map(|name| tree.join("usr/bin").join(name)));
-    let dirs = library_dirs(tree);
-    for (name, file) in libraries::closure(&programs, &dirs)? {
-        archive.program(&format!("lib/{name}"), &read(&file)?)?; // the loader among them is one
-    }
-    for program in &programs {
-        archive.program(&program.strip_prefix(tree)?.to_string_lossy(), &read(program)?)?;
-    }
-    if let Some(path) = libraries::interpreter(&programs[0])? {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        archive.link(path.trim_start_matches('/'), &format!("/lib/{name}"))?;
-    }
-    let busybox = ["bin/busybox", "usr/bin/busybox"].map(|path| tree.join(path)).into_iter().find(|path| path.exists());
-    archive.program("bin/busybox", &read(&busybox.context("no busybox in its package")?)?)?;
-    archive.link("bin/sh", "busybox")?;
-    let tools = private.strip_prefix(tree)?.display().to_string();
-    archive.file("rig/tools", format!("TOOLS=/{tools}\n").as_bytes())
-}
-
-/// All folders with shared libraries; the loader's own search path in dom0 is `/lib` alone.
-fn library_dirs(tree: &Path) -> Vec<PathBuf> {
-    let dirs = walkdir::WalkDir::new(tree).into_iter().filter_map(Result::ok);
-    dirs.filter(|entry| entry.file_type().is_dir())
-        .map(walkdir::DirEntry::into_path)
-        .filter(|dir| dir.ends_with("lib/x86_64-linux-gnu") || dir.ends_with("lib"))
-        .collect()
-}
-
-fn add_modules(archive: &mut Archive, root: &Path) -> Result<()> {
-    let mut order = String::new();
-    for (name, bytes) in modules::load(root)? {
-        archive.file(&format!("lib/modules/{name}.ko"), &bytes)?;
-        order.push_str(&format!("{name}.ko\n"));
-    }
-    archive.file("lib/modules/order", order.as_bytes())
+    Ok(())
 }

@@ -67,7 +67,9 @@ fn lz4(mut blocks: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     while blocks.len() > 4 {
         let size = le32(blocks, 0)?;
-        let Some(block) = blocks.get(4..4 + size) else { break };
+        let Some(block) = blocks.get(4..4 + size) else {
+            break;
+        };
         out.extend(lz4_flex::block::decompress(block, LZ4_BLOCK)?);
         blocks = &blocks[4 + size..];
     }

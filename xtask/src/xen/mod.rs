@@ -4,6 +4,7 @@ mod archive;
 mod board;
 mod boot;
 mod console;
+mod disk;
 mod image;
 mod kernel;
 mod libraries;
@@ -21,6 +22,7 @@ mod verdict;
 use crate::{guest_bin, mock_host, workspace};
 use anyhow::{Context as _, Result, bail};
 use boot::Boot;
+use guest::lifecycle::Lifecycle;
 use plan::{Extent, Lane};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -53,6 +55,9 @@ pub(crate) struct Args {
     /// Take dom0's modules from here, for a kernel of your own that has Xen's drivers as modules.
     #[arg(long, value_name = "DIR")]
     dom0_modules: Option<PathBuf>,
+    /// Fetch the packages anew.
+    #[arg(long)]
+    update: bool,
     /// Run this PVH binary instead of building the guest.
     #[arg(long, value_name = "PATH", hide = true)]
     guest_elf: Option<PathBuf>,
@@ -61,9 +66,7 @@ pub(crate) struct Args {
 /// Runs the selected lifecycles and fails on any miss.
 pub(crate) fn run(args: &Args) -> Result<()> {
     machine::require()?;
-    let extent = if args.quick { Extent::Quick } else { Extent::Full };
-    let chosen = plan::select(table::ALL, &args.cases)?;
-    let jobs: Vec<_> = chosen.into_iter().map(|lifecycle| (lifecycle, plan::lane(&lifecycle, extent))).collect();
+    let jobs = jobs(args)?;
     let guest = match &args.guest_elf {
         Some(path) => path.clone(),
         None => guest_bin::build()?,
@@ -75,15 +78,24 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let image = image::prepare(&cache, args)?;
     let logs = cache.join("logs");
     let _ = fs::remove_dir_all(&logs);
+    let mut boot = Boot { image: &image, guest: &guest, jobs: &jobs, lanes: args.jobs, cpus: args.smp, logs };
+    if args.repeat == 1 {
+        return once(&boot);
+    }
+    let all = boot.logs.clone();
     for round in 1..=args.repeat {
-        let logs = if args.repeat > 1 { logs.join(format!("round-{round}")) } else { logs.clone() };
-        let boot = Boot { image: &image, guest: &guest, jobs: &jobs, lanes: args.jobs, cpus: args.smp, logs };
-        if args.repeat > 1 {
-            println!("round {round} of {}", args.repeat);
-        }
+        println!("round {round} of {}", args.repeat);
+        boot.logs = all.join(format!("round-{round}"));
         once(&boot)?;
     }
     Ok(())
+}
+
+/// What runs, and in which lane.
+fn jobs(args: &Args) -> Result<Vec<(Lifecycle, Lane)>> {
+    let extent = if args.quick { Extent::Quick } else { Extent::Full };
+    let chosen = plan::select(table::ALL, &args.cases)?;
+    Ok(chosen.into_iter().map(|lifecycle| (lifecycle, plan::lane(&lifecycle, extent))).collect())
 }
 
 /// One boot, its table, and what went wrong.

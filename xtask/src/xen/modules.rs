@@ -17,7 +17,9 @@ pub(crate) fn load(root: &Path) -> Result<Vec<Module>> {
     let files = find(root);
     let mut bytes = BTreeMap::new();
     let order = order(&WANTED, &mut |name| {
-        let Some(file) = files.get(name) else { return Ok(None) };
+        let Some(file) = files.get(name) else {
+            return Ok(None);
+        };
         let image = fs::read(file).with_context(|| file.display().to_string())?;
         let image = kernel::module(&image).with_context(|| file.display().to_string())?;
         let needs = needs(&image);
@@ -59,15 +61,13 @@ fn order(wanted: &[&str], needs: &mut dyn FnMut(&str) -> Result<Option<Vec<Strin
     Ok(done)
 }
 
-fn visit(
-    name: &str,
-    needs: &mut dyn FnMut(&str) -> Result<Option<Vec<String>>>,
-    done: &mut Vec<String>,
-) -> Result<()> {
+fn visit(name: &str, needs: &mut dyn FnMut(&str) -> Result<Option<Vec<String>>>, done: &mut Vec<String>) -> Result<()> {
     if done.iter().any(|other| other == name) {
         return Ok(());
     }
-    let Some(below) = needs(name)? else { return Ok(()) };
+    let Some(below) = needs(name)? else {
+        return Ok(());
+    };
     for other in &below {
         visit(other, needs, done)?;
     }

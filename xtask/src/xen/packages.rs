@@ -12,6 +12,11 @@ pub(crate) const XEN: [&str; 3] = ["xen-system-amd64", "xenstore-utils", "busybo
 /// The kernel of dom0; the full flavour, since the cloud flavour cannot be a dom0.
 pub(crate) const KERNEL: [&str; 1] = ["linux-image-amd64"];
 
+/// The folder of the toolstack's packages.
+pub(crate) const TOOLS: &str = "tools";
+/// The folder of the kernel's package.
+pub(crate) const LINUX: &str = "kernel";
+
 /// An unpacked set of packages.
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -38,16 +43,24 @@ pub(crate) fn tree(cache: &Path, name: &str, roots: &[&str]) -> Result<Tree> {
     let _ = fs::remove_dir_all(&root);
     fs::create_dir_all(&debs)?;
     shell::output(
-        Command::new("apt-get")
-            .current_dir(&debs)
-            .args(["-q", "-o", "APT::Sandbox::User=", "download"])
-            .args(&wanted),
+        Command::new("apt-get").current_dir(&debs).args(["-q", "-o", "APT::Sandbox::User=", "download"]).args(&wanted),
     )
-    .with_context(|| format!("apt-get cannot fetch {}", roots.join(", ")))?;
+    .with_context(|| format!("apt-get cannot fetch {} (try apt-get update)", roots.join(", ")))?;
     let stamp = unpack(&debs, &root)?;
     fs::write(&stamp_file, &stamp)?;
     fs::remove_dir_all(&debs)?;
     Ok(Tree { root, stamp })
+}
+
+/// Forgets what was fetched, so that the next [`tree`] takes what apt offers by then.
+pub(crate) fn forget(cache: &Path) -> Result<()> {
+    for name in [TOOLS, LINUX] {
+        let stamp = cache.join(format!("{name}.packages"));
+        if stamp.exists() {
+            fs::remove_file(stamp)?;
+        }
+    }
+    Ok(())
 }
 
 fn unpack(debs: &Path, root: &Path) -> Result<String> {
@@ -77,10 +90,7 @@ fn closure(roots: &[&str]) -> Result<BTreeSet<String>> {
 fn depends(names: &[String]) -> Result<String> {
     let quiet = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"];
     let text = shell::output(
-        Command::new("apt-cache")
-            .arg("depends")
-            .args(quiet.iter().map(|kind| format!("--no-{kind}")))
-            .args(names),
+        Command::new("apt-cache").arg("depends").args(quiet.iter().map(|kind| format!("--no-{kind}"))).args(names),
     )
     .with_context(|| format!("apt knows no {} (try apt-get update)", names.join(" or no ")))?;
     if text.trim().is_empty() {
@@ -99,9 +109,8 @@ fn dependencies(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether dom0 of the rig uses a package: the hypervisor, its tools, a kernel, or a library.
 fn is_used(name: &str) -> bool {
-    let versioned = |prefix: &str| {
-        name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    };
+    let versioned =
+        |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     versioned("xen-hypervisor-")
         || versioned("xen-utils-")
         || versioned("linux-image-")

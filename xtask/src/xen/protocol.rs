@@ -15,14 +15,23 @@ pub(crate) enum Line {
     Console(String, String),
     /// A line of what the toolstack said.
     Toolstack(String, String),
-    /// A lifecycle ended, after so many milliseconds; `true` if all its steps went well.
-    Done(String, u64, bool),
+    /// A lifecycle ended, after so many milliseconds.
+    Done(String, u64, Ending),
     /// dom0 could not be brought up.
     Dead(String),
     /// All jobs have ended.
     End,
     /// Anything else: output of a program.
     Other(String),
+}
+
+/// How a lifecycle ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// All its steps went well.
+    Good,
+    /// One did not.
+    Bad,
 }
 
 /// Reads one line.
@@ -46,7 +55,8 @@ fn machine(text: &str) -> Option<Line> {
         "step" => step(owned, tail)?,
         "done" => {
             let (ms, result) = tail.split_once(' ')?;
-            Line::Done(owned, ms.parse().ok()?, result == "ok")
+            let ending = if result == "ok" { Ending::Good } else { Ending::Bad };
+            Line::Done(owned, ms.parse().ok()?, ending)
         }
         _ => return None,
     })
@@ -77,7 +87,7 @@ mod tests {
         assert_eq!(parse("@@step a 3 12 fail not said: tick"), failed);
         assert_eq!(parse("@@console a  two  spaces"), Line::Console("a".into(), " two  spaces".into()));
         assert_eq!(parse("@@console a"), Line::Console("a".into(), String::new()));
-        assert_eq!(parse("@@done a 99 fail"), Line::Done("a".into(), 99, false));
+        assert_eq!(parse("@@done a 99 fail"), Line::Done("a".into(), 99, Ending::Bad));
     }
 
     #[test]

@@ -18,7 +18,9 @@ pub(crate) fn tell(board: &Board, logs: &Path) {
     }
     if any {
         section("Xen's console", &lines(&logs.join("xen.log")));
-        section("dom0", &lines(&logs.join("dom0.log")));
+        let mut dom0 = lines(&logs.join("dom0.log"));
+        dom0.retain(|line| !line.starts_with("@@xl ")); // shown above
+        section("dom0", &dom0);
         section("QEMU", &lines(&logs.join("qemu.log")));
     }
 }

@@ -67,7 +67,7 @@ impl Verdict {
             if lifecycle.name == SELF_TEST && !matches!(lane, Lane::Skipped(_)) {
                 verdict.compare_scenarios(board, report.as_ref());
             }
-            verdict.rows.push(Row { miss: miss(lifecycle, &row, mock.is_some()), ..row });
+            verdict.rows.push(Row { miss: miss(lifecycle, &row, mock), ..row });
         }
         verdict
     }
@@ -102,7 +102,11 @@ impl Verdict {
         }
         let mut text = table.to_string();
         if !self.scenarios.is_empty() {
-            text.push_str(&format!("\n{} self-test scenarios on Xen: {}", self.scenarios.len(), self.scenarios.join(", ")));
+            text.push_str(&format!(
+                "\n{} self-test scenarios on Xen: {}",
+                self.scenarios.len(),
+                self.scenarios.join(", ")
+            ));
         }
         text
     }
@@ -142,13 +146,91 @@ fn row(lifecycle: &Lifecycle, lane: Lane, board: &Board, mock: Outcome) -> Row {
 }
 
 /// A failure on either host, or a lifecycle that only one of them ran without leave.
-fn miss(lifecycle: &Lifecycle, row: &Row, has_mock: bool) -> Option<String> {
+fn miss(lifecycle: &Lifecycle, row: &Row, mock: Option<RunOnMock>) -> Option<String> {
     match (&row.mock, &row.xen) {
         (Outcome::Failed(why), _) => Some(format!("on the mock host: {why}")),
         (_, Outcome::Failed(why)) => Some(format!("on Xen: {why}")),
-        (Outcome::NotRun(_), Outcome::Passed) if has_mock && lifecycle.only.is_none() => {
+        (Outcome::NotRun(_), Outcome::Passed) if mock.is_some() && lifecycle.only.is_none() => {
             Some("ran on Xen only, without a reason in the table".into())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xen::protocol::parse;
+    use guest::lifecycle::Step;
+
+    const fn lifecycle(name: &'static str) -> Lifecycle {
+        Lifecycle { name, about: "", cmdline: "", steps: &[Step::Create], only: None }
+    }
+
+    fn board(lines: &[&str]) -> Board {
+        let mut board = Board::new(&[lifecycle("a"), lifecycle("selftest")]);
+        for line in lines {
+            board.take(&parse(line));
+        }
+        board
+    }
+
+    fn verdict(jobs: &[(Lifecycle, Lane)], lines: &[&str], mock: Option<RunOnMock>) -> Verdict {
+        Verdict::new(jobs, &board(lines), mock)
+    }
+
+    fn good(_: &Lifecycle) -> Result<Report, Failure> {
+        Ok(Report { scenarios: vec!["grant".into()] })
+    }
+
+    fn bad(_: &Lifecycle) -> Result<Report, Failure> {
+        Err(Failure("leak".into()))
+    }
+
+    const FRONT: [(Lifecycle, Lane); 1] = [(lifecycle("a"), Lane::Foreground)];
+    const DONE: [&str; 1] = ["@@done a 1500 ok"];
+
+    #[test]
+    fn both_hosts_well_is_no_miss() {
+        let verdict = verdict(&FRONT, &DONE, Some(good));
+        assert!(verdict.misses().is_empty());
+        assert!(verdict.table().contains("1.5"));
+    }
+
+    #[test]
+    fn a_failure_on_either_host_is_a_miss() {
+        assert!(verdict(&FRONT, &DONE, Some(bad)).misses()[0].contains("leak"));
+        let lines = ["@@step a 0 90 fail not said", "@@done a 99 fail"];
+        assert!(verdict(&FRONT, &lines, Some(good)).misses()[0].contains("not said"));
+        assert_eq!(verdict(&FRONT, &[], Some(good)).misses(), ["a: on Xen: no result"]);
+    }
+
+    #[test]
+    fn one_host_alone_needs_a_reason_in_the_table() {
+        let only = |host| [(Lifecycle { only: Some((host, "why")), ..lifecycle("a") }, Lane::Foreground)];
+        let lines = &DONE;
+        let excused = verdict(&only(Host::Xen), lines, Some(bad));
+        assert!(excused.misses().is_empty() && excused.table().contains("not run: why"));
+        let skipped = [(lifecycle("a"), Lane::Skipped("quick"))];
+        assert!(verdict(&skipped, &[], Some(good)).misses().is_empty());
+    }
+
+    #[test]
+    fn without_a_mock_its_column_says_so() {
+        let verdict = verdict(&FRONT, &DONE, None);
+        assert!(verdict.misses().is_empty() && verdict.table().contains("not run"));
+    }
+
+    #[test]
+    fn self_test_scenarios_must_be_the_same_on_both_hosts() {
+        let jobs = [(lifecycle("selftest"), Lane::Foreground)];
+        let done = "@@done selftest 10 ok";
+        let grant = "@@console selftest xen-guest: scenario name=grant result=ok";
+        let ring = "@@console selftest xen-guest: scenario name=ring result=ok";
+        assert!(verdict(&jobs, &[grant, done], Some(good)).misses().is_empty());
+        assert!(verdict(&jobs, &[grant, ring, done], Some(good)).misses()[0].contains("ring"));
+        assert!(verdict(&jobs, &[done], Some(good)).misses()[0].contains("grant"));
+        let broken = "@@console selftest xen-guest: scenario name=grant result=fail";
+        assert!(verdict(&jobs, &[broken, done], None).misses()[0].contains("failed on Xen"));
     }
 }
