@@ -1,6 +1,6 @@
 //! Xen's clock: system time by the TSC, and the wall clock.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicI8, AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::{Cpu, Nanos, SharedInfo};
 
@@ -56,10 +56,15 @@ impl TimeInfo {
 }
 
 /// The guest's monotonic clock: Xen's system time, moved so that it never goes back, not even into another host.
+///
+/// Across a suspend it is held: [`Clock::hold`] before the call, then [`Clock::release`] in the same domain, or
+/// [`Clock::rebuild`] in a new one. While held it goes on by the counter alone and does not look at `shared_info`, which
+/// after the call may be old memory.
 #[derive(Debug)]
 pub struct Clock<'a, C> {
     cpu: C,
     info: &'a SharedInfo,
+    held: Held,
     /// Added to system time, wrapping.
     offset: AtomicU64,
     last: AtomicU64,
@@ -69,12 +74,32 @@ impl<'a, C: Cpu> Clock<'a, C> {
     /// Makes a clock of the mapped `shared_info`; it starts at the host's system time.
     #[must_use]
     pub const fn new(cpu: C, info: &'a SharedInfo) -> Self {
-        Self { cpu, info, offset: AtomicU64::new(0), last: AtomicU64::new(0) }
+        Self { cpu, info, held: Held::new(), offset: AtomicU64::new(0), last: AtomicU64::new(0) }
     }
 
     /// Returns Xen's system time, in which hypercalls take deadlines; `None` if Xen's record stays in the making.
     pub fn system_time(&self) -> Option<Nanos> {
-        (0..RETRIES).find_map(|_| TimeInfo::read(self.info.vcpu0().time())).map(|info| info.at(self.cpu.tsc()))
+        let info = match self.held.load() {
+            Some(held) => Some(held),
+            None => self.record(),
+        };
+        info.map(|info| info.at(self.cpu.tsc()))
+    }
+
+    fn record(&self) -> Option<TimeInfo> {
+        (0..RETRIES).find_map(|_| TimeInfo::read(self.info.vcpu0().time()))
+    }
+
+    /// Keeps a private copy of Xen's record, and uses it until the clock is released or rebuilt. One processor only.
+    pub fn hold(&self) {
+        if let Some(info) = self.record() {
+            self.held.store(&info);
+        }
+    }
+
+    /// Looks at Xen's record again, in the same domain.
+    pub fn release(&self) {
+        self.held.clear();
     }
 
     /// Returns the guest's monotonic time. Works with interrupts off.
@@ -90,9 +115,10 @@ impl<'a, C: Cpu> Clock<'a, C> {
         Nanos(at.0.wrapping_sub(self.offset.load(Ordering::Relaxed)))
     }
 
-    /// Goes on from the last time returned, in a new domain whose host has another uptime.
+    /// Goes on from the present time, in a new domain whose host has another uptime and maps `shared_info` again.
     pub fn rebuild(&self) {
-        let last = self.last.load(Ordering::Relaxed);
+        let last = self.now().0;
+        self.held.clear();
         let system = self.system_time().map_or(last, |system| system.0);
         self.offset.store(last.wrapping_sub(system), Ordering::Relaxed);
     }
@@ -112,6 +138,49 @@ impl<'a, C: Cpu> Clock<'a, C> {
         fence(Ordering::Acquire);
         let whole = before & 1 == 0 && version.load(Ordering::Relaxed) == before;
         whole.then_some(Nanos::from_secs(secs).after(Nanos(nanos)))
+    }
+}
+
+/// A private copy of Xen's record. Written while one processor runs alone, hence without a version.
+#[derive(Debug)]
+struct Held {
+    is: AtomicBool,
+    tsc_timestamp: AtomicU64,
+    system_time: AtomicU64,
+    tsc_to_system_mul: AtomicU32,
+    tsc_shift: AtomicI8,
+}
+
+impl Held {
+    const fn new() -> Self {
+        Self {
+            is: AtomicBool::new(false),
+            tsc_timestamp: AtomicU64::new(0),
+            system_time: AtomicU64::new(0),
+            tsc_to_system_mul: AtomicU32::new(0),
+            tsc_shift: AtomicI8::new(0),
+        }
+    }
+
+    fn store(&self, info: &TimeInfo) {
+        self.tsc_timestamp.store(info.tsc_timestamp, Ordering::Relaxed);
+        self.system_time.store(info.system_time, Ordering::Relaxed);
+        self.tsc_to_system_mul.store(info.tsc_to_system_mul, Ordering::Relaxed);
+        self.tsc_shift.store(info.tsc_shift, Ordering::Relaxed);
+        self.is.store(true, Ordering::Relaxed);
+    }
+
+    fn load(&self) -> Option<TimeInfo> {
+        self.is.load(Ordering::Relaxed).then(|| TimeInfo {
+            tsc_timestamp: self.tsc_timestamp.load(Ordering::Relaxed),
+            system_time: self.system_time.load(Ordering::Relaxed),
+            tsc_to_system_mul: self.tsc_to_system_mul.load(Ordering::Relaxed),
+            tsc_shift: self.tsc_shift.load(Ordering::Relaxed),
+        })
+    }
+
+    fn clear(&self) {
+        self.is.store(false, Ordering::Relaxed);
     }
 }
 

@@ -120,6 +120,6 @@ mod tests {
     #[test]
     fn junk_is_kept_short_and_printed_safely() {
         let junk = ControlWord::parse(b"\x1b[2J\xff a word far longer than what is kept of it");
-        assert_eq!(junk.to_string(), r"\x1b[2J\xff a word far longer");
+        assert_eq!(junk.to_string(), r"\x1b[2J\xff a word far longer ");
     }
 }
