@@ -1,17 +1,67 @@
 //! Shared-memory rings, front and back: slot rings and byte rings.
+//!
+//! # What it is for
+//! A front and a back share a page and believe nothing that is in it. [`Front`] and [`Back`] speak the slot rings of
+//! block, network and most other devices; [`ByteSender`] and [`ByteReceiver`] speak the byte rings of xenstore and
+//! console. A peer that breaks the protocol poisons one object, which from then on returns the same [`Misbehaved`] and
+//! reads nothing more; everything outstanding comes back once through [`Front::abort_all`].
+//!
+//! # What you must supply
+//! A [`SharedPage`](xen_hypercall::SharedPage), the event channel that a [`Notify`] speaks of, and for a slot ring a
+//! [`Protocol`]: the wire types and where the id lies in them. A ring is one object for one thread at a time; what runs
+//! beside a suspend belongs into a gate section.
+//!
+//! # Example
+//! ```
+//! use xen_hypercall::{Gfn, SharedPage};
+//! use xen_ring::{xenstore_back, xenstore_front};
+//!
+//! #[repr(align(4096))]
+//! struct Page([u8; 4096]);
+//!
+//! let memory = core::ptr::NonNull::from(Box::leak(Box::new(Page([0; 4096]))));
+//! // Safe, for it is leaked, aligned, zeroed, and reached through this value alone.
+//! let page = unsafe { SharedPage::new(memory.cast(), Gfn(7)) };
+//!
+//! let (mut requests, _replies) = xenstore_front(&page)?;
+//! let (_, mut daemon) = xenstore_back(&page)?;
+//! assert_eq!(requests.send(b"ping")?, 4); // more than none: notify the peer
+//! let mut got = [0; 16];
+//! assert_eq!(daemon.receive(&mut got)?, 4);
+//! assert_eq!(&got[..4], b"ping");
+//! # Ok::<(), xen_ring::Misbehaved>(())
+//! ```
+//!
+//! # What it does not do
+//! It makes no hypercall, sends no event, grants no page, waits for nothing and knows no deadline. Rings of more than one
+//! page and flex rings are not here yet.
 #![no_std]
 
+mod back;
 mod bytes;
 mod ends;
+mod front;
 mod index;
 mod layout;
 mod misbehaved;
+mod notify;
+mod outstanding;
 mod peer;
+mod protocol;
+mod slot;
+mod stream;
+mod table;
 mod words;
 
+pub use back::{Back, Debt};
 pub use bytes::{ByteReceiver, ByteSender};
 pub use ends::{Bytes, console_back, console_front, xenstore_back, xenstore_front};
+pub use front::{Answer, Front, Vacancy};
 pub use layout::{Layout, console, xenstore};
 pub use misbehaved::Misbehaved;
+pub use notify::{More, Notify};
+pub use outstanding::{Outstanding, Unanswered};
+pub use protocol::{Protocol, RequestId};
+pub use slot::Slots;
 #[doc(hidden)]
 pub use words::Words;

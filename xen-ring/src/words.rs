@@ -1,7 +1,7 @@
 //! The seam between the algorithms and memory: what a ring does to a page, and no more.
 
-use core::sync::atomic::Ordering::{Acquire, Release, SeqCst};
-use core::sync::atomic::{AtomicU32, fence};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{AtomicU32, AtomicU64, fence};
 
 use xen_hypercall::SharedPage;
 
@@ -21,6 +21,16 @@ pub trait Words {
     fn copy_in(&self, offset: usize, to: &mut [u8]);
     /// Copies private bytes into shared memory.
     fn copy_out(&self, offset: usize, from: &[u8]);
+
+    /// Copies a slot into private memory, each byte once.
+    fn slot_in(&self, offset: usize, to: &mut [u8]) {
+        self.copy_in(offset, to);
+    }
+
+    /// Copies a slot into shared memory.
+    fn slot_out(&self, offset: usize, from: &[u8]) {
+        self.copy_out(offset, from);
+    }
 }
 
 impl Words for SharedPage {
@@ -43,6 +53,33 @@ impl Words for SharedPage {
     fn copy_out(&self, offset: usize, from: &[u8]) {
         Self::copy_out(self, offset, from);
     }
+
+    // Slots are short: words beat a string copy. Relaxed, since the index carries the order.
+    fn slot_in(&self, offset: usize, to: &mut [u8]) {
+        let (words, tail) = to.as_chunks_mut();
+        let Some(shared) = words_at(self, offset, words.len()).filter(|_| tail.is_empty()) else {
+            return Words::copy_in(self, offset, to);
+        };
+        for (word, shared) in words.iter_mut().zip(shared) {
+            *word = shared.load(Relaxed).to_ne_bytes();
+        }
+    }
+
+    fn slot_out(&self, offset: usize, from: &[u8]) {
+        let (words, tail) = from.as_chunks();
+        let Some(shared) = words_at(self, offset, words.len()).filter(|_| tail.is_empty()) else {
+            return Words::copy_out(self, offset, from);
+        };
+        for (word, shared) in words.iter().zip(shared) {
+            shared.store(u64::from_ne_bytes(*word), Relaxed);
+        }
+    }
+}
+
+/// Finds `count` words of 64 bits from a byte offset on, if it is aligned.
+fn words_at(page: &SharedPage, offset: usize, count: usize) -> Option<&[AtomicU64]> {
+    let words = page.u64s_at::<0, 512>().get(offset >> 3..)?.get(..count)?;
+    offset.is_multiple_of(8).then_some(words)
 }
 
 /// Finds the word at a byte offset.

@@ -5,7 +5,8 @@ use core::cell::RefCell;
 use core::ptr::NonNull;
 
 use xen_hypercall::{Gfn, SharedPage};
-use xen_ring::Words;
+use xen_ring::{Protocol, RequestId, Words};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 #[repr(align(4096))]
 struct Bytes([u8; 4096]);
@@ -28,6 +29,12 @@ pub enum Access {
 }
 
 type Stroke = (usize, Box<dyn Fn(&mut [u8; 4096])>);
+
+impl core::fmt::Debug for Adversary {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Adversary")
+    }
+}
 
 /// A page of a peer that strikes before chosen accesses, and a record of every access.
 pub struct Adversary {
@@ -67,6 +74,11 @@ impl Adversary {
         self.log.take()
     }
 
+    /// Returns how many accesses there were since the last drain.
+    pub fn len(&self) -> usize {
+        self.log.borrow().len()
+    }
+
     fn step(&self, access: Access) {
         let now = self.log.borrow().len();
         for (_, how) in self.strokes.borrow().iter().filter(|(when, _)| *when == now) {
@@ -104,4 +116,58 @@ impl Words for Adversary {
         self.step(Access::Out(offset, from.len()));
         self.bytes.borrow_mut()[offset..offset + from.len()].copy_from_slice(from);
     }
+}
+
+/// A request or a response of the test's protocols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct Message {
+    pub id: u64,
+    pub operation: u32,
+    pub value: u32,
+}
+
+pub fn message(operation: u32, value: u32) -> Message {
+    Message { id: 0, operation, value }
+}
+
+/// A protocol whose ids have `BITS` bits.
+#[derive(Debug)]
+pub struct Test<const BITS: u32>;
+
+impl<const BITS: u32> Protocol for Test<BITS> {
+    type Request = Message;
+    type Response = Message;
+    type Kind = u32;
+    const ID_BITS: u32 = BITS;
+
+    fn stamp(request: &mut Message, id: RequestId) {
+        request.id = id.0;
+    }
+
+    fn kind(request: &Message) -> u32 {
+        request.operation
+    }
+
+    fn id(response: &Message) -> RequestId {
+        RequestId(response.id)
+    }
+
+    fn answers(response: &Message, asked: u32) -> bool {
+        response.operation == asked
+    }
+}
+
+pub const REQ_PROD: usize = 0;
+pub const REQ_EVENT: usize = 4;
+pub const RSP_PROD: usize = 8;
+pub const RSP_EVENT: usize = 12;
+
+/// Where slot number `at` of a ring of `Message` lies.
+pub const fn slot(at: usize) -> usize {
+    64 + at * 16
+}
+
+pub fn write(bytes: &mut [u8; 4096], at: usize, message: Message) {
+    bytes[slot(at)..slot(at + 1)].copy_from_slice(message.as_bytes());
 }

@@ -1,0 +1,90 @@
+//! The back of a slot ring: takes requests, and trusts their author with nothing.
+
+use xen_hypercall::SharedPage;
+
+use crate::index::Index;
+use crate::notify::within;
+use crate::peer::Peer;
+use crate::slot::{REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD};
+use crate::stream::{Consumed, Produced};
+use crate::{Misbehaved, More, Notify, Protocol, Slots, Words};
+
+/// The back of a slot ring.
+#[derive(Debug)]
+pub struct Back<'p, P: Protocol, W = SharedPage> {
+    page: &'p W,
+    slots: Slots<P>,
+    requests: Consumed,
+    responses: Produced,
+}
+
+impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
+    /// Takes the back of a ring that its front set up, going on from the last answer in the page.
+    ///
+    /// # Errors
+    /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
+    pub fn attach(page: &'p W, slots: Slots<P>) -> Result<Self, Misbehaved> {
+        let start = Index::new(page.load(RSP_PROD));
+        Peer::new(REQ_PROD, start).look(page, slots.count())?;
+        let requests = Consumed::new(REQ_PROD, REQ_EVENT, start);
+        Ok(Self { page, slots, requests, responses: Produced::new(RSP_PROD, RSP_EVENT, start) })
+    }
+
+    /// Takes a private copy of the next request; `None` says that the peer was asked for an event, and that it is safe to
+    /// wait for it.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    pub fn poll_request(&mut self) -> Result<Option<P::Request>, Misbehaved> {
+        // A slot is the front's again once its answer is published, not before.
+        let held = self.requests.peer.seen().since(self.responses.published());
+        let next = self.requests.next(self.page, self.slots.count().wrapping_sub(held))?;
+        Ok(next.map(|at| self.slots.read(self.page, at)))
+    }
+
+    /// Takes requests until none is left, at most `budget` of them.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on; the requests before it were given to `sink`.
+    pub fn poll_requests(&mut self, budget: u32, mut sink: impl FnMut(P::Request)) -> Result<More, Misbehaved> {
+        within(budget, || Ok(self.poll_request()?.map(&mut sink)))
+    }
+
+    /// Returns how many requests were taken that have no answer staged.
+    #[must_use]
+    pub const fn owed(&self) -> u32 {
+        self.requests.cons().since(self.responses.staged())
+    }
+
+    /// Finds a slot for an answer, or `None` if every request taken has one.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    pub fn debt(&mut self) -> Result<Option<Debt<'_, 'p, P, W>>, Misbehaved> {
+        self.requests.peer.sound()?;
+        Ok((self.owed() > 0).then_some(Debt { back: self }))
+    }
+
+    /// Publishes every answer staged.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    pub fn publish(&mut self) -> Result<Notify, Misbehaved> {
+        self.requests.peer.sound()?;
+        Ok(self.responses.publish(self.page))
+    }
+}
+
+/// An answer that a [`Back`] owes.
+#[derive(Debug)]
+pub struct Debt<'b, 'p, P: Protocol, W = SharedPage> {
+    back: &'b mut Back<'p, P, W>,
+}
+
+impl<P: Protocol, W: Words> Debt<'_, '_, P, W> {
+    /// Stages the answer, which the peer does not see before [`Back::publish`].
+    pub fn stage(self, response: &P::Response) {
+        let (_, at) = self.back.responses.stage();
+        self.back.slots.write(self.back.page, at, response);
+    }
+}

@@ -1,0 +1,64 @@
+//! What a caller does next: notify, come back, or wait.
+
+use crate::Misbehaved;
+use crate::index::Index;
+
+/// Says whether the peer asked for an event; this crate sends none.
+#[must_use = "a peer that asked for an event and gets none sleeps for ever"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notify {
+    /// Send an event on the ring's port.
+    Yes,
+    /// Send nothing.
+    No,
+}
+
+impl Notify {
+    /// Decides as `RING_PUSH_…_AND_CHECK_NOTIFY`: was `event` among the indices passed on the way from `old` to `new`?
+    pub(crate) const fn due(old: Index, new: Index, event: Index) -> Self {
+        if new.since(event) < new.since(old) { Self::Yes } else { Self::No }
+    }
+}
+
+/// Says whether a batch ended for want of budget.
+#[must_use = "who waits for an event although there is more may wait for ever"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum More {
+    /// The budget ran out: call again before waiting.
+    Maybe,
+    /// Nothing is left and the peer will send an event: wait.
+    No,
+}
+
+/// Takes steps until one has nothing, at most `budget` of them.
+pub(crate) fn within(
+    budget: u32,
+    mut step: impl FnMut() -> Result<Option<()>, Misbehaved>,
+) -> Result<More, Misbehaved> {
+    for _ in 0..budget {
+        if step()?.is_none() {
+            return Ok(More::No);
+        }
+    }
+    Ok(More::Maybe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Index, Notify};
+
+    #[test]
+    fn r05_an_event_is_due_if_it_was_passed_wherever_the_indices_are() {
+        for start in (0..6).map(|step| (u32::MAX - 2).wrapping_add(step)) {
+            let old = Index::new(start);
+            for steps in 0..8 {
+                for ahead in 0..20_u32 {
+                    let event = old.plus(ahead.wrapping_sub(5));
+                    let passed = (6..6 + steps).contains(&ahead);
+                    let expected = if passed { Notify::Yes } else { Notify::No };
+                    assert_eq!(Notify::due(old, old.plus(steps), event), expected, "{start} {steps} {ahead}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Where slots lie in the page of a slot ring, and how they are copied.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use xen_hypercall::PAGE_SIZE;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::index::{Index, wide};
+use crate::{Protocol, Words};
+
+pub(crate) const REQ_PROD: usize = 0;
+pub(crate) const REQ_EVENT: usize = 4;
+pub(crate) const RSP_PROD: usize = 8;
+pub(crate) const RSP_EVENT: usize = 12;
+const FIRST: usize = 64;
+
+/// How many slots a ring of `P` has: a power of two that fits the page.
+///
+/// Both ends must use the same number; peers of other makes use [`Slots::FULL`].
+///
+/// # Xen
+/// `__CONST_RING_SIZE` of `io/ring.h`.
+pub struct Slots<P> {
+    count: u32,
+    protocol: PhantomData<fn() -> P>,
+}
+
+impl<P: Protocol> Slots<P> {
+    /// As many slots as one page holds.
+    pub const FULL: Self = Self { count: fitting(Self::SIZE), protocol: PhantomData };
+
+    /// Bytes of a slot, which is a union of request and response.
+    const SIZE: usize = {
+        let align = max(align_of::<P::Request>(), align_of::<P::Response>());
+        max(size_of::<P::Request>(), size_of::<P::Response>()).next_multiple_of(align)
+    };
+
+    /// Makes a number of slots, if it is a power of two and not above [`Slots::FULL`].
+    #[must_use]
+    pub const fn new(count: u32) -> Option<Self> {
+        if count.is_power_of_two() && count <= Self::FULL.count {
+            return Some(Self { count, protocol: PhantomData });
+        }
+        None
+    }
+
+    /// Returns the number.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.count
+    }
+
+    fn offset(self, at: Index) -> usize {
+        wide(at.place(self.count)).wrapping_mul(Self::SIZE).wrapping_add(FIRST)
+    }
+
+    /// Copies the slot at `at` out of the page, once.
+    pub(crate) fn read<T: FromBytes + IntoBytes, W: Words>(self, page: &W, at: Index) -> T {
+        let mut copy = T::new_zeroed();
+        page.slot_in(self.offset(at), copy.as_mut_bytes());
+        copy
+    }
+
+    pub(crate) fn write<T: IntoBytes + Immutable, W: Words>(self, page: &W, at: Index, value: &T) {
+        page.slot_out(self.offset(at), value.as_bytes());
+    }
+}
+
+impl<P> Clone for Slots<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Slots<P> {}
+
+impl<P> fmt::Debug for Slots<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Slots").field(&self.count).finish()
+    }
+}
+
+/// Counts the slots of `size` bytes in a page behind its header, rounded down to a power of two.
+const fn fitting(size: usize) -> u32 {
+    assert!(size > 0 && size <= PAGE_SIZE.wrapping_sub(FIRST), "a slot fits the page");
+    let Some(count) = PAGE_SIZE.wrapping_sub(FIRST).checked_div(size) else { return 0 };
+    let mut power: u32 = 1;
+    while wide(power) <= count >> 1 {
+        power = power.wrapping_shl(1);
+    }
+    power
+}
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+// The rings of `io/blkif.h`, `io/netif.h` (tx, rx).
+const _: () = assert!(fitting(112) == 32 && fitting(12) == 256 && fitting(8) == 256);
+const _: () = assert!(fitting(1) == 2048 && fitting(2016) == 2 && fitting(2017) == 1 && fitting(4032) == 1);

@@ -1,0 +1,110 @@
+//! The two streams of a slot ring: what we produce and what we consume. Front and back have one of each.
+
+use crate::index::Index;
+use crate::peer::Peer;
+use crate::{Misbehaved, Notify, Words};
+
+/// What we produce: staged in slots first, published by the index later.
+///
+/// Both counters are private and never wrap; the page gets their lower 32 bits and is never asked.
+#[derive(Debug)]
+pub(crate) struct Produced {
+    prod_offset: usize,
+    event_offset: usize,
+    staged: u64,
+    published: u64,
+}
+
+impl Produced {
+    pub(crate) fn new(prod_offset: usize, event_offset: usize, start: Index) -> Self {
+        let start = u64::from(start.raw());
+        Self { prod_offset, event_offset, staged: start, published: start }
+    }
+
+    pub(crate) const fn staged(&self) -> Index {
+        low(self.staged)
+    }
+
+    pub(crate) const fn published(&self) -> Index {
+        low(self.published)
+    }
+
+    /// Returns the count of all items ever published; an item staged as number `n` is out if `n` is below it.
+    pub(crate) const fn count(&self) -> u64 {
+        self.published
+    }
+
+    /// Counts one more item in and returns its number and its index.
+    pub(crate) const fn stage(&mut self) -> (u64, Index) {
+        let number = self.staged;
+        self.staged = number.wrapping_add(1);
+        (number, low(number))
+    }
+
+    /// Makes everything staged visible and decides, by one load, whether the peer wants an event.
+    pub(crate) fn publish<W: Words>(&mut self, page: &W) -> Notify {
+        let (old, new) = (self.published(), self.staged());
+        if new.since(old) == 0 {
+            return Notify::No;
+        }
+        self.published = self.staged;
+        // Release: slots before index; pairs with the acquire of the peer's look at this index.
+        page.store(self.prod_offset, new.raw());
+        // Index before event; pairs with the fence of the peer's `Consumed::next` (in C: `xen_mb` of the final check).
+        page.fence();
+        Notify::due(old, new, Index::new(page.load(self.event_offset)))
+    }
+}
+
+#[expect(clippy::as_conversions, reason = "the lower half, in const context")]
+const fn low(count: u64) -> Index {
+    Index::new((count & 0xffff_ffff) as u32)
+}
+
+/// What we consume: the peer's index, our own, and the event we ask for.
+#[derive(Debug)]
+pub(crate) struct Consumed {
+    pub(crate) peer: Peer,
+    event_offset: usize,
+    cons: Index,
+}
+
+impl Consumed {
+    pub(crate) const fn new(prod_offset: usize, event_offset: usize, start: Index) -> Self {
+        Self { peer: Peer::new(prod_offset, start), event_offset, cons: start }
+    }
+
+    pub(crate) const fn cons(&self) -> Index {
+        self.cons
+    }
+
+    /// Takes the index of the next item, or asks for an event and returns `None`: then it is safe to wait.
+    ///
+    /// `allowed` bounds how far the peer may be past what it showed before. At most two loads a call.
+    pub(crate) fn next<W: Words>(&mut self, page: &W, allowed: u32) -> Result<Option<Index>, Misbehaved> {
+        self.peer.sound()?;
+        if self.is_level() && self.look(page, allowed)? && self.arm(page, allowed)? {
+            return Ok(None);
+        }
+        let at = self.cons;
+        self.cons = at.plus(1);
+        Ok(Some(at))
+    }
+
+    /// Asks for an event at the next item, then looks once more for one that came before the peer could know.
+    fn arm<W: Words>(&mut self, page: &W, allowed: u32) -> Result<bool, Misbehaved> {
+        page.store(self.event_offset, self.cons.plus(1).raw());
+        // Event before index; pairs with the fence of the peer's `Produced::publish` (in C: `xen_mb` of the push).
+        page.fence();
+        self.look(page, allowed)
+    }
+
+    fn look<W: Words>(&mut self, page: &W, allowed: u32) -> Result<bool, Misbehaved> {
+        self.peer.look(page, allowed)?;
+        Ok(self.is_level())
+    }
+
+    const fn is_level(&self) -> bool {
+        self.peer.seen().since(self.cons) == 0
+    }
+}
