@@ -42,7 +42,7 @@ step() {
 # finish ok|fail: hand over what was said, and leave nothing behind.
 finish() {
     [ "$1" = fail ] && {
-        { cat "$said" "/var/log/xen/xl-$name.log"; xl list; } 2>&1 |
+        { cat "$said" "/var/log/xen/xl-$name.log"; xl list; } 2>&1 | grep -v '^xc: progress' |
             while read -r line; do tell "xl $name $line"; done
     }
     domid >/dev/null && xl destroy "$name" >/dev/null 2>&1

@@ -97,7 +97,10 @@ impl Boot<'_> {
     fn ram_disk(&self) -> Result<Vec<u8>> {
         let mut own = Archive::new();
         own.file("rig/guest", &fs::read(self.guest).with_context(|| self.guest.display().to_string())?)?;
-        own.file("rig/env", format!("LANES={}\n", self.lanes.max(1)).as_bytes())?;
+        own.file(
+            "rig/env",
+            format!("LANES={}\nPATIENCE={}\n", self.lanes.max(1), self.patience().as_secs()).as_bytes(),
+        )?;
         own.dir("rig/foreground")?;
         own.dir("rig/background")?;
         for (index, (lifecycle, lane)) in self.jobs.iter().enumerate() {
