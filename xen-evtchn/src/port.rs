@@ -3,7 +3,7 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
 
-use xen_hypercall::op::event_channel;
+use xen_hypercall::op::event_channel::{self, Binding};
 use xen_hypercall::{Epoch, Errno, Hypercall, IrqGate, NoGate, Port, Stale};
 
 use crate::slot::Kind;
@@ -39,12 +39,24 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// Tells the other end.
     ///
     /// # Errors
-    /// [`PortError`]; `EINVAL` from Xen if the other end was never bound.
+    /// [`PortError`]. An event to nobody is no error to Xen: see [`BoundPort::binding`].
     ///
     /// # Xen
     /// `EVTCHNOP_send`.
     pub fn notify(&self) -> Result<(), PortError> {
         self.fresh(|| event_channel::send(&self.events.hook, self.port).map_err(PortError::from))?
+    }
+
+    /// Asks what the port is bound to; after the other end has closed, it is [`Binding::Unbound`] again.
+    ///
+    /// # Errors
+    /// [`PortError`].
+    ///
+    /// # Xen
+    /// `EVTCHNOP_status`.
+    pub fn binding(&self) -> Result<Binding, PortError> {
+        let status = self.fresh(|| event_channel::status(&self.events.hook, self.port))?;
+        Ok(status?.binding)
     }
 
     /// Keeps the port from disturbing; events stay pending.

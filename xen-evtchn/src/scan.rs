@@ -93,8 +93,8 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     pub fn poll_pending(&self) -> Option<Port> {
         self.gate.run(|| {
             self.scan.select(self.info);
-            // A stray port is masked, so it comes once: the bound is never reached.
-            (0..MAX_PORTS).map_while(|_| self.scan.take(self.info)).find(|&port| self.has_guard(port))
+            // A stray port is masked, so each comes once and the bound is never reached.
+            (0..=MAX_PORTS).map_while(|_| self.scan.take(self.info)).find(|&port| self.has_guard(port))
         })
     }
 
