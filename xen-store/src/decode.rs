@@ -1,0 +1,107 @@
+//! The bodies of answers.
+
+use crate::names::Strings;
+use crate::{MessageType, Names, Path, Permissions, Reject};
+
+/// Reads a decimal number: digits only, no sign, no blank, no overflow.
+///
+/// # Errors
+/// [`Reject::BadNumber`] for anything else.
+pub fn number(text: &[u8]) -> Result<u64, Reject> {
+    if text.is_empty() {
+        return Err(Reject::BadNumber);
+    }
+    let digit = |sum: u64, byte: &u8| {
+        let digit = char::from(*byte).to_digit(10)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    };
+    text.iter().try_fold(0, digit).ok_or(Reject::BadNumber)
+}
+
+/// Checks that a body is what a request of this type is answered with.
+pub(crate) fn check(kind: MessageType, body: &[u8]) -> Result<(), Reject> {
+    match kind {
+        MessageType::Directory => Names::parse(body).map(drop),
+        MessageType::GetPermissions => Permissions::parse(body).map(drop),
+        MessageType::TransactionStart => transaction(body).map(drop),
+        MessageType::GetDomainPath => path(body).map(drop),
+        MessageType::Read => Ok(()),
+        _ => ack(body),
+    }
+}
+
+/// Reads the one terminated string of a body.
+fn string(body: &[u8]) -> Option<&[u8]> {
+    let mut strings = Strings::new(body)?;
+    let string = strings.next()?;
+    if strings.next().is_some() { None } else { Some(string) }
+}
+
+pub(crate) fn path(body: &[u8]) -> Result<Path<'_>, Reject> {
+    let text = string(body).ok_or(Reject::BadPath)?;
+    Path::from_bytes(text).map_err(|_| Reject::BadPath)
+}
+
+/// Reads the id of a new transaction: a 32-bit number, not 0.
+pub(crate) fn transaction(body: &[u8]) -> Result<u32, Reject> {
+    let id = number(string(body).ok_or(Reject::BadNumber)?)?;
+    u32::try_from(id).ok().filter(|id| *id != 0).ok_or(Reject::BadNumber)
+}
+
+fn ack(body: &[u8]) -> Result<(), Reject> {
+    if body == b"OK\0" { Ok(()) } else { Err(Reject::BadAck) }
+}
+
+/// Reads the path and the token of a watch event.
+pub(crate) fn event(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut strings = Strings::new(body)?;
+    let pair = (strings.next()?, strings.next()?);
+    if strings.next().is_some() { None } else { Some(pair) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s32_numbers_are_strict() {
+        for bad in ["+5", "-1", " 7", "7 ", "0x10", "1e3", "", "18446744073709551616", "111111111111111111111111111111"] {
+            assert_eq!(number(bad.as_bytes()), Err(Reject::BadNumber), "{bad:?}");
+        }
+        assert_eq!(number(b"0"), Ok(0));
+        assert_eq!(number(b"007"), Ok(7));
+        assert_eq!(number(b"18446744073709551615"), Ok(u64::MAX));
+    }
+
+    #[test]
+    fn s26_transaction_ids_are_strict() {
+        for bad in [&b"0\0"[..], b"99999999999\0", b"12x\0", b"\0", b"", b"12", b"1\x002\0"] {
+            assert_eq!(transaction(bad), Err(Reject::BadNumber), "{bad:?}");
+        }
+        assert_eq!(transaction(b"4294967295\0"), Ok(u32::MAX));
+    }
+
+    #[test]
+    fn s45_only_ok_is_an_ack() {
+        for bad in [&b""[..], b"OK", b"ok\0", b"OK\0\0", b"ENOENT\0"] {
+            assert_eq!(check(MessageType::Write, bad), Err(Reject::BadAck), "{bad:?}");
+        }
+        assert_eq!(check(MessageType::Write, b"OK\0"), Ok(()));
+    }
+
+    #[test]
+    fn s15_an_event_is_two_strings() {
+        for bad in [&b""[..], b"p\0", b"p\0t", b"p\0t\0x\0", b"p"] {
+            assert_eq!(event(bad), None, "{bad:?}");
+        }
+        assert_eq!(event(b"p\0t\0"), Some((&b"p"[..], &b"t"[..])));
+    }
+
+    #[test]
+    fn a_home_is_a_path() {
+        assert_eq!(path(b"/local/domain/3\0"), Ok(Path::literal("/local/domain/3")));
+        for bad in [&b"/local/domain/\0"[..], b"/local/domain/3", b""] {
+            assert_eq!(path(bad), Err(Reject::BadPath), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Requests, from submission to answer.
+
+use super::Core;
+use crate::exchange::place;
+use crate::slot::Slot;
+use crate::{Answer, MessageType, Reply, Request, StoreError, Ticket, Transaction};
+
+impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
+    /// Asks something, within a transaction or without.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], [`StoreError::Poisoned`], [`StoreError::Full`], [`StoreError::TooLong`], or
+    /// [`StoreError::EpochChanged`] if the transaction is of an earlier connection. Nothing was sent.
+    pub fn submit(&mut self, request: Request<'_>, within: Option<&Transaction>) -> Result<Ticket, StoreError> {
+        self.admit()?;
+        let transaction = self.transaction_id(within)?;
+        let place = self.free_slot()?;
+        let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
+        slot.body.clear();
+        request.encode(&mut slot.body).ok_or(StoreError::TooLong)?;
+        self.stage(place, request.kind(), transaction)
+    }
+
+    /// Returns what came of a request, or its ticket if that is not known yet.
+    ///
+    /// A ticket of another session gives [`StoreError::Stale`].
+    pub fn poll_reply(&mut self, ticket: Ticket) -> Answer<'_> {
+        let session = self.session;
+        let Some(slot) = find(&mut self.slots, &ticket) else { return Answer::Done(Err(StoreError::Stale)) };
+        let Some(outcome) = slot.outcome() else { return Answer::Pending(ticket) };
+        slot.free();
+        Answer::Done(outcome.map(|()| Reply { body: slot.body.as_bytes(), session }))
+    }
+
+    /// Tells whether [`poll_reply`](Self::poll_reply) would end the ticket.
+    #[must_use]
+    pub fn is_done(&mut self, ticket: &Ticket) -> bool {
+        find(&mut self.slots, ticket).is_none_or(|slot| slot.outcome().is_some())
+    }
+
+    /// Waits no longer for an answer.
+    ///
+    /// What is not sent yet never will be. Otherwise the slot stays in use until the server has answered, so that no other
+    /// request can be taken for this one; a transaction that begins too late is abandoned.
+    pub fn give_up(&mut self, ticket: Ticket) {
+        if let Some(slot) = find(&mut self.slots, &ticket) {
+            slot.give_up();
+        }
+    }
+
+    pub(super) fn free_slot(&self) -> Result<usize, StoreError> {
+        self.slots.iter().position(Slot::is_free).ok_or(StoreError::Full)
+    }
+
+    pub(super) fn stage(&mut self, place: usize, kind: MessageType, transaction: u32) -> Result<Ticket, StoreError> {
+        let order = self.next_order();
+        let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
+        slot.take(kind, transaction, order);
+        Ok(Ticket(slot.exchange.id(place)))
+    }
+
+    fn transaction_id(&self, within: Option<&Transaction>) -> Result<u32, StoreError> {
+        match within {
+            None => Ok(0),
+            Some(transaction) if transaction.session == self.session => Ok(transaction.id),
+            Some(_) => Err(StoreError::EpochChanged),
+        }
+    }
+}
+
+fn find<'s>(slots: &'s mut [Slot], ticket: &Ticket) -> Option<&'s mut Slot> {
+    let place = place(ticket.0);
+    slots.get_mut(place).filter(|slot| !slot.is_free() && slot.exchange.id(place) == ticket.0)
+}

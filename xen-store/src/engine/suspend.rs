@@ -1,0 +1,56 @@
+//! The session across a suspend.
+
+use super::{Core, Gate};
+use crate::{StoreError, WatchStatus};
+
+impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
+    /// Admits no new request until [`unfence`](Self::unfence); what is under way goes on.
+    pub const fn fence(&mut self) {
+        self.gate = Gate::Fenced;
+    }
+
+    /// Admits requests again.
+    pub const fn unfence(&mut self) {
+        self.gate = Gate::Open;
+    }
+
+    /// Tells whether nothing is under way: every request answered, given-up ones too, nothing half sent or half received.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let slots = self.slots.iter().all(|slot| slot.exchange.is_idle());
+        let watches = self.watches.iter().all(|watch| watch.exchange.is_idle());
+        slots && watches && self.out.is_empty() && self.parser.is_at_boundary()
+    }
+
+    /// Goes over to a new connection, after a resume in a new domain or on a ring that was made anew.
+    ///
+    /// Every request under way is completed with [`StoreError::EpochChanged`], a partial message is discarded, open
+    /// transactions are over, and what poisoned the session is forgotten. Watches stay in the table, unknown to the server
+    /// until [`rewatch`](Self::rewatch). Not after a cancelled suspend, where the server remembers everything.
+    pub fn epoch_changed(&mut self) {
+        self.abort(StoreError::EpochChanged);
+        self.session = self.session.wrapping_add(1);
+        self.poison = None;
+        self.doomed = [0; 4];
+        self.counters.strays = 0;
+    }
+
+    /// Registers all watches again, in one batch and even while fenced.
+    ///
+    /// A watch that the server has already counts as registered, and gets an event of our making. Not after a cancelled
+    /// suspend.
+    pub fn rewatch(&mut self) {
+        for index in 0..WATCHES {
+            let order = self.next_order();
+            if let Some(watch) = self.watches.get_mut(index).filter(|watch| watch.is_kept() && watch.exchange.is_idle()) {
+                watch.register(order);
+            }
+        }
+    }
+
+    /// Tells how many watches wait for the server's word.
+    #[must_use]
+    pub fn registering(&self) -> usize {
+        self.watches.iter().filter(|watch| watch.is_kept() && watch.status() == WatchStatus::Registering).count()
+    }
+}

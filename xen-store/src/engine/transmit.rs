@@ -1,0 +1,54 @@
+//! Bytes for the server.
+
+use super::Core;
+use crate::exchange::{Exchange, Stage};
+
+impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
+    /// Returns bytes for the ring, of one message at most; `None` if there is nothing to send.
+    ///
+    /// Put in as many as fit and say how many to [`handle_transmitted`](Self::handle_transmitted).
+    pub fn poll_transmit(&mut self) -> Option<&[u8]> {
+        if self.out.is_empty() {
+            self.load()?;
+        }
+        Some(self.out.rest())
+    }
+
+    /// Takes note that the first `count` of the bytes last polled are in the ring.
+    pub fn handle_transmitted(&mut self, count: usize) {
+        if !self.out.advance(count) {
+            return;
+        }
+        self.counters.sent = self.counters.sent.saturating_add(1);
+        let place = self.out.place;
+        if let Some(exchange) = self.exchange(place) {
+            exchange.stage = Stage::Sent;
+        }
+    }
+
+    /// Readies the request that waits the longest.
+    fn load(&mut self) -> Option<()> {
+        let slots = self.slots.iter().map(|slot| &slot.exchange);
+        let exchanges = slots.chain(self.watches.iter().map(|watch| &watch.exchange)).enumerate();
+        let staged = exchanges.filter_map(|(place, exchange)| Some((exchange.staged()?, place)));
+        let (_, place) = staged.min()?;
+        if let Some(slot) = self.slots.get(place) {
+            let body = slot.body.as_bytes();
+            self.out.load(place, slot.exchange.header(place, body.len()), body);
+        } else {
+            let index = place.checked_sub(REQUESTS)?;
+            let watch = self.watches.get(index)?;
+            let body = watch.body(index);
+            self.out.load(place, watch.exchange.header(place, body.as_bytes().len()), body.as_bytes());
+        }
+        self.exchange(place)?.stage = Stage::Sending;
+        Some(())
+    }
+
+    fn exchange(&mut self, place: usize) -> Option<&mut Exchange> {
+        match self.slots.get_mut(place) {
+            Some(slot) => Some(&mut slot.exchange),
+            None => self.watches.get_mut(place.checked_sub(REQUESTS)?).map(|watch| &mut watch.exchange),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Watches.
+
+use super::Core;
+use crate::exchange::place;
+use crate::watch::Watch;
+use crate::{Path, PathBuf, StoreError, WatchEvent, WatchId, WatchStatus};
+
+impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
+    /// Watches a path and all below it, under a token of its own, until [`unwatch`](Self::unwatch).
+    ///
+    /// The server reports once at the beginning.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`], [`StoreError::Poisoned`], [`StoreError::Full`], or [`StoreError::TooLong`] for a path of
+    /// more than 256 bytes. Whether the server took it is told by [`watch_status`](Self::watch_status).
+    pub fn watch(&mut self, path: Path<'_>) -> Result<WatchId, StoreError> {
+        self.admit()?;
+        let path = PathBuf::new(path).map_err(|_| StoreError::TooLong)?;
+        let order = self.next_order();
+        let mut entries = self.watches.iter_mut().enumerate();
+        let (index, watch) = entries.find(|(_, watch)| watch.is_free()).ok_or(StoreError::Full)?;
+        watch.take(path, order);
+        Ok(WatchId(watch.token(index)))
+    }
+
+    /// Watches no longer; no event comes after this, late ones are dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] if the watch is not there, [`StoreError::Fenced`] while it must stay. If the session is
+    /// poisoned the watch is forgotten without a message.
+    pub fn unwatch(&mut self, id: WatchId) -> Result<(), StoreError> {
+        if self.admit() == Err(StoreError::Fenced) {
+            return Err(StoreError::Fenced);
+        }
+        let order = self.next_order();
+        find(&mut self.watches, id)?.drop_it(order);
+        Ok(())
+    }
+
+    /// Tells how a watch stands with the server.
+    ///
+    /// # Errors
+    /// [`StoreError::Stale`] if the watch is not there.
+    pub fn watch_status(&mut self, id: WatchId) -> Result<WatchStatus, StoreError> {
+        find(&mut self.watches, id).map(|watch| watch.status())
+    }
+
+    /// Returns the next event, each watch in its turn.
+    pub fn poll_event(&mut self) -> Option<WatchEvent> {
+        for _ in 0..WATCHES {
+            let index = self.next_event;
+            let next = index.wrapping_add(1);
+            self.next_event = if next < WATCHES { next } else { 0 };
+            let watch = self.watches.get_mut(index)?;
+            if let Some(place) = watch.take_event() {
+                return Some(WatchEvent { watch: WatchId(watch.token(index)), place });
+            }
+        }
+        None
+    }
+}
+
+fn find(watches: &mut [Watch], id: WatchId) -> Result<&mut Watch, StoreError> {
+    let index = place(id.0);
+    let watch = watches.get_mut(index).filter(|watch| watch.is_kept() && watch.token(index) == id.0);
+    watch.ok_or(StoreError::Stale)
+}

@@ -1,0 +1,77 @@
+//! Answers.
+
+use crate::{Names, Path, Permissions, StoreError, Transaction, decode};
+
+/// Stands for a request under way, until it is answered or given up.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "its slot is in use until the ticket is polled to its end, or given up"]
+pub struct Ticket(pub(crate) u32);
+
+/// What polling a ticket gives.
+#[derive(Debug)]
+pub enum Answer<'c> {
+    /// The request is over, and so is its ticket.
+    Done(Result<Reply<'c>, StoreError>),
+    /// Not yet.
+    Pending(Ticket),
+}
+
+/// The answer to a request, of the form that its type asks for.
+#[derive(Debug)]
+pub struct Reply<'c> {
+    pub(crate) body: &'c [u8],
+    pub(crate) session: u32,
+}
+
+impl<'c> Reply<'c> {
+    /// Returns the bytes: the value that was read.
+    #[must_use]
+    pub const fn value(&self) -> &'c [u8] {
+        self.body
+    }
+
+    /// Copies the bytes to the front of `buffer`.
+    ///
+    /// # Errors
+    /// [`StoreError::BufferTooSmall`] if they do not fit.
+    pub fn copy_to<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], StoreError> {
+        let need = self.body.len();
+        let room = buffer.get_mut(..need).ok_or(StoreError::BufferTooSmall(need))?;
+        room.copy_from_slice(self.body);
+        Ok(room)
+    }
+
+    /// Returns the names of a listing.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if the request was not for a listing and this is none.
+    pub fn names(&self) -> Result<Names<'c>, StoreError> {
+        Names::parse(self.body).map_err(StoreError::Rejected)
+    }
+
+    /// Returns permissions.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if the request was not for permissions and this is none.
+    pub fn permissions(&self) -> Result<Permissions<'c>, StoreError> {
+        Permissions::parse(self.body).map_err(StoreError::Rejected)
+    }
+
+    /// Returns a path: a domain's home.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if the request was not for a home and this is no path.
+    pub fn path(&self) -> Result<Path<'c>, StoreError> {
+        decode::path(self.body).map_err(StoreError::Rejected)
+    }
+
+    /// Returns the transaction that was begun.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if the request did not begin one.
+    pub fn into_transaction(self) -> Result<Transaction, StoreError> {
+        let id = decode::transaction(self.body).map_err(StoreError::Rejected)?;
+        Ok(Transaction { id, session: self.session })
+    }
+}
+

@@ -1,0 +1,181 @@
+//! The table of watches.
+
+use core::fmt::Write;
+
+use crate::exchange::{Exchange, Stage, id};
+use crate::text::Text;
+use crate::wire::{Header, narrow};
+use crate::{MessageType, PathBuf, Place, Refusal, StoreError, decode};
+
+/// The longest path that can be watched, in bytes.
+pub const WATCHED_PATH_MAX: usize = 256;
+
+/// A path, a token of 8 digits and their two NULs.
+pub(crate) type WatchBody = Text<{ WATCHED_PATH_MAX + 10 }>;
+
+/// How a watch stands with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WatchStatus {
+    /// The server does not know it, and was not told: the connection was replaced.
+    Unregistered,
+    /// The server was told, or will be with the next bytes.
+    Registering,
+    /// Changes are reported.
+    Registered,
+    /// The server did not take it.
+    Refused(StoreError),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Free,
+    Keep,
+    /// To be freed as soon as the server forgot it.
+    Drop,
+}
+
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) exchange: Exchange,
+    wish: Wish,
+    generation: u32,
+    path: Option<PathBuf<WATCHED_PATH_MAX>>,
+    standing: WatchStatus,
+    pending: Option<Place>,
+}
+
+impl Watch {
+    pub(crate) const fn new() -> Self {
+        Self {
+            exchange: Exchange::new(),
+            wish: Wish::Free,
+            generation: 1,
+            path: None,
+            standing: WatchStatus::Unregistered,
+            pending: None,
+        }
+    }
+
+    pub(crate) fn is_free(&self) -> bool {
+        self.wish == Wish::Free
+    }
+
+    /// Tells whether the caller wants it still.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.wish == Wish::Keep
+    }
+
+    pub(crate) fn token(&self, index: usize) -> u32 {
+        id(narrow(index), self.generation)
+    }
+
+    /// Returns the body of the request to watch, or to watch no more.
+    pub(crate) fn body(&self, index: usize) -> WatchBody {
+        let mut body = WatchBody::new();
+        if let Some(path) = self.path {
+            // A path of the longest kind fits by the buffer's size.
+            let _fits = write!(body, "{path}\0{:08x}\0", self.token(index));
+        }
+        body
+    }
+
+    pub(crate) const fn take(&mut self, path: PathBuf<WATCHED_PATH_MAX>, order: u64) {
+        self.wish = Wish::Keep;
+        self.path = Some(path);
+        self.pending = None;
+        self.register(order);
+    }
+
+    pub(crate) const fn register(&mut self, order: u64) {
+        self.standing = WatchStatus::Registering;
+        self.exchange.start(MessageType::Watch, 0, order);
+    }
+
+    pub(crate) const fn status(&self) -> WatchStatus {
+        self.standing
+    }
+
+    /// Ends the caller's interest; the entry is free once the server has forgotten it.
+    pub(crate) fn drop_it(&mut self, order: u64) {
+        self.wish = Wish::Drop;
+        self.pending = None;
+        match (self.exchange.stage, self.standing) {
+            (Stage::Idle, WatchStatus::Registered) => self.exchange.start(MessageType::Unwatch, 0, order),
+            (Stage::Idle | Stage::Staged(_), _) => self.free(),
+            (Stage::Sending | Stage::Sent, _) => {}
+        }
+    }
+
+    /// Takes the server's answer in.
+    pub(crate) fn answer(&mut self, header: &Header, body: &[u8], order: u64) {
+        let outcome = self.exchange.judge(header, body);
+        self.exchange.stage = Stage::Idle;
+        if self.exchange.kind == MessageType::Unwatch {
+            return self.free();
+        }
+        self.standing = match outcome {
+            Ok(()) => WatchStatus::Registered,
+            Err(StoreError::Said(Refusal::Exists)) => {
+                // The server has it from before and sends no first event, so make one.
+                self.note(Place::Itself);
+                WatchStatus::Registered
+            }
+            Err(error) => WatchStatus::Refused(error),
+        };
+        if self.wish == Wish::Drop {
+            self.drop_it(order);
+        }
+    }
+
+    /// Forgets what the server knew: the connection is over.
+    pub(crate) fn abort(&mut self) {
+        self.exchange.stage = Stage::Idle;
+        self.standing = WatchStatus::Unregistered;
+        if self.wish == Wish::Drop {
+            self.free();
+        }
+    }
+
+    pub(crate) fn event(&mut self, path: &[u8]) {
+        if let Some(watched) = self.path {
+            self.note(Place::parse(watched.as_path(), path));
+        }
+    }
+
+    pub(crate) const fn take_event(&mut self) -> Option<Place> {
+        self.pending.take()
+    }
+
+    fn note(&mut self, place: Place) {
+        self.pending = Some(self.pending.map_or(place, |pending| pending.merge(place)));
+    }
+
+    const fn free(&mut self) {
+        self.exchange.stage = Stage::Idle;
+        self.wish = Wish::Free;
+        self.path = None;
+        self.generation = self.generation.wrapping_add(1);
+    }
+}
+
+/// Gives an event to its watch; `false` if it makes no sense or its watch is none of ours any more.
+pub(crate) fn deliver(watches: &mut [Watch], body: &[u8]) -> bool {
+    let Some((path, token)) = decode::event(body) else { return false };
+    let Some(token) = parse_token(token) else { return false };
+    let index = crate::exchange::place(token);
+    match watches.get_mut(index) {
+        Some(watch) if watch.is_kept() && watch.token(index) == token => {
+            watch.event(path);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn parse_token(token: &[u8]) -> Option<u32> {
+    let digits: &[u8; 8] = token.try_into().ok()?;
+    let lower = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let text = core::str::from_utf8(digits).ok().filter(|_| digits.iter().all(lower))?;
+    u32::from_str_radix(text, 16).ok()
+}
