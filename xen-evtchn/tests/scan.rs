@@ -1,10 +1,6 @@
 //! Events find their ports: none lost, none twice, none starved.
-#![allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    reason = "a panic is a failed test"
-)]
+#![allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "a panic fails the test")]
+#![allow(clippy::std_instead_of_core, reason = "hosted")]
 
 mod fake;
 

@@ -7,6 +7,7 @@
     clippy::as_conversions,
     reason = "a panic is a failed test"
 )]
+#![allow(clippy::panic, clippy::expect_used, clippy::std_instead_of_core, reason = "a panic fails the test; hosted")]
 
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;

@@ -1,0 +1,172 @@
+//! A page is offered, and comes back when the peer has let go, never before.
+#![allow(clippy::arithmetic_side_effects, clippy::std_instead_of_core, reason = "a panic fails the test; hosted")]
+
+mod fake;
+
+use std::cell::Cell;
+
+use fake::{guest, page};
+use proptest::prelude::*;
+use xen_grant::{Flags, Ledger, Offer, Refusal, Table, Write};
+use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate};
+
+const PEER: DomId = DomId(5);
+const OTHER: DomId = DomId(6);
+
+/// G28: reading alone where reading is enough.
+#[test]
+fn an_entry_says_who_what_and_how() {
+    let g = guest(1, 512);
+    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+    table.rebuild().unwrap();
+    let read = table.offer_read(page(0x77), PEER).unwrap();
+    let write = table.offer_write(page(0x78), OTHER).unwrap();
+    assert_eq!([read.reference(), write.reference()], [GrantRef(8), GrantRef(9)]);
+    assert_eq!(g.entry(GrantRef(8)), [0x0005_0005, 0x77]);
+    assert_eq!(g.entry(GrantRef(9)), [0x0006_0001, 0x78]);
+    assert_eq!(table.ledger(), Ledger { free: 502, in_use: 2, quarantined: 0 });
+    assert_eq!(read.end().unwrap().gfn(), Gfn(0x77));
+    assert_eq!(g.entry(GrantRef(8))[0], 0);
+}
+
+/// G01, G02: while the peer has it mapped the page stays away; afterwards it comes.
+#[test]
+fn a_mapped_page_does_not_come_back() {
+    let g = guest(1, 512);
+    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+    table.rebuild().unwrap();
+    for flags in [Flags::READING, Flags::WRITING, Flags::READING | Flags::WRITING] {
+        let offer = table.offer_write(page(0x77), PEER).unwrap();
+        let reference = offer.reference();
+        g.peer_maps(reference, flags);
+        let before = g.entry(reference);
+        let refused = offer.end().unwrap_err();
+        assert_eq!(g.entry(reference), before, "the entry is as it was");
+        assert!(refused.to_string().ends_with("mapped"));
+        g.peer_unmaps(reference);
+        assert_eq!(refused.offer.end().unwrap().gfn(), Gfn(0x77));
+    }
+    assert_eq!(table.ledger(), Ledger { free: 504, in_use: 0, quarantined: 0 });
+}
+
+/// G03: what is dropped while mapped is set aside, its entry never given out before the peer lets go.
+#[test]
+fn dropping_a_mapped_page_sets_it_aside() {
+    let g = guest(1, 10);
+    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+    table.rebuild().unwrap();
+    drop(table.offer_read(page(1), PEER).unwrap());
+    assert_eq!(table.ledger(), Ledger { free: 2, in_use: 0, quarantined: 0 }, "not mapped: ended");
+    let offer = table.offer_read(page(1), PEER).unwrap();
+    let reference = offer.reference();
+    g.peer_maps(reference, Flags::READING);
+    drop(offer);
+    table.sweep();
+    assert_eq!(table.ledger(), Ledger { free: 1, in_use: 0, quarantined: 1 });
+    let neighbour = table.offer_read(page(2), PEER).unwrap();
+    assert_ne!(neighbour.reference(), reference);
+    g.peer_unmaps(reference);
+    table.reconcile();
+    assert_eq!(table.ledger(), Ledger { free: 1, in_use: 1, quarantined: 0 });
+}
+
+/// G09, G24: a refusal hands the page back and takes no entry.
+#[test]
+fn a_refusal_hands_the_page_back() {
+    let g = guest(1, 9);
+    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+    table.rebuild().unwrap();
+    for domain in [DomId(0x7FF0), DomId(0x7FF4), DomId(0xFFFF)] {
+        let refused = table.offer_read(page(3), domain).unwrap_err();
+        assert_eq!((refused.page.gfn(), refused.refusal), (Gfn(3), Refusal::NotAPeer(domain)));
+    }
+    let high = Gfn(1 << 32);
+    assert_eq!(table.offer_read(page(high.0), PEER).unwrap_err().refusal, Refusal::TooHigh(high));
+    let last = table.offer_read(page(u64::from(u32::MAX)), DomId(0x7FEF)).unwrap();
+    let refused = table.offer_write(page(3), PEER).unwrap_err();
+    assert_eq!((refused.page.gfn(), refused.refusal), (Gfn(3), Refusal::NoRefs));
+    drop(last);
+    assert!(table.offer_write(refused.page, PEER).is_ok());
+}
+
+/// G10: a peer that pins all it gets gets no more; others do.
+#[test]
+fn a_peer_that_lets_nothing_go_gets_no_more() {
+    let g = guest(1, 512);
+    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots).with_cap(3);
+    table.rebuild().unwrap();
+    let pin = |peer| {
+        let offer = table.offer_write(page(1), peer).unwrap();
+        g.peer_maps(offer.reference(), Flags::WRITING);
+        offer.reference()
+    };
+    let pinned = [pin(OTHER), pin(PEER), pin(PEER), pin(PEER)];
+    assert_eq!(table.quarantined(), 4);
+    assert_eq!(table.offer_read(page(2), PEER).unwrap_err().refusal, Refusal::Distrusted(PEER));
+    assert!(table.offer_read(page(2), OTHER).is_ok());
+    g.peer_unmaps(pinned[1]);
+    table.sweep();
+    assert!(table.offer_read(page(2), PEER).is_ok());
+}
+
+#[derive(Default)]
+struct Gate(Cell<u32>, Cell<u32>);
+
+impl IrqGate for Gate {
+    type Saved = ();
+
+    fn off(&self) {
+        assert_eq!(self.0.replace(1), 0, "one section at a time");
+        self.1.set(self.1.get() + 1);
+    }
+
+    fn restore(&self, (): ()) {
+        assert_eq!(self.0.replace(0), 1);
+    }
+}
+
+#[test]
+fn every_change_is_one_section_of_the_gate() {
+    let (g, gate) = (guest(1, 512), Gate::default());
+    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots).with_gate(&gate);
+    table.rebuild().unwrap();
+    gate.1.set(0);
+    let [one, two] = [1, 2].map(|gfn| table.offer_read(page(gfn), PEER).unwrap());
+    one.end().unwrap();
+    drop(two);
+    assert_eq!((gate.0.get(), gate.1.get()), (0, 4));
+}
+
+proptest! {
+    /// G05, G12, G15: whatever is offered, mapped, unmapped, ended and dropped, in any order: the ledger adds up, no
+    /// entry has two owners, none of the reserved eight is touched, and no page comes back mapped.
+    #[test]
+    fn no_entry_is_lost_or_shared(steps in prop::collection::vec((0_u8..6, any::<prop::sample::Index>()), 0..200)) {
+        let g = guest(1, 24);
+        let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+        table.rebuild().unwrap();
+        let mut offers: Vec<Offer<'_, Write>> = vec![];
+        for (step, at) in steps {
+            let at = if offers.is_empty() { None } else { Some(at.index(offers.len())) };
+            match (step, at) {
+                (0 | 1, _) => offers.extend(table.offer_write(page(1), PEER)),
+                (2, Some(at)) => g.peer_maps(offers[at].reference(), Flags::WRITING),
+                (3, Some(at)) => g.peer_unmaps(offers[at].reference()),
+                (4, Some(at)) => {
+                    let mapped = g.entry(offers[at].reference())[0] & 0x10 != 0;
+                    let ended = offers.remove(at).end();
+                    prop_assert_eq!(ended.is_err(), mapped);
+                    offers.extend(ended.err().map(|refused| refused.offer));
+                }
+                (5, Some(at)) => drop(offers.remove(at)),
+                _ => table.sweep(),
+            }
+            let ledger = table.ledger();
+            prop_assert_eq!(ledger.free + ledger.in_use + ledger.quarantined, 16);
+            prop_assert_eq!(usize::try_from(ledger.in_use).unwrap(), offers.len());
+            let owned: std::collections::BTreeSet<_> = offers.iter().map(|offer| offer.reference()).collect();
+            prop_assert_eq!(owned.len(), offers.len());
+            prop_assert!((0..8).all(|at| g.entry(GrantRef(at)) == [0, 0]));
+        }
+    }
+}
