@@ -11,7 +11,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// [`StoreError::Rejected`], if an answer within it was credited to another transaction: abandon it. Otherwise as
     /// [`submit`](Self::submit).
     pub fn end(&mut self, transaction: &Transaction, how: End) -> Result<Option<Ticket>, StoreError> {
-        if transaction.session != self.session {
+        if self.is_stale(transaction) {
             return match how {
                 End::Commit => Err(StoreError::Said(crate::Refusal::Again)),
                 End::Abandon => Ok(None),
@@ -26,6 +26,12 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         slot.body.clear();
         slot.body.string(how.letter()).ok_or(StoreError::TooLong)?;
         self.stage(place, MessageType::TransactionEnd, transaction.id).map(Some)
+    }
+
+    /// Tells whether a transaction is of an earlier connection, and so is over.
+    #[must_use]
+    pub const fn is_stale(&self, transaction: &Transaction) -> bool {
+        transaction.session != self.session
     }
 
     /// Remembers that a transaction must not be committed.

@@ -45,6 +45,19 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         find(&mut self.watches, id).map(|watch| watch.status())
     }
 
+    /// Tells whether the server took a watch.
+    ///
+    /// # Errors
+    /// Why not; [`StoreError::TimedOut`] if it has not said yet, [`StoreError::EpochChanged`] if it must be told again.
+    pub fn watch_standing(&mut self, id: WatchId) -> Result<(), StoreError> {
+        match self.watch_status(id)? {
+            WatchStatus::Registered => Ok(()),
+            WatchStatus::Registering => Err(StoreError::TimedOut),
+            WatchStatus::Unregistered => Err(StoreError::EpochChanged),
+            WatchStatus::Refused(error) => Err(error),
+        }
+    }
+
     /// Returns the next event, each watch in its turn.
     pub fn poll_event(&mut self) -> Option<WatchEvent> {
         for _ in 0..WATCHES {

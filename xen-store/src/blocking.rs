@@ -1,0 +1,172 @@
+//! The blocking facade: loops and waits around the core, and no decision of its own.
+
+mod suspend;
+mod transaction;
+mod watch;
+
+pub use transaction::{Attempts, Within};
+
+use xen_hypercall::{Nanos, SharedPage};
+use xen_ring::{ByteReceiver, ByteSender, Misbehaved, xenstore_front};
+
+use crate::{Answer, Core, Fault, Link, Nodes, Reply, Request, StoreError, Ticket, Transaction};
+
+/// How long an answer is waited for, unless [`Store::set_patience`] says otherwise.
+const PATIENCE: Nanos = Nanos::from_secs(5);
+/// Bytes taken from the ring at once.
+const PIECE: usize = 256;
+/// The most pieces taken before time is looked at: four rings.
+const PIECES: usize = 16;
+
+/// A connection to the xenstore server that waits for its answers.
+///
+/// It lends its page and its [`Core`], so that the embedder decides where they live. Give it `&mut` to whoever needs the
+/// store; a kernel with several threads puts it behind its own lock. See [`Nodes`] for what it does with nodes.
+#[derive(Debug)]
+pub struct Store<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16> {
+    core: &'a mut Core<REQUESTS, WATCHES>,
+    sender: ByteSender<'a>,
+    receiver: ByteReceiver<'a>,
+    link: L,
+    patience: Nanos,
+}
+
+/// Whether bytes may be left in the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Idle,
+    More,
+}
+
+impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES> {
+    /// Connects over the page of the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if the indices in the page are impossible.
+    pub fn attach(page: &'a SharedPage, core: &'a mut Core<REQUESTS, WATCHES>, link: L) -> Result<Self, StoreError> {
+        let (sender, receiver) = xenstore_front(page).map_err(poisoned)?;
+        Ok(Self { core, sender, receiver, link, patience: PATIENCE })
+    }
+
+    /// Sets how long every single answer is waited for; five seconds unless set.
+    pub const fn set_patience(&mut self, patience: Nanos) {
+        self.patience = patience;
+    }
+
+    /// Returns the core, for what the facade does not offer: requests in a pipeline, counters.
+    pub const fn core(&mut self) -> &mut Core<REQUESTS, WATCHES> {
+        self.core
+    }
+
+    /// Returns the seam.
+    pub const fn link(&self) -> &L {
+        &self.link
+    }
+
+    /// Tells how many messages were sent since the core was made.
+    #[must_use]
+    pub const fn requests_sent(&self) -> u64 {
+        self.core.counters().sent
+    }
+
+    /// Moves what can be moved between core and ring, without waiting.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if the session is over.
+    pub fn pump(&mut self) -> Result<(), StoreError> {
+        self.turn().map(drop)
+    }
+
+    /// Waits for the answer to a request that was submitted to the core, as long as the patience lasts.
+    ///
+    /// # Errors
+    /// What the answer says, or [`StoreError::TimedOut`].
+    pub fn wait_for(&mut self, ticket: Ticket) -> Result<Reply<'_>, StoreError> {
+        let deadline = self.deadline();
+        let waited = self.until(deadline, |store| store.core.is_done(&ticket));
+        if waited == Err(StoreError::TimedOut) {
+            self.core.give_up(ticket);
+            return Err(StoreError::TimedOut);
+        }
+        match self.core.poll_reply(ticket) {
+            Answer::Done(outcome) => outcome,
+            Answer::Pending(_) => Err(StoreError::TimedOut),
+        }
+    }
+
+    fn ask(&mut self, request: Request<'_>, within: Option<&Transaction>) -> Result<Reply<'_>, StoreError> {
+        let ticket = self.core.submit(request, within)?;
+        self.wait_for(ticket)
+    }
+
+    fn deadline(&self) -> Nanos {
+        self.link.now().after(self.patience)
+    }
+
+    /// Turns until something holds, the session is over, or the deadline has come.
+    fn until(&mut self, deadline: Nanos, mut holds: impl FnMut(&mut Self) -> bool) -> Result<(), StoreError> {
+        loop {
+            let progress = self.turn()?;
+            if holds(self) {
+                return Ok(());
+            }
+            if self.link.now() >= deadline {
+                return Err(StoreError::TimedOut);
+            }
+            if progress == Progress::Idle {
+                self.link.wait(deadline);
+            }
+        }
+    }
+
+    fn turn(&mut self) -> Result<Progress, StoreError> {
+        self.core.check()?;
+        let turned = self.transmit().and_then(|sent| Ok((sent, self.receive()?)));
+        let (sent, received) = turned.map_err(|misbehaved| {
+            self.core.handle_fault(Fault::Ring(misbehaved));
+            poisoned(misbehaved)
+        })?;
+        if sent > 0 || received > 0 {
+            self.link.notify();
+        }
+        self.core.check()?;
+        Ok(if received < PIECES { Progress::Idle } else { Progress::More })
+    }
+
+    /// Fills the ring and returns how many bytes went in.
+    fn transmit(&mut self) -> Result<usize, Misbehaved> {
+        let mut total: usize = 0;
+        while let Some(bytes) = self.core.poll_transmit() {
+            let count = self.sender.send(bytes)?;
+            if count == 0 {
+                break;
+            }
+            self.core.handle_transmitted(count);
+            total = total.saturating_add(count);
+        }
+        Ok(total)
+    }
+
+    /// Takes from the ring and returns how many pieces there were.
+    fn receive(&mut self) -> Result<usize, Misbehaved> {
+        let mut piece = [0; PIECE];
+        for pieces in 0..PIECES {
+            let count = self.receiver.receive(&mut piece)?;
+            let bytes = piece.get(..count).unwrap_or_default();
+            if bytes.is_empty() || self.core.handle_bytes(bytes).is_err() {
+                return Ok(pieces);
+            }
+        }
+        Ok(PIECES)
+    }
+}
+
+impl<L: Link, const REQUESTS: usize, const WATCHES: usize> Nodes for Store<'_, L, REQUESTS, WATCHES> {
+    fn perform(&mut self, request: Request<'_>) -> Result<Reply<'_>, StoreError> {
+        self.ask(request, None)
+    }
+}
+
+const fn poisoned(misbehaved: Misbehaved) -> StoreError {
+    StoreError::Poisoned(Fault::Ring(misbehaved))
+}

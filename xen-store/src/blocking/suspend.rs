@@ -1,0 +1,70 @@
+//! The connection across a suspend.
+
+use xen_hypercall::{Nanos, SharedPage};
+use xen_ring::xenstore_front;
+
+use super::{Store, poisoned};
+use crate::{Link, StoreError};
+
+impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES> {
+    /// Admits no new request and waits until the connection is quiet: all answered, and the server has taken all bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::TimedOut`] at the deadline, [`StoreError::Poisoned`]: the fence is open again, do not suspend.
+    pub fn fence(&mut self, deadline: Nanos) -> Result<(), StoreError> {
+        self.core.fence();
+        let quiet = |store: &mut Self| store.core.is_quiet() && store.is_drained();
+        let waited = self.until(deadline, quiet);
+        if waited.is_err() {
+            self.core.unfence();
+        }
+        waited
+    }
+
+    /// Admits requests again: after a cancelled suspend this is all there is to do.
+    pub const fn unfence(&mut self) {
+        self.core.unfence();
+    }
+
+    /// Goes over to a new connection, whose page Xen may have zeroed or kept; no message is sent.
+    ///
+    /// Everything of the old one is over: see [`Core::epoch_changed`](crate::Core::epoch_changed). A fence stays closed.
+    /// Then come [`reregister`](Self::reregister) and [`unfence`](Self::unfence).
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if the indices in the page are impossible; the session is over then.
+    pub fn rebuild(&mut self, page: &'a SharedPage) -> Result<(), StoreError> {
+        self.core.epoch_changed();
+        match xenstore_front(page) {
+            Ok((sender, receiver)) => {
+                self.sender = sender;
+                self.receiver = receiver;
+                Ok(())
+            }
+            Err(misbehaved) => {
+                self.core.handle_fault(crate::Fault::Ring(misbehaved));
+                Err(poisoned(misbehaved))
+            }
+        }
+    }
+
+    /// Registers all watches again, in one batch and even while fenced, and waits until the server has answered.
+    ///
+    /// After [`rebuild`](Self::rebuild), and wherever it is unclear what the server remembers; not after a cancelled
+    /// suspend. Each watch has an event then. One that the server refused says so in
+    /// [`Core::watch_status`](crate::Core::watch_status).
+    ///
+    /// # Errors
+    /// [`StoreError::TimedOut`] at the deadline, [`StoreError::Poisoned`].
+    pub fn reregister(&mut self, deadline: Nanos) -> Result<(), StoreError> {
+        self.core.rewatch();
+        self.until(deadline, |store| store.core.registering() == 0)
+    }
+
+    fn is_drained(&mut self) -> bool {
+        self.sender.is_drained().unwrap_or_else(|misbehaved| {
+            self.core.handle_fault(crate::Fault::Ring(misbehaved));
+            false
+        })
+    }
+}

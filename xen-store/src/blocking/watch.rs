@@ -1,0 +1,60 @@
+//! Watches.
+
+use super::Store;
+use crate::{Link, Path, StoreError, WatchEvent, WatchId, WatchStatus};
+
+impl<L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'_, L, REQUESTS, WATCHES> {
+    /// Watches a path and all below it, and waits until the server does.
+    ///
+    /// The server reports once at the beginning.
+    ///
+    /// # Errors
+    /// As [`Core::watch`](crate::Core::watch), and what the server said. On an error there is no watch.
+    pub fn watch(&mut self, path: Path<'_>) -> Result<WatchId, StoreError> {
+        let watch = self.core.watch(path)?;
+        let deadline = self.deadline();
+        let waited = self.until(deadline, |store| store.core.watch_status(watch) != Ok(WatchStatus::Registering));
+        let standing = waited.and_then(|()| self.core.watch_standing(watch));
+        if let Err(error) = standing {
+            let _gone = self.core.unwatch(watch);
+            return Err(error);
+        }
+        Ok(watch)
+    }
+
+    /// Watches no longer; no event comes after this, and the server is told with the next bytes.
+    ///
+    /// # Errors
+    /// As [`Core::unwatch`](crate::Core::unwatch).
+    pub fn unwatch(&mut self, watch: WatchId) -> Result<(), StoreError> {
+        self.core.unwatch(watch)?;
+        self.pump()
+    }
+
+    /// Returns the next event, without waiting.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if the session is over.
+    pub fn poll_event(&mut self) -> Result<Option<WatchEvent>, StoreError> {
+        self.pump()?;
+        Ok(self.core.poll_event())
+    }
+
+    /// Waits for the next event; `None` at the deadline.
+    ///
+    /// An event may be lost on the server's side, so do not wait for ever: read again from time to time.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if the session is over.
+    pub fn wait_event(&mut self, deadline: xen_hypercall::Nanos) -> Result<Option<WatchEvent>, StoreError> {
+        let mut event = None;
+        let waited = self.until(deadline, |store| {
+            event = store.core.poll_event();
+            event.is_some()
+        });
+        match waited {
+            Ok(()) | Err(StoreError::TimedOut) => Ok(event),
+            Err(error) => Err(error),
+        }
+    }
+}
