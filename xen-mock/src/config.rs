@@ -1,0 +1,116 @@
+//! What the test asks for, before the host is built.
+
+use xen_hypercall::{DomId, Nanos};
+
+use crate::domain::Shape;
+use crate::xenstored::Quotas;
+
+/// What kind of guest the toolstack believes to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// With emulated devices: frozen without being asked while `CALLBACK_IRQ` is 0.
+    Hvm,
+    /// Without: always asked.
+    Pvh,
+}
+
+/// Who made the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vendor {
+    /// `GenuineIntel`.
+    Intel,
+    /// `AuthenticAMD`.
+    Amd,
+}
+
+impl Vendor {
+    pub(crate) const fn name(self) -> [u8; 12] {
+        match self {
+            Self::Intel => *b"GenuineIntel",
+            Self::Amd => *b"AuthenticAMD",
+        }
+    }
+}
+
+/// Where Xen's CPUID leaves stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaves {
+    /// At 0x4000_0000.
+    First,
+    /// This many steps of 0x100 later, behind another hypervisor's interface (Viridian).
+    Behind(u8),
+    /// Nowhere: this is not Xen.
+    Absent,
+}
+
+/// Whether a daemon of dom0 is there and does its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daemon {
+    /// It works.
+    Working,
+    /// It is there by its parameters, and never reads nor writes its ring.
+    Stuck,
+    /// Its parameters are 0.
+    Absent,
+}
+
+impl Daemon {
+    pub(crate) fn is_present(self) -> bool {
+        self != Self::Absent
+    }
+
+    pub(crate) fn is_working(self) -> bool {
+        self == Self::Working
+    }
+}
+
+/// Whether the toolstack makes the nodes below `control`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ControlNodes {
+    /// As libxl does.
+    Present,
+    /// None of them.
+    Absent,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) domid: DomId,
+    pub(crate) shape: Shape,
+    pub(crate) vendor: [u8; 12],
+    pub(crate) version: (u16, u16),
+    pub(crate) leaves: Leaves,
+    pub(crate) uptime: Nanos,
+    pub(crate) wall: Nanos,
+    pub(crate) store: Daemon,
+    pub(crate) console: Daemon,
+    pub(crate) quotas: Quotas,
+    pub(crate) control: ControlNodes,
+    pub(crate) budget: u64,
+    /// Nodes below the domain's home, or absolute, that the toolstack makes at each creation and restore.
+    pub(crate) nodes: Vec<(String, String)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: "guest".into(),
+            kind: Kind::Pvh,
+            domid: DomId(1),
+            shape: Shape { vcpus: 1, max_ports: 1023, max_grant_frames: 64 },
+            vendor: Vendor::Intel.name(),
+            version: (4, 19),
+            leaves: Leaves::First,
+            uptime: Nanos::from_secs(5000),
+            wall: Nanos::from_secs(1_800_000_000),
+            store: Daemon::Working,
+            console: Daemon::Working,
+            quotas: Quotas::default(),
+            control: ControlNodes::Present,
+            budget: 5_000_000,
+            nodes: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What the hypervisor holds for one domain. A restore makes all of it anew.
+
+use xen_hypercall::{DomId, Nanos, Port};
+
+use crate::events::Ports;
+use crate::grants::GrantTable;
+use crate::memory::Frame;
+
+/// Number of HVM parameters.
+const PARAMS: usize = 39;
+/// Size of `vcpu_info`.
+const VCPU_INFO: usize = 64;
+
+pub(crate) const CALLBACK_IRQ: usize = 0;
+pub(crate) const STORE_PFN: usize = 1;
+pub(crate) const STORE_EVTCHN: usize = 2;
+pub(crate) const CONSOLE_PFN: usize = 17;
+pub(crate) const CONSOLE_EVTCHN: usize = 18;
+
+/// Why a domain stopped.
+///
+/// # Xen
+/// `SHUTDOWN_*` of `sched.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Clean and for good.
+    Poweroff,
+    /// Clean, to start anew.
+    Reboot,
+    /// To be saved and resumed.
+    Suspend,
+    /// The guest is broken.
+    Crash,
+    /// The guest did not poke its watchdog.
+    Watchdog,
+    /// To start anew in place.
+    SoftReset,
+}
+
+impl Reason {
+    pub(crate) const fn from_code(code: u32) -> Option<Self> {
+        Some(match code {
+            0 => Self::Poweroff,
+            1 => Self::Reboot,
+            2 => Self::Suspend,
+            3 => Self::Crash,
+            4 => Self::Watchdog,
+            5 => Self::SoftReset,
+            _ => return None,
+        })
+    }
+}
+
+/// What a domain is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It runs.
+    Running,
+    /// It has shut down, for this reason.
+    Shutdown(Reason),
+    /// It is no more: destroyed.
+    Gone,
+}
+
+#[derive(Debug)]
+pub(crate) struct Domain {
+    pub(crate) id: DomId,
+    pub(crate) state: State,
+    /// Set by `SCHEDOP_shutdown_code`: wins over the reason of the shutdown itself.
+    pub(crate) latched: Option<Reason>,
+    pub(crate) ports: Ports,
+    pub(crate) params: [u64; PARAMS],
+    pub(crate) shared_info: Frame,
+    pub(crate) grants: GrantTable,
+    /// Where the guest moved the `vcpu_info` of each processor to.
+    pub(crate) registered: Vec<Option<(Frame, usize)>>,
+    /// When the single-shot timer of each processor goes off.
+    pub(crate) timers: Vec<Option<Nanos>>,
+    /// Pages that Xen shares, mapped by the guest: shared_info and frames of the grant table.
+    pub(crate) shared_info_mapped: bool,
+}
+
+/// What the configuration says of each domain of this name.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    pub(crate) vcpus: u32,
+    pub(crate) max_ports: usize,
+    pub(crate) max_grant_frames: usize,
+}
+
+impl Domain {
+    pub(crate) fn new(id: DomId, shape: &Shape) -> Self {
+        let vcpus = shape.vcpus as usize;
+        Self {
+            id,
+            state: State::Running,
+            latched: None,
+            ports: Ports::new(shape.max_ports),
+            params: [0; PARAMS],
+            shared_info: Frame::new(),
+            grants: GrantTable::new(shape.max_grant_frames),
+            registered: vec![None; vcpus],
+            timers: vec![None; vcpus],
+            shared_info_mapped: false,
+        }
+    }
+
+    pub(crate) fn has_vcpu(&self, vcpu: u32) -> bool {
+        (vcpu as usize) < self.registered.len()
+    }
+
+    /// Returns where the `vcpu_info` of a processor is.
+    pub(crate) fn vcpu_info(&self, vcpu: u32) -> (Frame, usize) {
+        let vcpu = vcpu as usize;
+        self.registered[vcpu].unwrap_or((self.shared_info, vcpu.min(31) * VCPU_INFO))
+    }
+
+    pub(crate) fn store_port(&self) -> Port {
+        Port(self.params[STORE_EVTCHN] as u32)
+    }
+
+    pub(crate) fn console_port(&self) -> Port {
+        Port(self.params[CONSOLE_EVTCHN] as u32)
+    }
+
+    /// Tells whether the port is one that the toolstack made, and the guest must keep.
+    pub(crate) fn is_toolstacks(&self, port: Port) -> bool {
+        port.0 != 0 && (port == self.store_port() || port == self.console_port())
+    }
+}

@@ -1,0 +1,86 @@
+//! Faults: what goes wrong, and when.
+
+use xen_hypercall::{DomId, Number, Port};
+
+use crate::xenstored::Twist;
+use crate::xenstored::path::absolute;
+use crate::xenstored::wire::StoreOp;
+
+/// Which of the matching things are hit: `skip` go by, then `times` are hit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    pub(crate) skip: u64,
+    pub(crate) times: u64,
+}
+
+impl Window {
+    pub(crate) const ONCE: Self = Self { skip: 0, times: 1 };
+
+    fn hits(&mut self) -> bool {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        let hit = self.times > 0;
+        self.times = self.times.saturating_sub(1);
+        hit
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct CallRule {
+    pub(crate) number: Option<Number>,
+    pub(crate) cmd: Option<usize>,
+    pub(crate) window: Window,
+    pub(crate) result: isize,
+}
+
+#[derive(Debug)]
+pub(crate) struct StoreRule {
+    pub(crate) op: StoreOp,
+    pub(crate) path: Option<String>,
+    pub(crate) window: Window,
+    pub(crate) twist: Twist,
+}
+
+#[derive(Debug)]
+pub(crate) struct EventRule {
+    pub(crate) port: Port,
+    pub(crate) window: Window,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FaultRules {
+    pub(crate) calls: Vec<CallRule>,
+    pub(crate) store: Vec<StoreRule>,
+    pub(crate) events: Vec<EventRule>,
+}
+
+impl FaultRules {
+    /// Returns what a hypercall shall return without being made.
+    pub(crate) fn call(&mut self, number: Number, cmd: usize) -> Option<isize> {
+        let matching = self.calls.iter_mut().filter(|rule| {
+            rule.number.is_none_or(|wanted| wanted == number) && rule.cmd.is_none_or(|wanted| wanted == cmd)
+        });
+        // Every matching rule counts the call, the first that hits it decides.
+        matching.filter_map(|rule| rule.window.hits().then_some(rule.result)).collect::<Vec<_>>().first().copied()
+    }
+
+    /// Returns what becomes of a request to xenstored.
+    pub(crate) fn twist(&mut self, op: StoreOp, path: &str, domain: DomId) -> Option<Twist> {
+        let path = absolute(domain, path);
+        let same = |wanted: &String| absolute(domain, wanted) == path;
+        let matching = self.store.iter_mut().filter(|rule| rule.op == op && rule.path.as_ref().is_none_or(same));
+        matching
+            .filter_map(|rule| rule.window.hits().then(|| rule.twist.clone()))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .next()
+    }
+
+    /// Tells whether an event is lost.
+    pub(crate) fn drops_event(&mut self, port: Port) -> bool {
+        let matching = self.events.iter_mut().filter(|rule| rule.port == port);
+        matching.map(|rule| rule.window.hits()).collect::<Vec<_>>().contains(&true)
+    }
+}

@@ -1,0 +1,35 @@
+//! The handles that [`Host`](crate::Host) gives out, one a topic.
+
+mod backend;
+mod console;
+mod faults;
+mod ledger;
+mod store;
+mod toolstack;
+mod trace;
+
+pub use backend::{Dom0, Mapped};
+pub use console::Console;
+pub use faults::{CallFault, Faults, StoreFault};
+pub use ledger::{Holdings, Ledger};
+pub use store::Store;
+pub use toolstack::Toolstack;
+pub use trace::Trace;
+
+/// Makes a handle: a topic of the host.
+macro_rules! handle {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            host: crate::Host,
+        }
+
+        impl $name {
+            pub(crate) const fn new(host: crate::Host) -> Self {
+                Self { host }
+            }
+        }
+    };
+}
+use handle;

@@ -1,0 +1,145 @@
+//! Asking for faults.
+
+use xen_hypercall::{DomId, Nanos, Number, Port};
+
+use super::handle;
+use crate::faults::{CallRule, EventRule, StoreRule, Window};
+use crate::xenstored::Twist;
+use crate::xenstored::path::absolute;
+use crate::xenstored::tree::{Access, Permission};
+use crate::xenstored::wire::StoreOp;
+
+handle! {
+    /// What shall go wrong.
+    Faults
+}
+
+impl Faults {
+    /// Begins a fault of hypercalls of one number.
+    pub fn on_call(&self, number: Number) -> CallFault {
+        CallFault { host: self.host.clone(), number: Some(number), cmd: None, window: Window::ONCE }
+    }
+
+    /// Begins a fault of hypercalls of every number.
+    pub fn on_any_call(&self) -> CallFault {
+        CallFault { host: self.host.clone(), number: None, cmd: None, window: Window::ONCE }
+    }
+
+    /// Begins a fault of requests to xenstored.
+    pub fn on_store(&self, op: StoreOp) -> StoreFault {
+        StoreFault { host: self.host.clone(), op, path: None, window: Window::ONCE }
+    }
+
+    /// Has the next `times` events by a port of the guest lost, in either direction.
+    pub fn drop_events(&self, port: Port, times: u64) {
+        let window = Window { times, ..Window::ONCE };
+        self.host.world().faults.events.push(EventRule { port, window });
+    }
+
+    /// Makes an event come in by a port, for no reason.
+    pub fn spurious_event(&self, port: Port) {
+        self.host.world().domain.raise(port);
+    }
+
+    /// Takes away the guest's right to write `control/shutdown`: it cannot acknowledge any more.
+    pub fn deny_acknowledgement(&self) {
+        let mut world = self.host.world();
+        let guest = world.domain.id;
+        let path = absolute(guest, "control/shutdown");
+        let owner = Permission { domain: DomId::DOM0, access: Access::None };
+        let reader = Permission { domain: guest, access: Access::Read };
+        drop(world.store.as_dom0(|view| view.set_permissions(&path, vec![owner, reader])));
+        world.flush_store();
+    }
+
+    /// Takes back all faults that were asked for and have not come yet.
+    pub fn clear(&self) {
+        self.host.world().faults = Default::default();
+    }
+}
+
+/// A fault of hypercalls in the making: by default, the next matching one is hit, once.
+#[derive(Debug)]
+#[must_use = "nothing happens before its result is named"]
+pub struct CallFault {
+    host: crate::Host,
+    number: Option<Number>,
+    cmd: Option<usize>,
+    window: Window,
+}
+
+impl CallFault {
+    /// Only calls of this command, the first argument.
+    pub const fn cmd(mut self, cmd: usize) -> Self {
+        self.cmd = Some(cmd);
+        self
+    }
+
+    /// Only from the `n`-th matching call on, counted from 1.
+    pub const fn nth(mut self, n: u64) -> Self {
+        self.window.skip = n.saturating_sub(1);
+        self
+    }
+
+    /// So many matching calls, one after the other.
+    pub const fn times(mut self, times: u64) -> Self {
+        self.window.times = times;
+        self
+    }
+
+    /// Has them return this value without being made.
+    pub fn returns(self, result: isize) {
+        let Self { host, number, cmd, window } = self;
+        host.world().faults.calls.push(CallRule { number, cmd, window, result });
+    }
+}
+
+/// A fault of requests to xenstored in the making: by default, the next matching one is hit, once.
+#[derive(Debug)]
+#[must_use = "nothing happens before its answer is named"]
+pub struct StoreFault {
+    host: crate::Host,
+    op: StoreOp,
+    path: Option<String>,
+    window: Window,
+}
+
+impl StoreFault {
+    /// Only requests on this path; below the domain's home if relative.
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Only from the `n`-th matching request on, counted from 1.
+    pub const fn nth(mut self, n: u64) -> Self {
+        self.window.skip = n.saturating_sub(1);
+        self
+    }
+
+    /// So many matching requests, one after the other.
+    pub const fn times(mut self, times: u64) -> Self {
+        self.window.times = times;
+        self
+    }
+
+    /// Answers an error of this name, known or not, instead of serving them.
+    pub fn fails(self, error: &str) {
+        self.push(Twist::Error(error.into()));
+    }
+
+    /// Serves them, and answers so much later; so wait all answers behind.
+    pub fn delays(self, by: Nanos) {
+        self.push(Twist::Delay(by));
+    }
+
+    /// Serves them, and never answers.
+    pub fn swallows(self) {
+        self.push(Twist::Swallow);
+    }
+
+    fn push(self, twist: Twist) {
+        let Self { host, op, path, window } = self;
+        host.world().faults.store.push(StoreRule { op, path, window, twist });
+    }
+}

@@ -1,0 +1,268 @@
+//! Operations under way.
+
+use xen_hypercall::{DomId, Nanos};
+
+use super::{Destination, Operation, Outcome, Save};
+use crate::config::{Kind, Vendor};
+use crate::domain::{CALLBACK_IRQ, Domain, Reason, State};
+use crate::events::Channel;
+use crate::memory::Memory;
+use crate::world::World;
+use crate::xenstored::path::absolute;
+
+/// How long libxl waits for the acknowledgement, and then for the suspend.
+const PATIENCE: Nanos = Nanos::from_secs(60);
+/// How long the guest stands still for its image to be written.
+const COPY_TIME: Nanos = Nanos::from_millis(100);
+
+const SHUTDOWN: &str = "control/shutdown";
+
+/// What is asked of the guest.
+#[derive(Debug, Clone, Copy)]
+enum Plan {
+    Suspend(Save),
+    Stop(&'static str),
+}
+
+impl Plan {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Suspend(_) => "suspend",
+            Self::Stop(word) => word,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    Acknowledge { until: Nanos },
+    Suspend { until: Nanos },
+    Copy { until: Nanos },
+    Stop,
+}
+
+#[derive(Debug)]
+pub(crate) struct Operations {
+    current: Option<(Operation, Plan, Stage)>,
+    outcomes: Vec<Option<Outcome>>,
+    /// What the guest's suspend call returns once the domain runs again.
+    resume_code: Option<isize>,
+    /// The guest is in a suspend call, and not just frozen.
+    in_call: InCall,
+    last_domid: DomId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InCall {
+    No,
+    Yes,
+}
+
+impl Operations {
+    pub(crate) const fn new() -> Self {
+        Self { current: None, outcomes: Vec::new(), resume_code: None, in_call: InCall::No, last_domid: DomId(0) }
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        match self.current?.2 {
+            Stage::Acknowledge { until } | Stage::Suspend { until } | Stage::Copy { until } => Some(until),
+            Stage::Stop => None,
+        }
+    }
+
+    pub(crate) fn outcome(&self, operation: Operation) -> Option<Outcome> {
+        self.outcomes.get(operation.0).copied().flatten()
+    }
+
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Whatever was under way ends without an outcome.
+    pub(crate) fn abandon(&mut self) {
+        self.current = None;
+        self.in_call = InCall::No;
+    }
+}
+
+impl World {
+    pub(crate) fn begin_save(&mut self, save: Save) -> Operation {
+        let unaware = self.config.kind == Kind::Hvm && self.domain.params[CALLBACK_IRQ] == 0;
+        if unaware && self.domain.state == State::Running {
+            // libxl takes it for a guest without drivers, and freezes it wherever it is.
+            self.domain.state = State::Shutdown(Reason::Suspend);
+            let until = self.now().after(COPY_TIME);
+            return self.begin(Plan::Suspend(save), Stage::Copy { until });
+        }
+        self.ask(Plan::Suspend(save))
+    }
+
+    pub(crate) fn begin_stop(&mut self, word: &'static str) -> Operation {
+        self.ask(Plan::Stop(word))
+    }
+
+    fn ask(&mut self, plan: Plan) -> Operation {
+        self.write_word(plan.word());
+        let until = self.now().after(PATIENCE);
+        self.begin(plan, Stage::Acknowledge { until })
+    }
+
+    fn begin(&mut self, plan: Plan, stage: Stage) -> Operation {
+        assert!(!self.operations.is_busy(), "the toolstack does one thing at a time");
+        let operation = Operation(self.operations.outcomes.len());
+        self.operations.outcomes.push(None);
+        self.operations.current = Some((operation, plan, stage));
+        operation
+    }
+
+    /// Writes `control/shutdown` as the toolstack does.
+    pub(crate) fn write_word(&mut self, word: &str) {
+        let path = absolute(self.domain.id, SHUTDOWN);
+        let written = self.store.as_dom0(|view| view.write(&path, word.as_bytes()));
+        written.expect("dom0 may write everywhere");
+        self.flush_store();
+    }
+
+    fn finish(&mut self, operation: Operation, outcome: Outcome) {
+        self.operations.current = None;
+        self.operations.outcomes[operation.0] = Some(outcome);
+    }
+
+    /// Drives the operation under way as far as it goes now.
+    pub(crate) fn run_operations(&mut self) {
+        while let Some((operation, plan, stage)) = self.operations.current {
+            let next = match stage {
+                Stage::Acknowledge { until } => self.await_word(operation, (plan, until)),
+                Stage::Suspend { until } => self.await_suspend(operation, until),
+                Stage::Copy { until } => self.await_copy(operation, (plan, until)),
+                Stage::Stop => self.await_stop(operation),
+            };
+            let Some(next) = next else { return };
+            self.operations.current = Some((operation, plan, next));
+        }
+    }
+
+    fn await_word(&mut self, operation: Operation, (plan, until): (Plan, Nanos)) -> Option<Stage> {
+        let path = absolute(self.domain.id, SHUTDOWN);
+        // Any other value is an acknowledgement for libxl, and so is none at all.
+        let word = self.store.as_dom0(|view| view.read(&path)).unwrap_or_default();
+        let acknowledged = word != plan.word().as_bytes();
+        match plan {
+            _ if !acknowledged && self.now() >= until => {
+                self.write_word("");
+                self.finish(operation, Outcome::NotAcknowledged);
+                None
+            }
+            _ if !acknowledged && self.domain.state == State::Running => None,
+            Plan::Suspend(_) => Some(Stage::Suspend { until: self.now().after(PATIENCE) }),
+            Plan::Stop(_) => Some(Stage::Stop),
+        }
+    }
+
+    fn await_suspend(&mut self, operation: Operation, until: Nanos) -> Option<Stage> {
+        match self.domain.state {
+            State::Shutdown(Reason::Suspend) => return Some(Stage::Copy { until: self.now().after(COPY_TIME) }),
+            State::Shutdown(other) => self.finish(operation, Outcome::Stopped(other)),
+            _ if self.now() >= until => self.finish(operation, Outcome::NotSuspended),
+            _ => {}
+        }
+        None
+    }
+
+    fn await_stop(&mut self, operation: Operation) -> Option<Stage> {
+        if let State::Shutdown(reason) = self.domain.state {
+            self.finish(operation, Outcome::Stopped(reason));
+        }
+        None
+    }
+
+    fn await_copy(&mut self, operation: Operation, (plan, until): (Plan, Nanos)) -> Option<Stage> {
+        if self.now() < until {
+            return None;
+        }
+        let Plan::Suspend(save) = plan else { return Some(Stage::Stop) };
+        let outcome = match save {
+            Save::Restore(destination) => Outcome::Restored(self.restore(destination)),
+            Save::SlowResume => self.resume_domain(0),
+            Save::Checkpoint | Save::Fail => self.resume_fast(),
+        };
+        self.finish(operation, outcome);
+        None
+    }
+
+    /// Resumes the same domain; the tools mark the call's result unless the guest looks unaware of Xen.
+    pub(crate) fn resume_fast(&mut self) -> Outcome {
+        let aware = self.domain.params[CALLBACK_IRQ] != 0;
+        self.resume_domain(isize::from(aware))
+    }
+
+    fn resume_domain(&mut self, code: isize) -> Outcome {
+        self.operations.resume_code = Some(code);
+        self.domain.latched = None;
+        self.domain.state = State::Running;
+        self.write_times();
+        Outcome::Resumed(code)
+    }
+
+    /// Notes that the guest itself made the suspend call.
+    pub(crate) const fn suspended_in_call(&mut self) {
+        self.operations.in_call = InCall::Yes;
+        self.operations.resume_code = None;
+    }
+
+    /// Takes what the suspend call returns.
+    pub(crate) fn take_resume_code(&mut self) -> isize {
+        self.operations.in_call = InCall::No;
+        self.operations.resume_code.take().unwrap_or(0)
+    }
+
+    fn next_domid(&mut self) -> DomId {
+        let last = self.operations.last_domid.max(self.domain.id);
+        self.operations.last_domid = DomId(last.0 + 1);
+        self.operations.last_domid
+    }
+
+    /// Makes a new domain that goes on with the guest's memory; nothing else of the old one remains.
+    fn restore(&mut self, to: Destination) -> DomId {
+        let next = self.next_domid();
+        let id = to.domid.unwrap_or(next);
+        self.vendor = to.vendor.map_or(self.vendor, Vendor::name);
+        self.version = to.version.unwrap_or(self.version);
+        self.clock.move_to_host(to.uptime);
+        self.incarnation += 1;
+        self.replace_domain(id, to.ports_before);
+        self.operations.resume_code = Some(0);
+        id
+    }
+
+    fn replace_domain(&mut self, id: DomId, ports_before: u32) {
+        self.remove_tree();
+        self.backends.forget_guest();
+        self.cancel_all();
+        self.domain = Domain::new(id, &self.config.shape);
+        for _ in 0..ports_before {
+            self.domain.ports.open(Channel::Reserved);
+        }
+        self.introduce();
+    }
+
+    /// Destroys the domain: the guest's run ends.
+    pub(crate) fn destroy(&mut self) {
+        self.remove_tree();
+        self.backends.forget_guest();
+        self.cancel_all();
+        self.operations.abandon();
+        self.domain.state = State::Gone;
+    }
+
+    /// Makes the domain anew, with fresh memory.
+    pub(crate) fn create(&mut self) -> DomId {
+        assert!(self.domain.state != State::Running, "the domain still runs");
+        self.operations.abandon();
+        let id = self.next_domid();
+        self.memory = Memory::new();
+        self.incarnation = 0;
+        self.replace_domain(id, 0);
+        id
+    }
+}

@@ -1,0 +1,49 @@
+//! What a correct guest never does.
+
+use std::fmt;
+
+use xen_hypercall::{DomId, Gfn, GrantRef, Number, Port};
+
+/// Something that the guest did and must not do, even where Xen bears it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Violation {
+    /// It closed a port that is not open.
+    ClosedTwice(Port),
+    /// It closed the port of xenstore or of the console.
+    ClosedToolstackPort(Port),
+    /// A field that the header does not name, or that must be 0, was not 0.
+    Padding(Number, usize),
+    /// It made a hypercall after it had shut down.
+    CallAfterStop(Number, usize),
+    /// It sent an event by a port that is not open.
+    SentByClosedPort(Port),
+    /// It changed a grant entry that a backend still has mapped.
+    ChangedWhileMapped(DomId, GrantRef),
+    /// It broke the ring of xenstore: indices out of range, or a request too long.
+    BrokenStoreRing,
+    /// It broke the ring of the console: indices out of range.
+    BrokenConsoleRing,
+    /// It named a frame that it does not have.
+    NoSuchFrame(Gfn),
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClosedTwice(port) => write!(f, "port {port} was closed and is not open"),
+            Self::ClosedToolstackPort(port) => write!(f, "port {port}, of xenstore or the console, was closed"),
+            Self::Padding(number, cmd) => write!(f, "padding of hypercall {}, command {cmd}, is not zero", number.0),
+            Self::CallAfterStop(number, cmd) => {
+                write!(f, "hypercall {}, command {cmd}, after the domain had shut down", number.0)
+            }
+            Self::SentByClosedPort(port) => write!(f, "an event was sent by port {port}, which is not open"),
+            Self::ChangedWhileMapped(domain, gref) => {
+                write!(f, "grant {gref} was changed while domain {domain} had it mapped")
+            }
+            Self::BrokenStoreRing => f.write_str("the ring of xenstore makes no sense"),
+            Self::BrokenConsoleRing => f.write_str("the ring of the console makes no sense"),
+            Self::NoSuchFrame(gfn) => write!(f, "there is no frame {gfn}"),
+        }
+    }
+}

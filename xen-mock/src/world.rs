@@ -1,0 +1,293 @@
+//! Everything there is: one host, one guest domain at a time.
+
+use std::collections::BTreeMap;
+
+use xen_hypercall::{DomId, Gfn, GrantRef, Nanos, Port};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::console::ConsoleDaemon;
+use crate::dom0::Backends;
+use crate::domain::{CONSOLE_EVTCHN, CONSOLE_PFN, Domain, STORE_EVTCHN, STORE_PFN, State};
+use crate::events::Channel;
+use crate::faults::FaultRules;
+use crate::memory::{CONSOLE_GFN, Memory, STORE_GFN};
+use crate::toolstack::Operations;
+use crate::trace::Records;
+use crate::violation::Violation;
+use crate::xenstored::connection::{Connection, Next};
+use crate::xenstored::{Xenstored, ring};
+
+/// How long a daemon in dom0 takes to wake up and serve a ring.
+const DAEMON_LATENCY: Nanos = Nanos(30_000);
+
+/// Something that is to happen in the host by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    Store,
+    Console,
+    Timer(u32),
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) config: Config,
+    pub(crate) memory: Memory,
+    pub(crate) domain: Domain,
+    pub(crate) clock: Clock,
+    pub(crate) store: Xenstored,
+    pub(crate) console: ConsoleDaemon,
+    pub(crate) backends: Backends,
+    pub(crate) operations: Operations,
+    pub(crate) faults: FaultRules,
+    pub(crate) records: Records,
+    pub(crate) violations: Vec<Violation>,
+    /// How often the guest was restored: the TSC's incarnation.
+    pub(crate) incarnation: u32,
+    pub(crate) vendor: [u8; 12],
+    pub(crate) version: (u16, u16),
+    tasks: BTreeMap<(Nanos, u64), Task>,
+    tasks_made: u64,
+}
+
+impl World {
+    pub(crate) fn new(config: Config) -> Self {
+        let mut world = Self {
+            memory: Memory::new(),
+            domain: Domain::new(config.domid, &config.shape),
+            clock: Clock::new(config.uptime, config.wall),
+            store: Xenstored::new(config.quotas),
+            console: ConsoleDaemon::new(),
+            backends: Backends::new(),
+            operations: Operations::new(),
+            faults: FaultRules::default(),
+            records: Records::default(),
+            violations: Vec::new(),
+            incarnation: 0,
+            vendor: config.vendor,
+            version: config.version,
+            tasks: BTreeMap::new(),
+            tasks_made: 0,
+            config,
+        };
+        world.introduce();
+        world
+    }
+
+    /// Makes the domain fit to run: ring pages, ports, parameters, grants, and its part of xenstore.
+    pub(crate) fn introduce(&mut self) {
+        let id = self.domain.id;
+        self.store.guest = Connection::new(id);
+        self.build_tree();
+        if self.config.store.is_present() {
+            self.introduce_store();
+        }
+        if self.config.console.is_present() {
+            self.introduce_console();
+        }
+        self.publish_rings();
+        self.clock.write_wall(self.domain.shared_info);
+        self.write_times();
+    }
+
+    fn introduce_store(&mut self) {
+        let page = self.memory.frame(STORE_GFN).expect("a special frame");
+        page.zero();
+        ring::introduce(page);
+        let port = self.connect(Service::Store);
+        self.domain.params[STORE_PFN] = STORE_GFN.0;
+        self.domain.params[STORE_EVTCHN] = u64::from(port.0);
+        self.domain.grants.seed(GrantRef(1), DomId::DOM0, STORE_GFN);
+        // xenstored tells the domain that it is there.
+        self.domain.raise(port);
+    }
+
+    fn introduce_console(&mut self) {
+        self.memory.frame(CONSOLE_GFN).expect("a special frame").zero();
+        let port = self.connect(Service::Console);
+        self.domain.params[CONSOLE_PFN] = CONSOLE_GFN.0;
+        self.domain.params[CONSOLE_EVTCHN] = u64::from(port.0);
+        self.domain.grants.seed(GrantRef(0), DomId::DOM0, CONSOLE_GFN);
+    }
+
+    /// Makes a port of the guest that is bound to a daemon in dom0.
+    fn connect(&mut self, service: Service) -> Port {
+        let port = self.domain.ports.open(Channel::Unbound { remote: DomId::DOM0 }).expect("ports are free at first");
+        let remote = self.backends.connect(self.domain.id, port, service);
+        self.domain.ports.set(port, Channel::Interdomain { remote: DomId::DOM0, port: remote });
+        port
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    pub(crate) fn violation(&mut self, violation: Violation) {
+        self.violations.push(violation);
+    }
+
+    /// Writes the time records of all processors.
+    pub(crate) fn write_times(&self) {
+        for vcpu in 0..self.config.shape.vcpus.min(32) {
+            self.clock.write_time(self.domain.vcpu_info(vcpu));
+        }
+    }
+
+    pub(crate) fn schedule(&mut self, at: Nanos, task: Task) {
+        if !self.tasks.iter().any(|((due, _), known)| *known == task && *due <= at) {
+            self.tasks.insert((at, self.tasks_made), task);
+            self.tasks_made += 1;
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, task: Task) {
+        self.tasks.retain(|_, known| *known != task);
+    }
+
+    /// Forgets what was to happen in the old domain.
+    pub(crate) fn cancel_all(&mut self) {
+        self.tasks.clear();
+    }
+
+    /// A daemon is told of an event; it wakes up a little later.
+    pub(crate) fn wake(&mut self, service: Service) {
+        let at = self.now().after(DAEMON_LATENCY);
+        match service {
+            Service::Store => self.schedule(at, Task::Store),
+            Service::Console => self.schedule(at, Task::Console),
+            Service::Test => {}
+        }
+    }
+
+    /// Returns when the host does something next.
+    pub(crate) fn next_due(&self) -> Option<Nanos> {
+        let task = self.tasks.keys().next().map(|(at, _)| *at);
+        [task, self.operations.next_due()].into_iter().flatten().min()
+    }
+
+    /// Lets daemons, timers and the toolstack do what is due.
+    pub(crate) fn run_due(&mut self) {
+        while let Some(((at, key), task)) = self.tasks.first_key_value().map(|(key, task)| (*key, *task)) {
+            if at > self.now() {
+                break;
+            }
+            self.tasks.remove(&(at, key));
+            self.run_task(task);
+        }
+        self.run_operations();
+    }
+
+    fn run_task(&mut self, task: Task) {
+        match task {
+            Task::Store => self.serve_store(),
+            Task::Console => self.serve_console(),
+            Task::Timer(vcpu) => {
+                self.domain.timers[vcpu as usize] = None;
+                if let Some(port) = self.domain.ports.of_virq(0, vcpu) {
+                    self.domain.raise(port);
+                }
+            }
+        }
+    }
+
+    /// Tells whether the guest's memory may be looked at by the daemons.
+    fn is_alive(&self) -> bool {
+        self.domain.state != State::Gone
+    }
+
+    /// xenstored looks at the ring.
+    fn serve_store(&mut self) {
+        if !self.is_alive() || !self.config.store.is_working() {
+            return;
+        }
+        let page = self.memory.frame(STORE_GFN).expect("a special frame");
+        if ring::reconnect(page) {
+            self.store.guest = Connection::new(self.domain.id);
+            return self.notify_store();
+        }
+        if self.store.guest.ignored {
+            return;
+        }
+        match ring::receive(page, &mut self.store.guest) {
+            Ok(0) => {}
+            Ok(_) => self.notify_store(),
+            Err(error) => return self.break_store(error),
+        }
+        self.serve_requests();
+        self.flush_store();
+    }
+
+    fn serve_requests(&mut self) {
+        loop {
+            match self.store.guest.next_request() {
+                Next::NotYet => return,
+                Next::TooLong => return self.break_store(ring::RingError::Protocol),
+                Next::Request(request) => {
+                    let now = self.now();
+                    let path = self.records.store_request(&request, now);
+                    let twist = self.faults.twist(request.op, &path, self.domain.id);
+                    self.store.serve(&request, twist, now);
+                }
+            }
+        }
+    }
+
+    fn break_store(&mut self, error: ring::RingError) {
+        let page = self.memory.frame(STORE_GFN).expect("a special frame");
+        ring::report(page, error);
+        self.store.guest.ignored = true;
+        self.violation(Violation::BrokenStoreRing);
+        self.notify_store();
+    }
+
+    /// Sends what the guest has room for.
+    pub(crate) fn flush_store(&mut self) {
+        if !self.is_alive() || self.store.guest.ignored || !self.config.store.is_working() {
+            return;
+        }
+        let (page, now) = (self.memory.frame(STORE_GFN).expect("a special frame"), self.now());
+        match ring::send(page, &mut self.store.guest, now) {
+            Ok(0) => {}
+            Ok(_) => self.notify_store(),
+            Err(error) => return self.break_store(error),
+        }
+        if let Some(later) = self.store.guest.outgoing.front().map(|first| first.not_before).filter(|at| *at > now) {
+            self.schedule(later, Task::Store);
+        }
+    }
+
+    fn notify_store(&mut self) {
+        self.notify_guest(self.domain.store_port());
+    }
+
+    pub(crate) fn serve_console(&mut self) {
+        if !self.is_alive() || !self.config.console.is_working() {
+            return;
+        }
+        let page = self.memory.frame(CONSOLE_GFN).expect("a special frame");
+        match self.console.serve(page) {
+            Some(true) => self.notify_guest(self.domain.console_port()),
+            Some(false) => {}
+            None => self.violation(Violation::BrokenConsoleRing),
+        }
+    }
+
+    /// Brings an event into the guest, unless a fault drops it.
+    pub(crate) fn notify_guest(&mut self, port: Port) {
+        if self.domain.ports.at(port).is_some() && !self.faults.drops_event(port) {
+            self.domain.raise(port);
+        }
+    }
+
+    pub(crate) fn frame(&self, gfn: Gfn) -> Option<crate::memory::Frame> {
+        self.memory.frame(gfn)
+    }
+}
+
+/// Who holds the far end of a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Store,
+    Console,
+    Test,
+}

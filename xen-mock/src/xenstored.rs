@@ -1,0 +1,78 @@
+//! xenstored: the tree, transactions, watches, and the guest's connection over the ring.
+
+pub(crate) mod connection;
+pub(crate) mod path;
+pub(crate) mod request;
+pub(crate) mod ring;
+pub(crate) mod transaction;
+pub(crate) mod tree;
+pub(crate) mod view;
+pub(crate) mod watch;
+pub(crate) mod wire;
+
+use xen_hypercall::{DomId, Nanos};
+
+use connection::Connection;
+use tree::{Change, Tree};
+use view::View;
+
+/// Limits that xenstored sets to a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quotas {
+    /// Nodes that it may own.
+    pub nodes: usize,
+    /// Watches that it may have.
+    pub watches: usize,
+    /// Transactions that it may have open.
+    pub transactions: usize,
+    /// Bytes of value, permissions and names of children that a node may hold.
+    pub node_size: usize,
+}
+
+impl Default for Quotas {
+    /// The defaults of the C xenstored.
+    fn default() -> Self {
+        Self { nodes: 1000, watches: 128, transactions: 10, node_size: 2048 }
+    }
+}
+
+/// What a fault makes of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Twist {
+    /// Answer this error instead of serving it.
+    Error(String),
+    /// Serve it, answer later.
+    Delay(Nanos),
+    /// Serve it, never answer.
+    Swallow,
+}
+
+/// The daemon. It has one guest; dom0 speaks to it by calls.
+#[derive(Debug)]
+pub(crate) struct Xenstored {
+    pub(crate) tree: Tree,
+    pub(crate) guest: Connection,
+    pub(crate) quotas: Quotas,
+}
+
+impl Xenstored {
+    pub(crate) fn new(quotas: Quotas) -> Self {
+        Self { tree: Tree::new(), guest: Connection::new(DomId::DOM0), quotas }
+    }
+
+    /// Does something to the tree as dom0, and tells the watchers.
+    pub(crate) fn as_dom0<T>(&mut self, work: impl FnOnce(&mut View<'_>) -> Result<T, String>) -> Result<T, String> {
+        let mut view = View::new(&mut self.tree, None, (DomId::DOM0, self.quotas));
+        let result = work(&mut view);
+        let changes = view.into_changes();
+        self.fire(&changes);
+        result
+    }
+
+    /// Queues watch events for what changed.
+    pub(crate) fn fire(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.guest.fire(change);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The guest's connection: watches, transactions, and bytes on their way.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use xen_hypercall::{DomId, Nanos};
+
+use super::transaction::Transaction;
+use super::tree::Change;
+use super::watch::Watch;
+use super::wire::{HEADER, Header, Message, PAYLOAD_MAX};
+
+/// Bytes to be sent, not before a time.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) not_before: Nanos,
+    pub(crate) bytes: VecDeque<u8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) domain: DomId,
+    pub(crate) watches: Vec<Watch>,
+    pub(crate) transactions: BTreeMap<u32, Transaction>,
+    pub(crate) next_transaction: u32,
+    /// Bytes of a request that is not whole yet.
+    pub(crate) incoming: VecDeque<u8>,
+    pub(crate) outgoing: VecDeque<Outgoing>,
+    /// The client broke the protocol: it is not listened to any more.
+    pub(crate) ignored: bool,
+}
+
+/// The next request of a connection.
+pub(crate) enum Next {
+    Request(Message),
+    NotYet,
+    TooLong,
+}
+
+impl Connection {
+    pub(crate) const fn new(domain: DomId) -> Self {
+        Self {
+            domain,
+            watches: Vec::new(),
+            transactions: BTreeMap::new(),
+            next_transaction: 1,
+            incoming: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            ignored: false,
+        }
+    }
+
+    /// Takes the next request out, if it has come whole.
+    pub(crate) fn next_request(&mut self) -> Next {
+        if self.incoming.len() < HEADER {
+            return Next::NotYet;
+        }
+        let mut head = [0; HEADER];
+        for (to, from) in head.iter_mut().zip(&self.incoming) {
+            *to = *from;
+        }
+        let Header { op, request, transaction, len } = Header::parse(head);
+        if len > PAYLOAD_MAX {
+            return Next::TooLong;
+        }
+        if self.incoming.len() < HEADER + len {
+            return Next::NotYet;
+        }
+        let payload = self.incoming.drain(..HEADER + len).skip(HEADER).collect();
+        Next::Request(Message { op, request, transaction, payload })
+    }
+
+    pub(crate) fn send(&mut self, message: &Message, not_before: Nanos) {
+        self.outgoing.push_back(Outgoing { not_before, bytes: message.to_bytes().into() });
+    }
+
+    /// Queues an event for each watch that a change concerns.
+    pub(crate) fn fire(&mut self, change: &Change) {
+        let events: Vec<_> = self.watches.iter().filter_map(|watch| watch.event_of(change, self.domain)).collect();
+        for event in events {
+            self.send(&event, Nanos::ZERO);
+        }
+    }
+
+    /// Forgets watches and transactions.
+    pub(crate) fn reset(&mut self) {
+        self.watches.clear();
+        self.transactions.clear();
+    }
+}

@@ -1,0 +1,222 @@
+//! Serves a guest's requests.
+
+use xen_hypercall::{DomId, Nanos};
+
+use super::path::{absolute, home, is_valid};
+use super::transaction::Transaction;
+use super::tree::{Change, Permission};
+use super::view::View;
+use super::watch::Watch;
+use super::wire::{Message, PAYLOAD_MAX, StoreOp};
+use super::{Twist, Xenstored};
+
+type Reply = Result<Vec<u8>, String>;
+
+const OK: &[u8] = b"OK\0";
+
+fn no<T>(name: &str) -> Result<T, String> {
+    Err(name.into())
+}
+
+fn ok<T>(_: T) -> Vec<u8> {
+    OK.into()
+}
+
+impl Xenstored {
+    /// Serves one request of the guest and queues the answer.
+    pub(crate) fn serve(&mut self, request: &Message, twist: Option<Twist>, now: Nanos) {
+        let mut not_before = Nanos::ZERO;
+        let reply = match twist {
+            Some(Twist::Error(name)) => {
+                self.drop_transaction(request);
+                Err(name)
+            }
+            Some(Twist::Delay(by)) => {
+                not_before = now.after(by);
+                self.answer(request)
+            }
+            Some(Twist::Swallow) => return drop(self.answer(request)),
+            None => self.answer(request),
+        };
+        let answered = reply.is_ok();
+        let (op, payload) = match reply {
+            Ok(payload) => (request.op, payload),
+            Err(name) => (StoreOp::Error, format!("{name}\0").into_bytes()),
+        };
+        // The events of a write stand in the queue already; the C xenstored, too, may send them first.
+        self.guest.send(&Message { op, payload, ..request.clone() }, not_before);
+        if answered && request.op == StoreOp::Watch {
+            self.fire_new_watch();
+        }
+    }
+
+    /// A transaction has ended, also when its end is answered by an error.
+    fn drop_transaction(&mut self, request: &Message) {
+        if request.op == StoreOp::TransactionEnd {
+            self.guest.transactions.remove(&request.transaction);
+        }
+    }
+
+    /// Each watch fires once upon registration.
+    fn fire_new_watch(&mut self) {
+        if let Some(event) = self.guest.watches.last().map(|watch| watch.event(&watch.path)) {
+            self.guest.send(&event, Nanos::ZERO);
+        }
+    }
+
+    fn answer(&mut self, request: &Message) -> Reply {
+        match request.op {
+            StoreOp::Control | StoreOp::Introduce | StoreOp::Release | StoreOp::Resume => no("EACCES"),
+            StoreOp::IsDomainIntroduced | StoreOp::SetTarget => no("EACCES"),
+            StoreOp::Watch => self.watch(request),
+            StoreOp::Unwatch => self.unwatch(request),
+            StoreOp::TransactionStart => self.begin(request),
+            StoreOp::TransactionEnd => self.end(request),
+            StoreOp::GetDomainPath => domain_path(request),
+            StoreOp::ResetWatches => {
+                self.guest.reset();
+                Ok(OK.into())
+            }
+            StoreOp::WatchEvent | StoreOp::Error | StoreOp::Unknown(_) => no("ENOSYS"),
+            _ => self.on_tree(request),
+        }
+    }
+
+    /// Serves what works on the tree, in a transaction or not.
+    fn on_tree(&mut self, request: &Message) -> Reply {
+        let who = self.guest.domain;
+        let mut transaction = match request.transaction {
+            0 => None,
+            id => Some(self.guest.transactions.remove(&id).ok_or_else(|| String::from("ENOENT"))?),
+        };
+        let mut view = View::new(&mut self.tree, transaction.as_mut(), (who, self.quotas));
+        let reply = tree_request(&mut view, request, who);
+        let changes = view.into_changes();
+        if let Some(transaction) = transaction {
+            self.guest.transactions.insert(request.transaction, transaction);
+        }
+        self.fire(&changes);
+        reply
+    }
+
+    fn watch(&mut self, request: &Message) -> Reply {
+        let (watch, token) = self.named_watch(request)?;
+        if self.guest.watches.iter().any(|old| old.path == watch.path && old.token == token) {
+            return no("EEXIST");
+        }
+        if self.guest.watches.len() >= self.quotas.watches {
+            return no("E2BIG");
+        }
+        self.guest.watches.push(watch);
+        Ok(OK.into())
+    }
+
+    fn unwatch(&mut self, request: &Message) -> Reply {
+        let (watch, token) = self.named_watch(request)?;
+        let found = self.guest.watches.iter().position(|old| old.path == watch.path && old.token == token);
+        self.guest.watches.remove(found.ok_or_else(|| String::from("ENOENT"))?);
+        Ok(OK.into())
+    }
+
+    fn named_watch(&self, request: &Message) -> Result<(Watch, String), String> {
+        let strings = request.strings().unwrap_or_default();
+        let [path, token] = strings.as_slice() else { return no("EINVAL") };
+        if !is_valid(path) {
+            return no("EINVAL");
+        }
+        let who = self.guest.domain;
+        Ok((Watch::new(who, (path, absolute(who, path)), token), token.clone()))
+    }
+
+    fn begin(&mut self, request: &Message) -> Reply {
+        if request.transaction != 0 {
+            return no("EBUSY");
+        }
+        if self.guest.transactions.len() >= self.quotas.transactions {
+            return no("ENOSPC");
+        }
+        let id = self.guest.next_transaction;
+        self.guest.next_transaction = id.wrapping_add(1).max(1);
+        self.guest.transactions.insert(id, Transaction::default());
+        Ok(format!("{id}\0").into_bytes())
+    }
+
+    fn end(&mut self, request: &Message) -> Reply {
+        let strings = request.strings().unwrap_or_default();
+        let [word] = strings.as_slice() else { return no("EINVAL") };
+        if word != "T" && word != "F" {
+            return no("EINVAL");
+        }
+        let Some(transaction) = self.guest.transactions.remove(&request.transaction) else { return no("ENOENT") };
+        if word == "T" {
+            let changes: Vec<Change> = transaction.commit(&mut self.tree).ok_or_else(|| String::from("EAGAIN"))?;
+            self.fire(&changes);
+        }
+        Ok(OK.into())
+    }
+}
+
+fn domain_path(request: &Message) -> Reply {
+    let strings = request.strings().unwrap_or_default();
+    let [number] = strings.as_slice() else { return no("EINVAL") };
+    let number = number.parse().map_err(|_| String::from("EINVAL"))?;
+    Ok(format!("{}\0", home(DomId(number))).into_bytes())
+}
+
+fn tree_request(view: &mut View<'_>, request: &Message, who: DomId) -> Reply {
+    let Some((given, rest)) = request.string_and_rest() else { return no("EINVAL") };
+    if !is_valid(&given) || given.starts_with('@') {
+        return no("EINVAL");
+    }
+    let path = absolute(who, &given);
+    match request.op {
+        StoreOp::Write => view.write(&path, rest).map(ok),
+        StoreOp::SetPerms => set_permissions(view, &path, request),
+        StoreOp::DirectoryPart => directory_part(view, &path, rest),
+        _ if !rest.is_empty() => no("EINVAL"),
+        StoreOp::Read => view.read(&path),
+        StoreOp::Directory => directory(view, &path),
+        StoreOp::GetPerms => view.permissions(&path).map(|all| {
+            let texts = all.iter().map(|permission| format!("{}\0", permission.text()));
+            texts.collect::<String>().into_bytes()
+        }),
+        StoreOp::Mkdir => view.mkdir(&path).map(ok),
+        StoreOp::Rm => view.remove(&path).map(ok),
+        _ => no("ENOSYS"),
+    }
+}
+
+fn directory(view: &mut View<'_>, path: &str) -> Reply {
+    let (_, children) = view.directory(path)?;
+    let list: String = children.iter().map(|name| format!("{name}\0")).collect();
+    if list.len() > PAYLOAD_MAX { no("E2BIG") } else { Ok(list.into_bytes()) }
+}
+
+/// Lists from an offset on: the generation, then whole names; an empty one marks the end.
+fn directory_part(view: &mut View<'_>, path: &str, rest: &[u8]) -> Reply {
+    let offset = rest.strip_suffix(&[0]).and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+    let Some(offset) = offset else { return no("EINVAL") };
+    let (generation, children) = view.directory(path)?;
+    let list: String = children.iter().map(|name| format!("{name}\0")).collect();
+    let mut reply = format!("{generation}\0").into_bytes();
+    let mut left = list.get(offset.min(list.len())..).unwrap_or_default();
+    while let Some(end) = left.find('\0') {
+        if reply.len() + end + 1 >= PAYLOAD_MAX {
+            return Ok(reply);
+        }
+        reply.extend(&left.as_bytes()[..=end]);
+        left = &left[end + 1..];
+    }
+    reply.push(0);
+    Ok(reply)
+}
+
+fn set_permissions(view: &mut View<'_>, path: &str, request: &Message) -> Reply {
+    let strings = request.strings().unwrap_or_default();
+    let texts = strings.get(1..).unwrap_or_default();
+    let parsed: Option<Vec<_>> = texts.iter().map(|text| Permission::parse(text)).collect();
+    match parsed {
+        Some(permissions) if !permissions.is_empty() => view.set_permissions(path, permissions).map(ok),
+        _ => no("EINVAL"),
+    }
+}
