@@ -1,0 +1,105 @@
+//! Argument blocks, byte by byte as Xen's headers have them, and what is read out of them.
+
+mod fake;
+
+use fake::{Scripted, page};
+use xen_hypercall::op::event_channel::{self, Binding, Virq};
+use xen_hypercall::op::{hvm, memory, sched, xen_version};
+use xen_hypercall::{DomId, Nanos, Port, Vcpu};
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn sent(xen: &Scripted) -> (usize, usize, Vec<u8>) {
+    let (number, [cmd, ..], block) = xen.seen.borrow().clone();
+    (number, cmd, block)
+}
+
+/// H07: padding is zero, for the block is compared whole.
+#[test]
+fn event_channel_blocks() {
+    let xen = Scripted::new(8).writing(4, &words(&[9]));
+    assert_eq!(event_channel::alloc_unbound(&xen, DomId(5)), Ok(Port(9)));
+    assert_eq!(sent(&xen), (32, 6, words(&[0x0005_7FF0, 0])));
+
+    let xen = Scripted::new(12).writing(8, &words(&[9]));
+    assert_eq!(event_channel::bind_interdomain(&xen, DomId(5), Port(3)), Ok(Port(9)));
+    assert_eq!(sent(&xen), (32, 0, words(&[5, 3, 0])));
+
+    let xen = Scripted::new(12).writing(8, &words(&[9]));
+    assert_eq!(event_channel::bind_virq(&xen, Virq(1), Vcpu(2)), Ok(Port(9)));
+    assert_eq!(sent(&xen), (32, 1, words(&[1, 2, 0])));
+
+    let xen = Scripted::new(8).writing(4, &words(&[9]));
+    assert_eq!(event_channel::bind_ipi(&xen, Vcpu(2)), Ok(Port(9)));
+    assert_eq!(sent(&xen), (32, 7, words(&[2, 0])));
+
+    let one: [(fn(&Scripted, Port) -> _, usize); 3] =
+        [(event_channel::close, 3), (event_channel::send, 4), (event_channel::unmask, 9)];
+    for (op, cmd) in one {
+        let xen = Scripted::new(4);
+        assert_eq!(op(&xen, Port(7)), Ok(()));
+        assert_eq!(sent(&xen), (32, cmd, words(&[7])));
+    }
+}
+
+/// E21: each state by name, and one that nobody knows.
+#[test]
+fn event_channel_status() {
+    let cases = [
+        ([0, 0, 0], Binding::Closed),
+        ([1, 5, 0], Binding::Unbound(DomId(5))),
+        ([2, 5, 3], Binding::Interdomain(DomId(5), Port(3))),
+        ([3, 16, 0], Binding::Pirq(16)),
+        ([4, 1, 0], Binding::Virq(Virq(1))),
+        ([5, 0, 0], Binding::Ipi),
+        ([6, 1, 2], Binding::Other(6)),
+        ([u32::MAX, 1, 2], Binding::Other(u32::MAX)),
+    ];
+    for ([status, u0, u1], binding) in cases {
+        let xen = Scripted::new(24).writing(8, &words(&[status, 1, u0, u1]));
+        let found = event_channel::status(&xen, Port(7)).unwrap();
+        assert_eq!((found.binding, found.vcpu), (binding, Vcpu(1)));
+        assert_eq!(sent(&xen), (32, 5, words(&[0x7FF0, 7, 0, 0, 0, 0])));
+    }
+}
+
+#[test]
+fn memory_blocks() {
+    let xen = Scripted::new(24);
+    memory::map_shared_info(&xen, &page(0x1_2345_6789)).unwrap();
+    assert_eq!(sent(&xen), (12, 7, words(&[0x7FF0, 0, 0, 0, 0x2345_6789, 1])));
+    memory::map_grant_frame(&xen, 3, &page(0x40)).unwrap();
+    assert_eq!(sent(&xen), (12, 7, words(&[0x7FF0, 1, 3, 0, 0x40, 0])));
+}
+
+#[test]
+fn hvm_blocks() {
+    let xen = Scripted::new(16).writing(8, &words(&[1, 2]));
+    assert_eq!(hvm::param(&xen, hvm::Param::CONSOLE_EVTCHN), Ok(0x2_0000_0001));
+    assert_eq!(sent(&xen), (34, 1, words(&[0x7FF0, 18, 0, 0])));
+    let xen = Scripted::new(16);
+    hvm::set_param(&xen, hvm::Param::CALLBACK_IRQ, hvm::callback_vector(0xF3)).unwrap();
+    assert_eq!(sent(&xen), (34, 0, words(&[0x7FF0, 0, 0xF3, 0x0200_0000])));
+}
+
+#[test]
+fn sched_blocks() {
+    let xen = Scripted::new(4);
+    let _: isize = sched::shutdown(&xen, sched::Reason::SUSPEND);
+    assert_eq!(sent(&xen), (29, 2, words(&[2])));
+    for (deadline, timeout) in [(None, 0), (Some(Nanos::ZERO), 1), (Some(Nanos(7)), 7)] {
+        let xen = Scripted::new(24);
+        sched::poll(&xen, &[Port(1), Port(2)], deadline).unwrap();
+        let (number, cmd, block) = sent(&xen);
+        assert_eq!((number, cmd, &block[8..]), (29, 3, &words(&[2, 0, timeout, 0])[..]));
+    }
+}
+
+#[test]
+fn feature_blocks() {
+    let xen = Scripted::new(8).writing(4, &words(&[0x2304]));
+    assert_eq!(xen_version::features(&xen, 1), Ok(0x2304));
+    assert_eq!(sent(&xen), (17, 6, words(&[1, 0])));
+}
