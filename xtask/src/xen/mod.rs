@@ -15,14 +15,13 @@ mod plan;
 mod progress;
 mod protocol;
 mod script;
-mod table;
 mod trouble;
 mod verdict;
 
 use crate::{guest_bin, mock_host, workspace};
 use anyhow::{Context as _, Result, bail};
 use boot::Boot;
-use guest::lifecycle::Lifecycle;
+use guest::lifecycle::{self, Lifecycle};
 use plan::{Extent, Lane};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -94,7 +93,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// What runs, and in which lane.
 fn jobs(args: &Args) -> Result<Vec<(Lifecycle, Lane)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
-    let chosen = plan::select(table::ALL, &args.cases)?;
+    let chosen = plan::select(lifecycle::ALL, &args.cases)?;
     Ok(chosen.into_iter().map(|lifecycle| (lifecycle, plan::lane(&lifecycle, extent))).collect())
 }
 
