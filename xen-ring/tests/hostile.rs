@@ -23,7 +23,9 @@ fn slots<P: Protocol>() -> Slots<P> {
 /// A front with requests of values 0, 1, … of operation 7 in flight.
 fn asks<P: Protocol<Request = Message>>(memory: &Adversary, count: u32) -> Asks<'_, P> {
     let mut front = Front::new(memory, slots());
-    (0..count).for_each(|value| drop(stage(&mut front, value)));
+    (0..count).for_each(|value| {
+        stage(&mut front, value);
+    });
     let _ = front.publish().unwrap();
     memory.drain();
     front

@@ -41,27 +41,25 @@ fn take(front: &mut Front<'static, P, u32, 256>) -> Option<(u32, u32)> {
 fn r05_every_size_carries_its_fill_across_the_wrap() {
     for size in (0..9).map(|bit| 1 << bit).filter(|size| Slots::<P>::new(*size).is_some()) {
         let ((mut front, mut back), _) = ring(size, NEAR_WRAP);
-        for round in 0..4 {
-            for value in 0..size {
-                assert_eq!(front.room(), Ok(size - value));
-                assert!(stage(&mut front, value + round));
-            }
-            assert!(!stage(&mut front, 0), "full");
-            assert_eq!(front.publish(), Ok(Notify::Yes));
-            for value in 0..size {
-                let request = back.poll_request().unwrap().unwrap();
-                assert_eq!(request.value, value + round);
-                reply(&mut back, request);
-            }
-            assert_eq!(back.poll_request(), Ok(None));
-            assert!(back.debt().unwrap().is_none(), "every request has its answer");
-            assert_eq!(back.publish(), Ok(Notify::Yes));
-            for value in round..size + round {
-                assert_eq!(take(&mut front), Some((value + 1000, value)));
-            }
-            assert_eq!(take(&mut front), None);
-        }
+        (0..4).for_each(|round| fill_and_empty(&mut front, &mut back, (size, round)));
     }
+}
+
+fn fill_and_empty(front: &mut Front<'static, P, u32, 256>, back: &mut Back<'static, P>, (size, round): (u32, u32)) {
+    for value in 0..size {
+        assert_eq!(front.room(), Ok(size - value));
+        assert!(stage(front, value + round));
+    }
+    assert!(!stage(front, 0), "full");
+    assert_eq!(front.publish(), Ok(Notify::Yes));
+    for value in 0..size {
+        let request = back.poll_request().unwrap().unwrap();
+        assert_eq!(request.value, value + round);
+        reply(back, request);
+    }
+    assert_eq!((back.poll_request(), back.owed(), back.publish()), (Ok(None), 0, Ok(Notify::Yes)));
+    let answers: Vec<_> = (0..=size).map_while(|_| take(front)).collect();
+    assert!(answers.into_iter().eq((round..size + round).map(|value| (value + 1000, value))));
 }
 
 #[test]
@@ -160,7 +158,6 @@ fn a_back_attaches_to_a_ring_in_use() {
     let request = back.poll_request().unwrap().unwrap();
     reply(&mut back, request);
     let _ = back.publish().unwrap();
-    drop(back);
     let mut again = Back::<P>::attach(page, Slots::new(4).unwrap()).unwrap();
     assert_eq!(again.poll_request().unwrap().map(|request| request.value), Some(2), "the first has its answer");
 }

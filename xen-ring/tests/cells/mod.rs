@@ -1,0 +1,94 @@
+//! A tiny page of loom's cells, which can lack one of the things that the algorithm relies on.
+
+use core::cell::Cell;
+
+use loom::sync::atomic::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
+use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
+use xen_ring::Words;
+
+/// What a twin takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Nothing,
+    Fence,
+    SecondLook,
+    Release,
+    Acquire,
+}
+
+/// Four header words; behind byte 64 two slots of one word each, or two bytes.
+#[derive(Debug)]
+pub(crate) struct Cells {
+    header: [AtomicU32; 4],
+    slots: [AtomicU64; 2],
+    bytes: [AtomicU8; 2],
+    missing: Missing,
+}
+
+loom::thread_local! {
+    /// The index that this thread looked at last, and whether it armed an event after.
+    static LOOKED: Cell<(usize, u32, bool)> = Cell::new((usize::MAX, 0, false));
+}
+
+impl Cells {
+    /// Makes a page for one run of a model; both threads hold it, so it is never freed.
+    pub(crate) fn leaked(missing: Missing) -> &'static Self {
+        let (header, slots, bytes) = Default::default();
+        Box::leak(Box::new(Self { header, slots, bytes, missing }))
+    }
+
+    fn unless(&self, missing: Missing, order: Ordering) -> Ordering {
+        if self.missing == missing { Relaxed } else { order }
+    }
+}
+
+impl Words for Cells {
+    fn load(&self, offset: usize) -> u32 {
+        let load = || self.header[offset / 4].load(self.unless(Missing::Acquire, Acquire));
+        if self.missing != Missing::SecondLook || ![0, 8].contains(&offset) {
+            return load();
+        }
+        // A look at the same index after arming is the second look: it repeats the first.
+        LOOKED.with(|looked| {
+            let value = match looked.get() {
+                (last, value, true) if last == offset => value,
+                _ => load(),
+            };
+            looked.set((offset, value, false));
+            value
+        })
+    }
+
+    fn store(&self, offset: usize, value: u32) {
+        self.header[offset / 4].store(value, self.unless(Missing::Release, Release));
+        if [4, 12].contains(&offset) {
+            LOOKED.with(|looked| looked.set((looked.get().0, looked.get().1, true)));
+        }
+    }
+
+    fn fence(&self) {
+        if self.missing != Missing::Fence {
+            fence(SeqCst);
+        }
+    }
+
+    fn copy_in(&self, offset: usize, to: &mut [u8]) {
+        for (at, byte) in to.iter_mut().enumerate() {
+            *byte = self.bytes[offset - 64 + at].load(Relaxed);
+        }
+    }
+
+    fn copy_out(&self, offset: usize, from: &[u8]) {
+        for (at, byte) in from.iter().enumerate() {
+            self.bytes[offset - 64 + at].store(*byte, Relaxed);
+        }
+    }
+
+    fn slot_in(&self, offset: usize, to: &mut [u8]) {
+        to.copy_from_slice(&self.slots[(offset - 64) / 8].load(Relaxed).to_ne_bytes());
+    }
+
+    fn slot_out(&self, offset: usize, from: &[u8]) {
+        self.slots[(offset - 64) / 8].store(u64::from_ne_bytes(from.try_into().unwrap()), Relaxed);
+    }
+}
