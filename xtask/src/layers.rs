@@ -19,7 +19,7 @@ const LEVELS: [&[&str]; 7] = [
     &["xen-sim"],
 ];
 /// Host-side commands, which may name everything below them.
-const TOOLS: [&str; 3] = ["xtask", "benches", "fuzz"];
+const TOOLS: [&str; 3] = ["xtask", "xen-benches", "xen-fuzz"];
 /// Stands beside the family, on the lowest crate alone: a second opinion on the others.
 const MOCK: &str = "xen-mock";
 /// What a published crate may depend on at run time without being asked.
