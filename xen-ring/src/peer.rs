@@ -23,11 +23,13 @@ impl Peer {
     }
 
     /// Returns the reason, once the peer misbehaved; nothing is read from then on.
+    #[inline]
     pub(crate) fn sound(&self) -> Result<(), Misbehaved> {
         self.fault.map_or(Ok(()), Err)
     }
 
     /// Remembers the first reason for good.
+    #[cold]
     pub(crate) fn poison(&mut self, reason: Misbehaved) -> Misbehaved {
         *self.fault.get_or_insert(reason)
     }
@@ -35,6 +37,7 @@ impl Peer {
     /// Loads the index once and accepts it, if it moved `allowed` steps or fewer; the difference is unmasked.
     ///
     /// The acquire load pairs with the peer's release store (in C: its write barrier) of that index.
+    #[inline]
     pub(crate) fn look<W: Words>(&mut self, words: &W, allowed: u32) -> Result<Index, Misbehaved> {
         self.sound()?;
         let now = Index::new(words.load(self.offset));

@@ -81,6 +81,7 @@ impl Consumed {
     /// Takes the index of the next item, or asks for an event and returns `None`: then it is safe to wait.
     ///
     /// `allowed` bounds how far the peer may be past what it showed before. At most two loads a call.
+    #[inline]
     pub(crate) fn next<W: Words>(&mut self, page: &W, allowed: u32) -> Result<Option<Index>, Misbehaved> {
         self.peer.sound()?;
         if self.is_level() && self.look(page, allowed)? && self.arm(page, allowed)? {

@@ -34,14 +34,17 @@ pub trait Words {
 }
 
 impl Words for SharedPage {
+    #[inline]
     fn load(&self, offset: usize) -> u32 {
         word(self, offset).load(Acquire)
     }
 
+    #[inline]
     fn store(&self, offset: usize, value: u32) {
         word(self, offset).store(value, Release);
     }
 
+    #[inline]
     fn fence(&self) {
         fence(SeqCst);
     }
@@ -55,6 +58,7 @@ impl Words for SharedPage {
     }
 
     // Slots are short: words beat a string copy. Relaxed, since the index carries the order.
+    #[inline]
     fn slot_in(&self, offset: usize, to: &mut [u8]) {
         let (words, tail) = to.as_chunks_mut();
         let Some(shared) = words_at(self, offset, words.len()).filter(|_| tail.is_empty()) else {
@@ -65,6 +69,7 @@ impl Words for SharedPage {
         }
     }
 
+    #[inline]
     fn slot_out(&self, offset: usize, from: &[u8]) {
         let (words, tail) = from.as_chunks();
         let Some(shared) = words_at(self, offset, words.len()).filter(|_| tail.is_empty()) else {
@@ -77,12 +82,14 @@ impl Words for SharedPage {
 }
 
 /// Finds `count` words of 64 bits from a byte offset on, if it is aligned.
+#[inline]
 fn words_at(page: &SharedPage, offset: usize, count: usize) -> Option<&[AtomicU64]> {
     let words = page.u64s_at::<0, 512>().get(offset >> 3..)?.get(..count)?;
     offset.is_multiple_of(8).then_some(words)
 }
 
 /// Finds the word at a byte offset.
+#[inline]
 fn word(page: &SharedPage, offset: usize) -> &AtomicU32 {
     let words = page.u32s_at::<0, 1024>();
     words.get(offset >> 2).unwrap_or_else(|| unreachable!("offsets are ours, and within the page"))
