@@ -11,16 +11,28 @@
 //!
 //! # Example
 //! ```
-//! use xen_evtchn::{BindError, Events, Slot};
-//! use xen_hypercall::{DomId, EpochCell, Hypercall, Port, SharedInfo};
+//! use xen_evtchn::{Events, Slot};
+//! use xen_hypercall::{DomId, EpochCell, SharedInfo, op::memory};
 //!
-//! fn offer<H: Hypercall>(xen: H, epoch: &EpochCell, info: &SharedInfo) -> Result<Port, BindError> {
-//!     let slots = [const { Slot::new() }; 32];
-//!     let events = Events::new(xen, epoch, info, &slots);
-//!     events.mask_all();
-//!     let port = events.alloc_unbound(DomId::DOM0)?;
-//!     Ok(port.number())
-//! }
+//! # let host = xen_mock::Host::builder().build();
+//! # let (xen, page) = (host.guest().hook(), host.guest().page());
+//! let (epoch, info) = (EpochCell::new(), SharedInfo::new(page));
+//! memory::map_shared_info(&xen, info.page())?;
+//! let slots = [const { Slot::new() }; 32];
+//! let events = Events::new(&xen, &epoch, &info, &slots);
+//! events.mask_all();
+//!
+//! let port = events.alloc_unbound(DomId::DOM0)?;
+//! # let backend = host.dom0().bind(port.number()).unwrap();
+//! port.unmask()?;
+//! port.notify()?;
+//! # host.dom0().notify(backend);
+//! events.wait(&[port.number()], None)?;
+//! assert_eq!(events.poll_pending(), Some(port.number()));
+//!
+//! epoch.advance(); // the suspend coordinator does, in a new domain
+//! assert!(port.notify().is_err());
+//! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
 //! # What it does not do

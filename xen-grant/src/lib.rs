@@ -10,13 +10,24 @@
 //!
 //! # Example
 //! ```
-//! use xen_grant::{Offer, OfferError, Table, Write};
-//! use xen_hypercall::{DomId, Hypercall, SharedPage};
+//! use xen_grant::{Slot, Table};
+//! use xen_hypercall::{DomId, EpochCell};
 //!
-//! fn share<'t, H: Hypercall>(table: &'t Table<'t, H>, page: SharedPage) -> Result<Offer<'t, Write>, OfferError> {
-//!     page.zero();
-//!     table.offer_write(page, DomId::DOM0)
-//! }
+//! # let host = xen_mock::Host::builder().build();
+//! # let (xen, frame, page) = (host.guest().hook(), host.guest().page(), host.guest().page());
+//! let (epoch, frames, slots) = (EpochCell::new(), [frame], [const { Slot::new() }; 512]);
+//! let table = Table::new(&xen, &epoch, &frames, &slots);
+//! table.rebuild()?;
+//!
+//! let offer = table.offer_write(page, DomId::DOM0).map_err(|error| error.refusal)?;
+//! # let mapped = host.dom0().map(offer.reference(), xen_mock::MapMode::Write).unwrap();
+//! // The backend maps offer.reference(): the page does not come back.
+//! let offer = offer.end().unwrap_err().offer;
+//! # drop(mapped);
+//! // It has unmapped: now it does.
+//! let page = offer.end().unwrap();
+//! # let _ = page;
+//! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
 //! # What it does not do
