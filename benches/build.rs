@@ -10,7 +10,8 @@ fn main() {
     if !Path::new(&include).join("xen/io/blkif.h").exists() {
         return;
     }
-    let compiled = cc::Build::new().file("c/ring.c").include(&include).opt_level(3).warnings(false).try_compile("cring");
+    let compiled =
+        cc::Build::new().file("c/ring.c").include(&include).opt_level(3).warnings(false).try_compile("cring");
     if compiled.is_ok() {
         println!("cargo::rustc-cfg=xen_headers");
     }

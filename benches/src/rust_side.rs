@@ -101,8 +101,7 @@ impl Pair {
         for token in 0..u64::from(BATCH) {
             let Some(vacancy) = self.front.vacancy()? else { break };
             let [operation, segments] = [0, 1];
-            let request =
-                Request { operation, segments, handle: 0, pad: 0, id: 0, sector: token, segment: [0; 11] };
+            let request = Request { operation, segments, handle: 0, pad: 0, id: 0, sector: token, segment: [0; 11] };
             vacancy.stage(request, token);
         }
         let notify = self.front.publish()?;

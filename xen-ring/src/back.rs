@@ -14,8 +14,8 @@ use crate::{Misbehaved, More, Notify, Protocol, Slots, Words};
 pub struct Back<'p, P: Protocol, W = SharedPage> {
     page: &'p W,
     slots: Slots<P>,
-    requests: Consumed,
-    responses: Produced,
+    requests: Consumed<REQ_PROD, REQ_EVENT>,
+    responses: Produced<RSP_PROD, RSP_EVENT>,
 }
 
 impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
@@ -25,9 +25,8 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
     pub fn attach(page: &'p W, slots: Slots<P>) -> Result<Self, Misbehaved> {
         let start = Index::new(page.load(RSP_PROD));
-        Peer::new(REQ_PROD, start).look(page, slots.count())?;
-        let requests = Consumed::new(REQ_PROD, REQ_EVENT, start);
-        Ok(Self { page, slots, requests, responses: Produced::new(RSP_PROD, RSP_EVENT, start) })
+        Peer::new(start).look(page, REQ_PROD, slots.count())?;
+        Ok(Self { page, slots, requests: Consumed::new(start), responses: Produced::new(start) })
     }
 
     /// Takes a private copy of the next request; `None` says that the peer was asked for an event, and that it is safe to

@@ -22,7 +22,7 @@ impl<'p, W: Words> ByteSender<'p, W> {
     /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
     pub fn attach(page: &'p W, layout: Layout) -> Result<Self, Misbehaved> {
         let (cons, prod) = indices(page, layout)?;
-        Ok(Self { page, layout, prod, peer: Peer::new(layout.cons, cons) })
+        Ok(Self { page, layout, prod, peer: Peer::new(cons) })
     }
 
     /// Appends what fits of `bytes` and returns how many; notify the peer if any, and wait for it if none.
@@ -63,8 +63,9 @@ impl<'p, W: Words> ByteSender<'p, W> {
     }
 
     fn free(&mut self) -> Result<u32, Misbehaved> {
+        self.peer.sound()?;
         let untaken = self.prod.since(self.peer.seen());
-        let cons = self.peer.look(self.page, untaken)?;
+        let cons = self.peer.look(self.page, self.layout.cons, untaken)?;
         Ok(self.layout.size.wrapping_sub(self.prod.since(cons)))
     }
 }
@@ -85,7 +86,7 @@ impl<'p, W: Words> ByteReceiver<'p, W> {
     /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
     pub fn attach(page: &'p W, layout: Layout) -> Result<Self, Misbehaved> {
         let (cons, prod) = indices(page, layout)?;
-        Ok(Self { page, layout, cons, peer: Peer::new(layout.prod, prod) })
+        Ok(Self { page, layout, cons, peer: Peer::new(prod) })
     }
 
     /// Moves what is there into `to` and returns how many bytes; notify the peer if any, and wait for it if none.
@@ -118,8 +119,9 @@ impl<'p, W: Words> ByteReceiver<'p, W> {
     }
 
     fn ready(&mut self) -> Result<u32, Misbehaved> {
+        self.peer.sound()?;
         let room = self.layout.size.wrapping_sub(self.peer.seen().since(self.cons));
-        let prod = self.peer.look(self.page, room)?;
+        let prod = self.peer.look(self.page, self.layout.prod, room)?;
         Ok(prod.since(self.cons))
     }
 }
@@ -127,7 +129,7 @@ impl<'p, W: Words> ByteReceiver<'p, W> {
 /// Reads both indices of a ring that may hold anything, each once.
 fn indices<W: Words>(page: &W, layout: Layout) -> Result<(Index, Index), Misbehaved> {
     let cons = Index::new(page.load(layout.cons));
-    let prod = Peer::new(layout.prod, cons).look(page, layout.size)?;
+    let prod = Peer::new(cons).look(page, layout.prod, layout.size)?;
     Ok((cons, prod))
 }
 

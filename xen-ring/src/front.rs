@@ -18,9 +18,9 @@ use crate::{Misbehaved, More, Notify, Outstanding, Protocol, RequestId, Slots, W
 pub struct Front<'p, P: Protocol, T, const N: usize, W = SharedPage> {
     page: &'p W,
     slots: Slots<P>,
-    requests: Produced,
-    responses: Consumed,
-    table: Table<P::Kind, T, N>,
+    requests: Produced<REQ_PROD, REQ_EVENT>,
+    responses: Consumed<RSP_PROD, RSP_EVENT>,
+    table: Table<P, T, N>,
 }
 
 /// An answer that passed every check, with what its request tied up.
@@ -46,16 +46,14 @@ impl<'p, P: Protocol, T, const N: usize, W: Words> Front<'p, P, T, N, W> {
     #[doc(hidden)]
     #[must_use]
     pub fn starting_at(page: &'p W, slots: Slots<P>, start: u32) -> Self {
-        let width = IdWidth::of::<P>();
-        assert!(wide(slots.count()) <= N && u64::from(slots.count()) <= width.places(), "a place for each slot");
+        let places = IdWidth::of::<P>().places();
+        assert!(wide(slots.count()) <= N && u64::from(slots.count()) <= places, "a place for each slot");
         let start = Index::new(start);
         for (prod, event) in [(REQ_PROD, REQ_EVENT), (RSP_PROD, RSP_EVENT)] {
             page.store(prod, start.raw());
             page.store(event, start.plus(1).raw());
         }
-        let requests = Produced::new(REQ_PROD, REQ_EVENT, start);
-        let responses = Consumed::new(RSP_PROD, RSP_EVENT, start);
-        Self { page, slots, requests, responses, table: Table::new(width) }
+        Self { page, slots, requests: Produced::new(start), responses: Consumed::new(start), table: Table::new() }
     }
 
     /// Returns how many requests can be staged now.
@@ -93,8 +91,7 @@ impl<'p, P: Protocol, T, const N: usize, W: Words> Front<'p, P, T, N, W> {
         let allowed = self.requests.published().since(self.responses.peer.seen());
         let Some(at) = self.responses.next(self.page, allowed)? else { return Ok(None) };
         let response: P::Response = self.slots.read(self.page, at);
-        let fits = |asked| P::answers(&response, asked);
-        match self.table.settle(P::id(&response), self.requests.count(), fits) {
+        match self.table.settle(&response, self.requests.count()) {
             Ok(token) => Ok(Some(Answer { response, token })),
             Err(reason) => Err(self.responses.peer.poison(reason)),
         }
@@ -113,7 +110,7 @@ impl<'p, P: Protocol, T, const N: usize, W: Words> Front<'p, P, T, N, W> {
     }
 
     /// Gives the ring up and hands back the token of every request that has no answer.
-    pub fn abort_all(self) -> Outstanding<P::Kind, T, N> {
+    pub fn abort_all(self) -> Outstanding<P, T, N> {
         Outstanding::new(self.table, self.requests.count())
     }
 }

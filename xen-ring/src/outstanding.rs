@@ -1,11 +1,12 @@
 //! What is left of a ring that was given up.
 
+use crate::Protocol;
 use crate::table::Table;
 
 /// The requests without an answer, oldest first, each once.
 #[derive(Debug)]
-pub struct Outstanding<K, T, const N: usize> {
-    table: Table<K, T, N>,
+pub struct Outstanding<P: Protocol, T, const N: usize> {
+    table: Table<P, T, N>,
     published: u64,
 }
 
@@ -18,13 +19,13 @@ pub enum Unanswered<T> {
     Staged(T),
 }
 
-impl<K: Copy, T, const N: usize> Outstanding<K, T, N> {
-    pub(crate) const fn new(table: Table<K, T, N>, published: u64) -> Self {
+impl<P: Protocol, T, const N: usize> Outstanding<P, T, N> {
+    pub(crate) const fn new(table: Table<P, T, N>, published: u64) -> Self {
         Self { table, published }
     }
 }
 
-impl<K: Copy, T, const N: usize> Iterator for Outstanding<K, T, N> {
+impl<P: Protocol, T, const N: usize> Iterator for Outstanding<P, T, N> {
     type Item = Unanswered<T>;
 
     fn next(&mut self) -> Option<Self::Item> {

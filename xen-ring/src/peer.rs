@@ -6,15 +6,14 @@ use crate::{Misbehaved, Words};
 /// The one thing a peer says in a ring: how far it is.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    offset: usize,
     seen: Index,
     fault: Option<Misbehaved>,
 }
 
 impl Peer {
-    /// Follows the index at `offset`, which stands at `seen`.
-    pub(crate) const fn new(offset: usize, seen: Index) -> Self {
-        Self { offset, seen, fault: None }
+    /// Follows an index that stands at `seen`.
+    pub(crate) const fn new(seen: Index) -> Self {
+        Self { seen, fault: None }
     }
 
     /// Returns the index as last accepted.
@@ -34,13 +33,13 @@ impl Peer {
         *self.fault.get_or_insert(reason)
     }
 
-    /// Loads the index once and accepts it, if it moved `allowed` steps or fewer; the difference is unmasked.
+    /// Loads the index at `offset` once and accepts it, if it moved `allowed` steps or fewer; the difference is unmasked.
     ///
+    /// The caller asked [`Peer::sound`] before.
     /// The acquire load pairs with the peer's release store (in C: its write barrier) of that index.
     #[inline]
-    pub(crate) fn look<W: Words>(&mut self, words: &W, allowed: u32) -> Result<Index, Misbehaved> {
-        self.sound()?;
-        let now = Index::new(words.load(self.offset));
+    pub(crate) fn look<W: Words>(&mut self, words: &W, offset: usize, allowed: u32) -> Result<Index, Misbehaved> {
+        let now = Index::new(words.load(offset));
         if now.since(self.seen) > allowed {
             return Err(self.poison(Misbehaved::Overrun { seen: self.seen.raw(), now: now.raw(), allowed }));
         }

@@ -6,19 +6,17 @@ use crate::{Misbehaved, Notify, Words};
 
 /// What we produce: staged in slots first, published by the index later.
 ///
-/// Both counters are private and never wrap; the page gets their lower 32 bits and is never asked.
+/// `PROD` and `EVENT` are the offsets of the words in the page. Both counters are private and never wrap; the page gets their lower 32 bits and is never asked.
 #[derive(Debug)]
-pub(crate) struct Produced {
-    prod_offset: usize,
-    event_offset: usize,
+pub(crate) struct Produced<const PROD: usize, const EVENT: usize> {
     staged: u64,
     published: u64,
 }
 
-impl Produced {
-    pub(crate) fn new(prod_offset: usize, event_offset: usize, start: Index) -> Self {
+impl<const PROD: usize, const EVENT: usize> Produced<PROD, EVENT> {
+    pub(crate) fn new(start: Index) -> Self {
         let start = u64::from(start.raw());
-        Self { prod_offset, event_offset, staged: start, published: start }
+        Self { staged: start, published: start }
     }
 
     pub(crate) const fn staged(&self) -> Index {
@@ -49,10 +47,10 @@ impl Produced {
         }
         self.published = self.staged;
         // Release: slots before index; pairs with the acquire of the peer's look at this index.
-        page.store(self.prod_offset, new.raw());
+        page.store(PROD, new.raw());
         // Index before event; pairs with the fence of the peer's `Consumed::next` (in C: `xen_mb` of the final check).
         page.fence();
-        Notify::due(old, new, Index::new(page.load(self.event_offset)))
+        Notify::due(old, new, Index::new(page.load(EVENT)))
     }
 }
 
@@ -63,15 +61,14 @@ const fn low(count: u64) -> Index {
 
 /// What we consume: the peer's index, our own, and the event we ask for.
 #[derive(Debug)]
-pub(crate) struct Consumed {
+pub(crate) struct Consumed<const PROD: usize, const EVENT: usize> {
     pub(crate) peer: Peer,
-    event_offset: usize,
     cons: Index,
 }
 
-impl Consumed {
-    pub(crate) const fn new(prod_offset: usize, event_offset: usize, start: Index) -> Self {
-        Self { peer: Peer::new(prod_offset, start), event_offset, cons: start }
+impl<const PROD: usize, const EVENT: usize> Consumed<PROD, EVENT> {
+    pub(crate) const fn new(start: Index) -> Self {
+        Self { peer: Peer::new(start), cons: start }
     }
 
     pub(crate) const fn cons(&self) -> Index {
@@ -94,14 +91,14 @@ impl Consumed {
 
     /// Asks for an event at the next item, then looks once more for one that came before the peer could know.
     fn arm<W: Words>(&mut self, page: &W, allowed: u32) -> Result<bool, Misbehaved> {
-        page.store(self.event_offset, self.cons.plus(1).raw());
+        page.store(EVENT, self.cons.plus(1).raw());
         // Event before index; pairs with the fence of the peer's `Produced::publish` (in C: `xen_mb` of the push).
         page.fence();
         self.look(page, allowed)
     }
 
     fn look<W: Words>(&mut self, page: &W, allowed: u32) -> Result<bool, Misbehaved> {
-        self.peer.look(page, allowed)?;
+        self.peer.look(page, PROD, allowed)?;
         Ok(self.is_level())
     }
 
