@@ -124,6 +124,12 @@ impl Builder {
         self
     }
 
+    /// Sets how long a suspended guest stands still before it goes on, here or elsewhere; 100 ms by default.
+    pub const fn blackout(mut self, time: Nanos) -> Self {
+        self.config.blackout = time;
+        self
+    }
+
     /// Sets how many hypercalls the guest may make before it counts as an endless loop; 5 million by default.
     pub const fn budget(mut self, hypercalls: u64) -> Self {
         self.config.budget = hypercalls;

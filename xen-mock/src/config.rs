@@ -89,6 +89,8 @@ pub(crate) struct Config {
     pub(crate) quotas: Quotas,
     pub(crate) control: ControlNodes,
     pub(crate) budget: u64,
+    /// How long the guest stands still for its image to be written.
+    pub(crate) blackout: Nanos,
     /// Nodes below the domain's home, or absolute, that the toolstack makes at each creation and restore.
     pub(crate) nodes: Vec<(String, String)>,
 }
@@ -110,6 +112,7 @@ impl Default for Config {
             quotas: Quotas::default(),
             control: ControlNodes::Present,
             budget: 5_000_000,
+            blackout: Nanos::from_millis(100),
             nodes: Vec::new(),
         }
     }

@@ -76,7 +76,9 @@ pub(crate) struct Domain {
     pub(crate) registered: Vec<Option<(Frame, usize)>>,
     /// When the single-shot timer of each processor goes off.
     pub(crate) timers: Vec<Option<Nanos>>,
-    /// Pages that Xen shares, mapped by the guest: shared_info and frames of the grant table.
+    /// When each watchdog bites; an armed one that has fired stays in use.
+    pub(crate) watchdogs: [Option<Nanos>; 2],
+    /// Whether the guest has mapped `shared_info`.
     pub(crate) shared_info_mapped: bool,
 }
 
@@ -101,7 +103,15 @@ impl Domain {
             grants: GrantTable::new(shape.max_grant_frames),
             registered: vec![None; vcpus],
             timers: vec![None; vcpus],
+            watchdogs: [None; 2],
             shared_info_mapped: false,
+        }
+    }
+
+    /// A watchdog bites. While the domain is shut down already, nothing comes of it.
+    pub(crate) fn bite(&mut self) {
+        if self.state == State::Running {
+            self.state = State::Shutdown(Reason::Watchdog);
         }
     }
 

@@ -8,7 +8,7 @@ use xen_hypercall::Nanos;
 
 use crate::builder::Builder;
 use crate::config::Config;
-use crate::domain::State;
+use crate::domain::{Reason, State};
 use crate::guest::Guest;
 use crate::handles::{Console, Dom0, Faults, Ledger, Store, Toolstack, Trace};
 use crate::violation::Violation;
@@ -17,7 +17,7 @@ use crate::world::World;
 type Director = Box<dyn FnMut(&Host)>;
 type Script = Box<dyn FnOnce(&Host)>;
 
-/// The domain was destroyed while the guest ran.
+/// The domain was destroyed, or shot by its watchdog, while the guest ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Destroyed;
 
@@ -184,9 +184,9 @@ impl Host {
         [world.next_due(), script, own].into_iter().flatten().min()
     }
 
-    /// Ends the guest's run if its domain is no more.
+    /// Ends the guest's run if its domain is no more, or was shot by its watchdog.
     pub(crate) fn leave_if_gone(&self) {
-        if self.state() == State::Gone {
+        if matches!(self.state(), State::Gone | State::Shutdown(Reason::Watchdog)) {
             resume_unwind(Box::new(Destroyed));
         }
     }

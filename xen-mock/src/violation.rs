@@ -24,6 +24,8 @@ pub enum Violation {
     BrokenStoreRing,
     /// It broke the ring of the console: indices out of range.
     BrokenConsoleRing,
+    /// It suspended while the toolstack did not wait for it: not asked, not acknowledged, or too late.
+    SuspendedUnasked,
     /// It named a frame that it does not have.
     NoSuchFrame(Gfn),
 }
@@ -43,6 +45,7 @@ impl fmt::Display for Violation {
             }
             Self::BrokenStoreRing => f.write_str("the ring of xenstore makes no sense"),
             Self::BrokenConsoleRing => f.write_str("the ring of the console makes no sense"),
+            Self::SuspendedUnasked => f.write_str("the guest suspended, and the toolstack does not wait for it"),
             Self::NoSuchFrame(gfn) => write!(f, "there is no frame {gfn}"),
         }
     }

@@ -27,6 +27,7 @@ pub(crate) enum Task {
     Store,
     Console,
     Timer(u32),
+    Watchdog(usize),
 }
 
 #[derive(Debug)]
@@ -181,6 +182,7 @@ impl World {
         match task {
             Task::Store => self.serve_store(),
             Task::Console => self.serve_console(),
+            Task::Watchdog(_) => self.domain.bite(),
             Task::Timer(vcpu) => {
                 self.domain.timers[vcpu as usize] = None;
                 if let Some(port) = self.domain.ports.of_virq(0, vcpu) {

@@ -25,6 +25,8 @@ pub struct Holdings {
     pub grant_frames: Vec<Gfn>,
     /// Whether `shared_info` is mapped.
     pub shared_info: bool,
+    /// Processors whose `vcpu_info` the guest has moved.
+    pub vcpu_infos: usize,
     /// Pages that backends have mapped.
     pub mappings: usize,
 }
@@ -41,6 +43,7 @@ impl Ledger {
             transactions: world.store.guest.transactions.keys().copied().collect(),
             grant_frames: world.domain.grants.mapped().collect(),
             shared_info: world.domain.shared_info_mapped,
+            vcpu_infos: world.domain.registered.iter().flatten().count(),
             mappings: world.backends.mappings(),
         }
     }

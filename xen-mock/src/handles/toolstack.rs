@@ -20,6 +20,15 @@ impl Toolstack {
         self.host.world().begin_save(save)
     }
 
+    /// Begins a save that writes no word, and only waits 60 s for the guest to suspend: the guest was asked in another
+    /// way, or by its test. Lower layers are tested so, without the protocol of `control/shutdown`.
+    ///
+    /// # Panics
+    /// If another operation is under way.
+    pub fn await_suspend(&self, save: Save) -> Operation {
+        self.host.world().begin_wait(save)
+    }
+
     /// Begins `xl shutdown -w`.
     ///
     /// # Panics

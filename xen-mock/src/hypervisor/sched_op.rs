@@ -5,10 +5,10 @@ use xen_hypercall::{Nanos, Port, Word};
 use super::Args;
 use super::argument::{Argument, Fields};
 use crate::domain::{Reason, State};
-use crate::errno::{Answer, EINVAL, ENOSYS};
+use crate::errno::{Answer, EINVAL, ENOSPC, ENOSYS};
 use crate::host::Host;
 use crate::violation::Violation;
-use crate::world::World;
+use crate::world::{Task, World};
 
 /// How long a yield takes.
 const YIELD_TIME: Nanos = Nanos(50_000);
@@ -35,7 +35,6 @@ impl Host {
         let answer = match args.cmd {
             0 => {
                 self.world().clock.advance(YIELD_TIME);
-                self.turn();
                 self.wait(&Wait { ports: Vec::new(), until: Some(Nanos::ZERO), upcall: Upcall::Ignored });
                 Ok(0)
             }
@@ -46,6 +45,7 @@ impl Host {
             2 => self.shutdown(block, args.third),
             3 => self.poll(args, block),
             5 => self.latch(block),
+            6 => self.world().watchdog(block),
             _ => Err(ENOSYS),
         };
         answer.unwrap_or_else(|error| error)
@@ -113,6 +113,29 @@ impl Host {
 }
 
 impl World {
+    /// Arms, pokes or disarms a watchdog; its time is real time, also while the domain is suspended.
+    fn watchdog(&mut self, block: Argument) -> Answer {
+        let fields = block.read::<8>()?;
+        let (id, timeout) = (fields.u32(0) as usize, fields.u32(4));
+        let dogs = &mut self.domain.watchdogs;
+        let (slot, answer) = match id {
+            0 if timeout == 0 => return Err(EINVAL),
+            0 => {
+                let slot = dogs.iter().position(Option::is_none).ok_or(ENOSPC)?;
+                (slot, slot as isize + 1)
+            }
+            _ if dogs.get(id - 1).is_some_and(Option::is_some) => (id - 1, 0),
+            _ => return Err(EINVAL),
+        };
+        self.cancel(Task::Watchdog(slot));
+        let at = self.now().after(Nanos::from_secs(u64::from(timeout)));
+        self.domain.watchdogs[slot] = (timeout != 0).then_some(at);
+        if timeout != 0 {
+            self.schedule(at, Task::Watchdog(slot));
+        }
+        Ok(answer)
+    }
+
     fn is_awake(&self, wait: &Wait) -> bool {
         let event = wait.ports.iter().any(|port| self.domain.is_pending(*port));
         let upcall = wait.upcall == Upcall::Wakes && self.domain.upcall_pending(0);

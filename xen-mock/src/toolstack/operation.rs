@@ -7,13 +7,12 @@ use crate::config::{Kind, Vendor};
 use crate::domain::{CALLBACK_IRQ, Domain, Reason, State};
 use crate::events::Channel;
 use crate::memory::Memory;
+use crate::violation::Violation;
 use crate::world::World;
 use crate::xenstored::path::absolute;
 
 /// How long libxl waits for the acknowledgement, and then for the suspend.
 const PATIENCE: Nanos = Nanos::from_secs(60);
-/// How long the guest stands still for its image to be written.
-const COPY_TIME: Nanos = Nanos::from_millis(100);
 
 const SHUTDOWN: &str = "control/shutdown";
 
@@ -47,20 +46,12 @@ pub(crate) struct Operations {
     outcomes: Vec<Option<Outcome>>,
     /// What the guest's suspend call returns once the domain runs again.
     resume_code: Option<isize>,
-    /// The guest is in a suspend call, and not just frozen.
-    in_call: InCall,
     last_domid: DomId,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InCall {
-    No,
-    Yes,
 }
 
 impl Operations {
     pub(crate) const fn new() -> Self {
-        Self { current: None, outcomes: Vec::new(), resume_code: None, in_call: InCall::No, last_domid: DomId(0) }
+        Self { current: None, outcomes: Vec::new(), resume_code: None, last_domid: DomId(0) }
     }
 
     pub(crate) fn next_due(&self) -> Option<Nanos> {
@@ -81,7 +72,6 @@ impl Operations {
     /// Whatever was under way ends without an outcome.
     pub(crate) fn abandon(&mut self) {
         self.current = None;
-        self.in_call = InCall::No;
     }
 }
 
@@ -91,10 +81,16 @@ impl World {
         if unaware && self.domain.state == State::Running {
             // libxl takes it for a guest without drivers, and freezes it wherever it is.
             self.domain.state = State::Shutdown(Reason::Suspend);
-            let until = self.now().after(COPY_TIME);
+            let until = self.now().after(self.config.blackout);
             return self.begin(Plan::Suspend(save), Stage::Copy { until });
         }
         self.ask(Plan::Suspend(save))
+    }
+
+    /// Waits for a suspend without asking by the word: the guest was asked in another way.
+    pub(crate) fn begin_wait(&mut self, save: Save) -> Operation {
+        let until = self.now().after(PATIENCE);
+        self.begin(Plan::Suspend(save), Stage::Suspend { until })
     }
 
     pub(crate) fn begin_stop(&mut self, word: &'static str) -> Operation {
@@ -147,21 +143,30 @@ impl World {
         // Any other value is an acknowledgement for libxl, and so is none at all.
         let word = self.store.as_dom0(|view| view.read(&path)).unwrap_or_default();
         let acknowledged = word != plan.word().as_bytes();
+        let stopped = self.domain.state != State::Running;
         match plan {
-            _ if !acknowledged && self.now() >= until => {
-                self.write_word("");
-                self.finish(operation, Outcome::NotAcknowledged);
-                None
-            }
-            _ if !acknowledged && self.domain.state == State::Running => None,
-            Plan::Suspend(_) => Some(Stage::Suspend { until: self.now().after(PATIENCE) }),
-            Plan::Stop(_) => Some(Stage::Stop),
+            Plan::Suspend(_) if acknowledged => Some(Stage::Suspend { until: self.now().after(PATIENCE) }),
+            Plan::Stop(_) if acknowledged || stopped => Some(Stage::Stop),
+            _ if self.now() >= until => self.take_back(operation),
+            _ => None,
         }
+    }
+
+    /// The acknowledgement did not come. libxl looks at the domain once more all the same.
+    fn take_back(&mut self, operation: Operation) -> Option<Stage> {
+        self.write_word("");
+        if self.domain.state == State::Shutdown(Reason::Suspend) {
+            return Some(Stage::Suspend { until: self.now() });
+        }
+        self.finish(operation, Outcome::NotAcknowledged);
+        None
     }
 
     fn await_suspend(&mut self, operation: Operation, until: Nanos) -> Option<Stage> {
         match self.domain.state {
-            State::Shutdown(Reason::Suspend) => return Some(Stage::Copy { until: self.now().after(COPY_TIME) }),
+            State::Shutdown(Reason::Suspend) => {
+                return Some(Stage::Copy { until: self.now().after(self.config.blackout) });
+            }
             State::Shutdown(other) => self.finish(operation, Outcome::Stopped(other)),
             _ if self.now() >= until => self.finish(operation, Outcome::NotSuspended),
             _ => {}
@@ -204,15 +209,19 @@ impl World {
         Outcome::Resumed(code)
     }
 
-    /// Notes that the guest itself made the suspend call.
-    pub(crate) const fn suspended_in_call(&mut self) {
-        self.operations.in_call = InCall::Yes;
+    /// The guest itself made the suspend call.
+    pub(crate) fn suspended_in_call(&mut self) {
         self.operations.resume_code = None;
+        // The acknowledgement may have come without a turn of the host since.
+        self.run_operations();
+        let waited_for = matches!(self.operations.current, Some((_, Plan::Suspend(_), Stage::Copy { .. })));
+        if !waited_for {
+            self.violation(Violation::SuspendedUnasked);
+        }
     }
 
     /// Takes what the suspend call returns.
     pub(crate) fn take_resume_code(&mut self) -> isize {
-        self.operations.in_call = InCall::No;
         self.operations.resume_code.take().unwrap_or(0)
     }
 
