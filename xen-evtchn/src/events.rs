@@ -1,16 +1,14 @@
-//! The table of ports and how a port comes into it.
+//! The table of ports.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use xen_hypercall::op::event_channel::{self, Virq};
 use xen_hypercall::op::sched;
-use xen_hypercall::{DomId, EpochCell, Errno, Hypercall, IrqGate, Nanos, NoGate, Port, SharedInfo, Vcpu};
+use xen_hypercall::{EpochCell, Errno, Hypercall, IrqGate, Nanos, NoGate, Port, SharedInfo};
 
-use crate::bits::{self, MAX_PORTS};
 use crate::scan::Scan;
 use crate::slot::Kind;
-use crate::{BindError, BoundPort, Slot};
+use crate::{Slot, bits};
 
 /// The event channels of a guest, in the 2-level ABI.
 ///
@@ -45,64 +43,6 @@ impl<'s, H: Hypercall> Events<'s, H> {
 }
 
 impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
-    /// Makes a port that `remote` may bind to.
-    ///
-    /// It comes masked, as all new ports do.
-    ///
-    /// # Errors
-    /// [`BindError`]; no port is left behind.
-    ///
-    /// # Xen
-    /// `EVTCHNOP_alloc_unbound`.
-    pub fn alloc_unbound(&self, remote: DomId) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.open_by(Kind::Channel, |hook| event_channel::alloc_unbound(hook, remote))
-    }
-
-    /// Makes a port bound to the port `port` that `remote` offers us.
-    ///
-    /// It comes masked and pending: an event may have been lost before.
-    ///
-    /// # Errors
-    /// [`BindError`]; no port is left behind.
-    ///
-    /// # Xen
-    /// `EVTCHNOP_bind_interdomain`.
-    pub fn bind_interdomain(&self, remote: DomId, port: Port) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.open_by(Kind::Channel, |hook| event_channel::bind_interdomain(hook, remote, port))
-    }
-
-    /// Makes a port for a virtual interrupt of one processor.
-    ///
-    /// # Errors
-    /// [`BindError`]; `EEXIST` if it is bound: then see [`Events::rebind_virq`].
-    ///
-    /// # Xen
-    /// `EVTCHNOP_bind_virq`.
-    pub fn bind_virq(&self, virq: Virq, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.open_by(Kind::Local, |hook| event_channel::bind_virq(hook, virq, vcpu))
-    }
-
-    /// Makes a port by which our processors call `vcpu`.
-    ///
-    /// # Errors
-    /// [`BindError`]; no port is left behind.
-    ///
-    /// # Xen
-    /// `EVTCHNOP_bind_ipi`.
-    pub fn bind_ipi(&self, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.open_by(Kind::Local, |hook| event_channel::bind_ipi(hook, vcpu))
-    }
-
-    /// Takes charge of a port that the toolstack made (of the store, of the console), without a hypercall.
-    ///
-    /// It is never closed by us: closing or dropping its guard only masks and forgets it.
-    ///
-    /// # Errors
-    /// [`BindError`], save that of Xen.
-    pub fn adopt(&self, port: Port) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.gate.run(|| self.enter(port, Kind::Adopted))
-    }
-
     /// Sleeps until one of `ports` is pending, masked or not, or until `deadline` in Xen's system time.
     ///
     /// It may return early and without an event: look again.
@@ -141,35 +81,6 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
 
     pub(crate) fn slot(&self, port: Port) -> Option<&Slot> {
         self.slots.get(usize::try_from(port.0).ok()?)
-    }
-
-    fn open_by(
-        &self,
-        kind: Kind,
-        make: impl FnOnce(&H) -> Result<Port, Errno>,
-    ) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.gate.run(|| {
-            let port = make(&self.hook)?;
-            let entered = self.enter(port, kind);
-            if let Err(BindError::NoSlot(port)) = entered {
-                bits::mask(self.info, port);
-                event_channel::close(&self.hook, port)?;
-            }
-            entered
-        })
-    }
-
-    /// Masks the port and gives it a guard; to be called in a section of the gate.
-    pub(crate) fn enter(&self, port: Port, kind: Kind) -> Result<BoundPort<'_, H, G>, BindError> {
-        if port.0 == 0 || usize::try_from(port.0).map_or(true, |number| number >= MAX_PORTS) {
-            return Err(BindError::NotAPort(port));
-        }
-        let slot = self.slot(port).ok_or(BindError::NoSlot(port))?;
-        if !slot.claim(kind) {
-            return Err(BindError::Taken(port));
-        }
-        bits::mask(self.info, port);
-        Ok(BoundPort::new(self, port))
     }
 }
 

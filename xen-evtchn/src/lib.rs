@@ -40,6 +40,7 @@
 //! guard knows its number. It maps no page.
 #![no_std]
 
+mod bind;
 mod bits;
 mod error;
 mod events;

@@ -6,7 +6,6 @@ use core::mem::ManuallyDrop;
 use xen_hypercall::op::event_channel::{self, Binding};
 use xen_hypercall::{Epoch, Errno, Hypercall, IrqGate, NoGate, Port, Stale};
 
-use crate::slot::Kind;
 use crate::{CloseError, Events, PortError, bits};
 
 /// An open port; closed when it is dropped, but never in a later epoch than its own.
@@ -127,26 +126,6 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
         let released = self.fresh(|| self.events.leave(self.port));
         // Stale: gone with its domain, or closed by `Events::reconcile`.
         released.unwrap_or(Ok(()))
-    }
-}
-
-impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
-    /// Masks a port and closes it, unless it is the toolstack's; to be called in a section of the gate.
-    pub(crate) fn leave(&self, port: Port) -> Result<(), Errno> {
-        let Some(slot) = self.slot(port) else { return Ok(()) };
-        bits::mask(self.info, port);
-        if slot.kind() != Kind::Adopted {
-            event_channel::close(&self.hook, port)?;
-        }
-        slot.set(Kind::Free);
-        Ok(())
-    }
-
-    /// Does as [`Events::leave`], and counts what Xen does not close.
-    pub(crate) fn leave_or_leak(&self, port: Port) {
-        if let (Err(_), Some(slot)) = (self.leave(port), self.slot(port)) {
-            slot.set(Kind::Leaked);
-        }
     }
 }
 

@@ -21,7 +21,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         });
     }
 
-    /// Goes on in the same domain, in a new epoch: all guards are stale, but what they guarded exists.
+    /// Goes on in the same domain, after the epoch has advanced: all guards are stale, but what they guarded exists.
     ///
     /// Ports to other domains are closed; adopted ones forgotten; those of virtual interrupts and processors are kept for
     /// [`Events::rebind_virq`] and [`Events::rebind_ipi`]. All are masked.

@@ -15,9 +15,12 @@ fn rebuild_forgets_all_and_closes_nothing() {
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let old = [events.alloc_unbound(DomId::DOM0).unwrap(), events.bind_ipi(VCPU).unwrap()];
     old.iter().for_each(|port| port.unmask().unwrap());
+    old.iter().for_each(|port| g.xen.raise(port.number().0));
+    assert_eq!(events.poll_pending(), Some(Port(1)));
     let calls = g.xen.calls();
     g.epoch.advance();
     events.rebuild();
+    assert!(!events.may_have_more(), "what the old Xen named is forgotten");
     drop(old);
     assert_eq!((g.xen.calls(), events.open()), (calls, 0));
     assert!([1, 2, 4095].iter().all(|port| g.xen.is_masked(*port)));

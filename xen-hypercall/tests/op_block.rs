@@ -5,7 +5,7 @@ mod fake;
 use fake::{Scripted, page};
 use xen_hypercall::op::event_channel::{self, Binding, Virq};
 use xen_hypercall::op::{hvm, memory, sched, xen_version};
-use xen_hypercall::{DomId, Nanos, Port, Vcpu};
+use xen_hypercall::{DomId, Errno, Nanos, Port, Vcpu};
 
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
@@ -35,9 +35,10 @@ fn event_channel_blocks() {
     assert_eq!(event_channel::bind_ipi(&xen, Vcpu(2)), Ok(Port(9)));
     assert_eq!(sent(&xen), (32, 7, words(&[2, 0])));
 
-    let one: [(fn(&Scripted, Port) -> _, usize); 3] =
+    type OnPort = fn(&Scripted, Port) -> Result<(), Errno>;
+    let on_port: [(OnPort, usize); 3] =
         [(event_channel::close, 3), (event_channel::send, 4), (event_channel::unmask, 9)];
-    for (op, cmd) in one {
+    for (op, cmd) in on_port {
         let xen = Scripted::new(4);
         assert_eq!(op(&xen, Port(7)), Ok(()));
         assert_eq!(sent(&xen), (32, cmd, words(&[7])));

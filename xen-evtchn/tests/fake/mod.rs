@@ -1,4 +1,4 @@
-//! A Xen of a few event channels, until the mock host has its own tests of them: one domain, one processor.
+//! A Xen of a few event channels that lies when told to, as the mock host does not: one domain, one processor.
 #![allow(unsafe_code, reason = "implements the hook and decodes argument blocks")]
 #![allow(dead_code, reason = "each test uses its own part")]
 #![allow(

@@ -1,4 +1,4 @@
-//! A Xen of one grant table, and a peer that maps and unmaps by the flags.
+//! A Xen of one grant table, and a peer that sets and clears any flag at any time, as the mock host does not.
 #![allow(unsafe_code, reason = "implements the hook and decodes argument blocks")]
 #![allow(dead_code, reason = "each test uses its own part")]
 #![allow(
