@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn s32_numbers_are_strict() {
-        for bad in ["+5", "-1", " 7", "7 ", "0x10", "1e3", "", "18446744073709551616", "111111111111111111111111111111"] {
+        for bad in ["+5", "-1", " 7", "7 ", "0x10", "1e3", "", "18446744073709551616", "111111111111111111111111111111"]
+        {
             assert_eq!(number(bad.as_bytes()), Err(Reject::BadNumber), "{bad:?}");
         }
         assert_eq!(number(b"0"), Ok(0));

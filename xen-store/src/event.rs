@@ -66,7 +66,9 @@ mod tests {
         let parse = |path: &[u8]| Place::parse(Path::literal("device/vbd"), path);
         assert_eq!(parse(b"device/vbd"), Place::Itself);
         assert_eq!(parse(b"device/vbd/768/state"), below("768/state"));
-        for strange in [&b"device"[..], b"device/vbd2", b"/device/vbd/768", b"", b"\xff", b"device/vbd/", b"device/vbd//x"] {
+        for strange in
+            [&b"device"[..], b"device/vbd2", b"/device/vbd/768", b"", b"\xff", b"device/vbd/", b"device/vbd//x"]
+        {
             assert_eq!(parse(strange), Place::Somewhere, "{strange:?}");
         }
         let long = join(b"device/vbd/", &[b'x'; BELOW_MAX]);

@@ -59,12 +59,7 @@ impl Exchange {
     }
 
     pub(crate) fn header(&self, place: usize, len: usize) -> Header {
-        Header {
-            kind: self.kind.raw(),
-            request: self.id(place),
-            transaction: self.transaction,
-            len: narrow(len),
-        }
+        Header { kind: self.kind.raw(), request: self.id(place), transaction: self.transaction, len: narrow(len) }
     }
 
     pub(crate) const fn staged(&self) -> Option<u64> {

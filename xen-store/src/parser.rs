@@ -1,7 +1,7 @@
 //! Messages out of bytes that arrive in any pieces.
 
-use crate::wire::{HEADER_SIZE, Header, MESSAGE_MAX, PAYLOAD_MAX, wide};
 use crate::Fault;
+use crate::wire::{HEADER_SIZE, Header, MESSAGE_MAX, PAYLOAD_MAX, wide};
 
 /// Puts messages together from bytes in any pieces, in a buffer of one message.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ mod tests {
 
     fn message(len: u32) -> Vec<u8> {
         let mut bytes = Header { kind: 2, request: 1, transaction: 0, len }.encode().to_vec();
-        bytes.resize(HEADER_SIZE + wide(len), b'x');
+        bytes.resize(HEADER_SIZE.saturating_add(wide(len)), b'x');
         bytes
     }
 

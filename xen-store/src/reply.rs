@@ -74,4 +74,3 @@ impl<'c> Reply<'c> {
         Ok(Transaction { id, session: self.session })
     }
 }
-

@@ -40,6 +40,15 @@ impl<L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'_, L, REQUESTS
         Ok(self.core.poll_event())
     }
 
+    /// Returns what changed below one watch, without waiting; events of others stay for their owners.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if the session is over.
+    pub fn poll_event_of(&mut self, watch: WatchId) -> Result<Option<WatchEvent>, StoreError> {
+        self.pump()?;
+        Ok(self.core.poll_event_of(watch))
+    }
+
     /// Waits for the next event; `None` at the deadline.
     ///
     /// An event may be lost on the server's side, so do not wait for ever: read again from time to time.

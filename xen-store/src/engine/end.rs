@@ -18,10 +18,14 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             };
         }
         self.admit()?;
-        if how == End::Commit && self.doomed.contains(&transaction.id) {
-            return Err(StoreError::Rejected(Reject::WrongTransaction(transaction.id)));
-        }
         let place = self.free_slot()?;
+        match self.doomed.iter_mut().find(|id| **id == transaction.id) {
+            Some(_) if how == End::Commit => {
+                return Err(StoreError::Rejected(Reject::WrongTransaction(transaction.id)));
+            }
+            Some(id) => *id = 0,
+            None => {}
+        }
         let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
         slot.body.clear();
         slot.body.string(how.letter()).ok_or(StoreError::TooLong)?;

@@ -42,7 +42,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     pub fn rewatch(&mut self) {
         for index in 0..WATCHES {
             let order = self.next_order();
-            if let Some(watch) = self.watches.get_mut(index).filter(|watch| watch.is_kept() && watch.exchange.is_idle()) {
+            if let Some(watch) = self.watches.get_mut(index).filter(|watch| watch.is_kept() && watch.exchange.is_idle())
+            {
                 watch.register(order);
             }
         }

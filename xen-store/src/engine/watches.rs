@@ -71,6 +71,12 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         }
         None
     }
+
+    /// Returns what changed below one watch, leaving the events of others to their owners.
+    pub fn poll_event_of(&mut self, id: WatchId) -> Option<WatchEvent> {
+        let place = find(&mut self.watches, id).ok()?.take_event()?;
+        Some(WatchEvent { watch: id, place })
+    }
 }
 
 fn find(watches: &mut [Watch], id: WatchId) -> Result<&mut Watch, StoreError> {

@@ -1,0 +1,123 @@
+//! The seam of the facade by an event port of Xen, for HVM and PVH guests.
+
+use core::fmt;
+
+use spin::Mutex;
+use xen_evtchn::{BindError, BoundPort, Events};
+use xen_hypercall::op::hvm::{self, Param};
+use xen_hypercall::{Clock, Cpu, Errno, Gfn, Hypercall, IrqGate, Nanos, Port};
+
+use crate::Link;
+
+/// Why there is no way to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The toolstack gave the domain no page or no port of xenstore.
+    Missing,
+    /// Xen did not tell its parameters.
+    Xen(Errno),
+    /// The port could not be had.
+    Port(BindError),
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("the domain has no xenstore"),
+            Self::Xen(errno) => errno.fmt(f),
+            Self::Port(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for LinkError {}
+
+/// Reaches the server by the port that the toolstack made, and waits by `SCHEDOP_poll`.
+///
+/// That parks the whole processor: right for a loader or a unikernel. A kernel with a scheduler implements [`Link`] itself.
+pub struct PortLink<'e, H: Hypercall, G: IrqGate, C> {
+    hook: &'e H,
+    events: &'e Events<'e, &'e H, G>,
+    clock: &'e Clock<'e, C>,
+    port: Mutex<Option<BoundPort<'e, &'e H, G>>>,
+}
+
+impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
+    /// Returns the frame of the server's ring.
+    ///
+    /// # Errors
+    /// [`LinkError::Missing`] if there is none: the parameter is 0, or all ones where the server comes later.
+    ///
+    /// # Xen
+    /// `HVM_PARAM_STORE_PFN`.
+    pub fn ring_gfn(hook: &H) -> Result<Gfn, LinkError> {
+        match hvm::param(hook, Param::STORE_PFN) {
+            Ok(0 | u64::MAX) => Err(LinkError::Missing),
+            Ok(gfn) => Ok(Gfn(gfn)),
+            Err(errno) => Err(LinkError::Xen(errno)),
+        }
+    }
+
+    /// Makes a link that is not connected: it notifies nobody and waits until the deadline.
+    #[must_use]
+    pub const fn new(hook: &'e H, events: &'e Events<'e, &'e H, G>, clock: &'e Clock<'e, C>) -> Self {
+        Self { hook, events, clock, port: Mutex::new(None) }
+    }
+
+    /// Asks for the port, at the start and again in each new domain.
+    ///
+    /// # Errors
+    /// [`LinkError`]; the link is not connected then.
+    ///
+    /// # Xen
+    /// `HVM_PARAM_STORE_EVTCHN`.
+    pub fn connect(&self) -> Result<(), LinkError> {
+        *self.port.lock() = None;
+        let number = hvm::param(self.hook, Param::STORE_EVTCHN).map_err(LinkError::Xen)?;
+        let number = u32::try_from(number).ok().filter(|&number| number != 0).ok_or(LinkError::Missing)?;
+        let port = self.events.adopt(Port(number)).map_err(LinkError::Port)?;
+        *self.port.lock() = Some(port);
+        Ok(())
+    }
+
+    /// Returns the port's number, to wait for it together with others.
+    pub fn port(&self) -> Option<Port> {
+        self.port.lock().as_ref().map(BoundPort::number)
+    }
+
+    /// Tells whether the server has notified, and forgets it.
+    fn take_pending(&self) -> bool {
+        self.port.lock().as_ref().is_some_and(|port| port.take_pending() == Ok(true))
+    }
+}
+
+impl<H: Hypercall, G: IrqGate, C: Cpu> Link for PortLink<'_, H, G, C> {
+    fn notify(&self) {
+        if let Some(port) = self.port.lock().as_ref() {
+            // Stale, or refused by Xen: then no answer comes, and the deadline ends the wait.
+            let _ = port.notify();
+        }
+    }
+
+    fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    fn wait(&self, deadline: Nanos) {
+        if self.take_pending() {
+            return;
+        }
+        let port = self.port();
+        let ports = port.as_slice();
+        // An early return is allowed, so an error is harmless: the deadline is looked at by the caller.
+        let _ = self.events.wait(ports, Some(self.clock.to_system(deadline)));
+        self.take_pending();
+    }
+}
+
+impl<H: Hypercall, G: IrqGate, C> fmt::Debug for PortLink<'_, H, G, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PortLink").finish_non_exhaustive()
+    }
+}

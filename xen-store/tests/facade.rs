@@ -1,0 +1,236 @@
+//! The blocking facade over a page, with a scripted server at its far end.
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a panic fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, reason = "a panic fails the test; hosted")]
+
+mod support;
+
+use std::cell::Cell;
+
+use support::Message;
+use support::fake::{Fake, page};
+use xen_hypercall::Nanos;
+use xen_ring::Misbehaved;
+use xen_store::{Attempts, Core, Fault, Link, MessageType, Nodes, Path, Place, Refusal, Request, Store, StoreError};
+
+const A: Path<'_> = Path::literal("a");
+
+/// A server that says yes to everything.
+fn agree(request: &Message) -> Vec<Message> {
+    match MessageType::from_raw(request.header.kind).unwrap() {
+        MessageType::Read => vec![request.ok(b"value")],
+        MessageType::Directory => vec![request.ok(b"vbd\0vif\0")],
+        MessageType::TransactionStart => vec![request.ok(b"3\0")],
+        MessageType::Watch => {
+            let [path, token] = &request.strings()[..] else { panic!("two strings") };
+            vec![request.ack(), Message::event(path, token)]
+        }
+        _ => vec![request.ack()],
+    }
+}
+
+#[test]
+fn reads_and_writes() {
+    let page = page();
+    let fake = Fake::new(&page, agree);
+    let mut core: Core = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    assert_eq!(store.read(A, &mut [0; 16]), Ok(&b"value"[..]));
+    assert_eq!(store.read(A, &mut [0; 4]), Err(StoreError::BufferTooSmall(5)));
+    assert_eq!(store.write(A, b"v"), Ok(()));
+    let names: Vec<String> = store.directory(A, &mut [0; 16]).unwrap().map(String::from).collect();
+    assert_eq!(names, ["vbd", "vif"]);
+    assert_eq!(store.requests_sent(), 4);
+}
+
+#[test]
+fn s05_bodies_larger_than_the_ring() {
+    let page = page();
+    let longest = [b'v'; 4096];
+    let fake = Fake::new(&page, |request| match request.is(MessageType::Read) {
+        true => vec![request.ok(&longest)],
+        false => vec![request.ack()],
+    });
+    let mut core: Core<1, 0> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    assert_eq!(store.read(A, &mut [0; 4096]), Ok(&longest[..]));
+    assert_eq!(store.write(A, &longest[2..]), Ok(()));
+    assert_eq!(fake.seen.borrow()[1].body.len(), 4096);
+}
+
+#[test]
+fn s13_no_answer_ever() {
+    let page = page();
+    let fake = Fake::new(&page, |_| Vec::new());
+    let mut core: Core<2, 1> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    store.set_patience(Nanos::from_secs(2));
+    let before = fake.now();
+    assert_eq!(store.read(A, &mut [0; 16]), Err(StoreError::TimedOut));
+    assert_eq!(fake.now().since(before), Nanos::from_secs(2));
+    assert_eq!(store.watch(A), Err(StoreError::TimedOut));
+    assert_eq!(store.read(A, &mut [0; 16]), Err(StoreError::TimedOut));
+    assert_eq!(store.read(A, &mut [0; 16]), Err(StoreError::Full), "two answers are due");
+    let late = fake.seen.borrow()[0].ok(b"late");
+    fake.say(&late);
+    store.pump().unwrap();
+    assert_eq!(store.read(A, &mut [0; 16]), Err(StoreError::TimedOut), "and not the late answer");
+}
+
+#[test]
+fn s25_a_transaction_is_tried_a_bounded_number_of_times() {
+    for (collisions, expected) in [(0, Ok(1)), (2, Ok(3)), (3, Err(StoreError::Said(Refusal::Again)))] {
+        let page = page();
+        let left = Cell::new(collisions);
+        let fake = Fake::new(&page, |request| match request.is(MessageType::TransactionEnd) && left.get() > 0 {
+            true => {
+                left.set(left.get() - 1);
+                vec![request.error("EAGAIN")]
+            }
+            false => agree(request),
+        });
+        let mut core: Core<1, 0> = Core::new();
+        let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+        let mut rounds = 0;
+        let done = store.transaction(Attempts(3), |nodes| {
+            rounds += 1;
+            nodes.write(A, b"v").map(|()| rounds)
+        });
+        assert_eq!(done, expected);
+        assert!(
+            fake.seen.borrow().iter().filter(|seen| seen.is(MessageType::Write)).all(|w| w.header.transaction == 3)
+        );
+    }
+}
+
+#[test]
+fn s24_a_transaction_that_fails_is_abandoned_and_not_repeated() {
+    let page = page();
+    let fake = Fake::new(&page, |request| match request.is(MessageType::Read) {
+        true => vec![request.error("ENOENT")],
+        false => agree(request),
+    });
+    let mut core: Core<1, 0> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    let done = store.transaction(Attempts(9), |nodes| nodes.read_number(A));
+    assert!(done.is_err_and(|error| error.is_no_entry()));
+    let seen = fake.seen.borrow();
+    let kinds: Vec<_> = seen.iter().map(|request| (request.header.kind, &request.body[..])).collect();
+    assert_eq!(kinds, [(6, &b"\0"[..]), (2, b"a\0"), (7, b"F\0")]);
+}
+
+#[test]
+fn a_transaction_held_over_a_fence_is_given_back() {
+    let page = page();
+    let fake = Fake::new(&page, agree);
+    let mut core: Core<1, 0> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    let transaction = store.begin().unwrap();
+    store.fence(Nanos::from_secs(1)).unwrap();
+    let refused = store.commit(transaction).unwrap_err();
+    assert_eq!(refused.error, StoreError::Fenced);
+    store.unfence();
+    assert_eq!(store.commit(refused.transaction.unwrap()), Ok(()));
+}
+
+#[test]
+fn watches_and_their_events() {
+    let page = page();
+    let fake = Fake::new(&page, agree);
+    let mut core: Core = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    let watch = store.watch(A).unwrap();
+    let first = store.poll_event().unwrap().unwrap();
+    assert_eq!((first.watch, first.place), (watch, Place::Itself));
+    assert_eq!(store.poll_event(), Ok(None));
+    let deadline = fake.now().after(Nanos::from_secs(1));
+    assert_eq!(store.wait_event(deadline), Ok(None));
+    assert_eq!(fake.now(), deadline);
+    store.unwatch(watch).unwrap();
+    assert!(fake.seen.borrow().last().unwrap().is(MessageType::Unwatch));
+    assert_eq!(store.unwatch(watch), Err(StoreError::Stale));
+}
+
+#[test]
+fn a_refused_watch_leaves_nothing_behind() {
+    let page = page();
+    let fake = Fake::new(&page, |request| vec![request.error("EACCES")]);
+    let mut core: Core<1, 1> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    for _ in 0..3 {
+        assert_eq!(store.watch(A), Err(StoreError::Said(Refusal::Access)));
+    }
+}
+
+#[test]
+fn s36_a_fence_has_a_deadline() {
+    let page = page();
+    let fake = Fake::new(&page, |_| Vec::new());
+    let mut core: Core<2, 0> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    assert_eq!(store.fence(fake.now()), Ok(()), "nothing is under way");
+    store.unfence();
+    let _waits = store.core().submit(Request::Read(A), None).unwrap();
+    assert_eq!(store.fence(fake.now().after(Nanos::from_secs(1))), Err(StoreError::TimedOut));
+    assert!(store.core().submit(Request::Read(A), None).is_ok(), "the fence is open again");
+}
+
+#[test]
+fn s42_an_impossible_index_ends_the_session_and_a_new_page_heals() {
+    let (first, second) = (page(), page());
+    let fake = Fake::new(&first, agree);
+    let mut core: Core<2, 1> = Core::new();
+    let mut store = Store::attach(&first, &mut core, &fake).unwrap();
+    let watch = store.watch(A).unwrap();
+    let bad = Misbehaved::Overrun { seen: 0, now: 0, allowed: 0 };
+    first.u32_at::<{ 2048 + 12 }>().store(0x8000_0000, std::sync::atomic::Ordering::Release);
+    let error = store.read(A, &mut [0; 8]).unwrap_err();
+    let StoreError::Poisoned(Fault::Ring(found)) = error else { panic!("{error}") };
+    assert_eq!(std::mem::discriminant(&found), std::mem::discriminant(&bad));
+    assert_eq!(store.poll_event(), Err(error));
+    assert_eq!(store.fence(Nanos::MAX), Err(error));
+
+    fake.restart(&second);
+    store.rebuild(&second).unwrap();
+    store.reregister(Nanos::from_secs(9)).unwrap();
+    assert_eq!(store.poll_event().unwrap().map(|event| event.watch), Some(watch));
+    assert_eq!(store.read(A, &mut [0; 8]), Ok(&b"value"[..]));
+    assert!(Store::attach(&first, &mut Core::<1, 1>::new(), &fake).is_err());
+}
+
+#[test]
+fn after_a_restore_the_watches_go_out_in_one_batch() {
+    let (old, new) = (page(), page());
+    let fake = Fake::new(&old, agree);
+    let mut core: Core<1, 8> = Core::new();
+    let mut store = Store::attach(&old, &mut core, &fake).unwrap();
+    let watches: Vec<_> = ["a", "b", "c"].map(|path| store.watch(Path::literal(path)).unwrap()).to_vec();
+    while store.poll_event().unwrap().is_some() {}
+    store.fence(Nanos::from_secs(1)).unwrap();
+    let sent = store.requests_sent();
+    fake.restart(&new);
+    store.rebuild(&new).unwrap();
+    assert_eq!(store.requests_sent(), sent, "rebuilding sends nothing");
+    assert_eq!(store.read(A, &mut [0; 8]), Err(StoreError::Fenced));
+    let before = fake.now();
+    store.reregister(Nanos::from_secs(9)).unwrap();
+    store.unfence();
+    assert_eq!(store.requests_sent(), sent + 3);
+    assert!(fake.now().since(before) < Nanos::from_secs(9));
+    let events: Vec<_> = std::iter::from_fn(|| store.poll_event().unwrap()).map(|event| event.watch).collect();
+    assert_eq!(events.len(), 3);
+    assert!(watches.iter().all(|watch| events.contains(watch)));
+}
+
+#[test]
+fn a_page_whose_indices_run_on_serves_as_well() {
+    let page = page();
+    for (offset, at) in [(0, 5000_u32), (1, 5000), (2, 0xffff_fff0), (3, 0xffff_fff0)] {
+        page.u32s_at::<2048, 4>()[offset].store(at, std::sync::atomic::Ordering::Release);
+    }
+    let fake = Fake::new(&page, agree);
+    let mut core: Core<1, 0> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    for _ in 0..100 {
+        assert_eq!(store.read(A, &mut [0; 8]), Ok(&b"value"[..]));
+    }
+}
