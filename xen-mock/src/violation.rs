@@ -16,8 +16,8 @@ pub enum Violation {
     Padding(Number, usize),
     /// It made a hypercall after it had shut down.
     CallAfterStop(Number, usize),
-    /// It sent an event by a port that is not open.
-    SentByClosedPort(Port),
+    /// It sent an event by a port that is not open, or has no other end.
+    SentByWrongPort(Port),
     /// It changed a grant entry that a backend still has mapped.
     ChangedWhileMapped(DomId, GrantRef),
     /// It broke the ring of xenstore: indices out of range, or a request too long.
@@ -39,7 +39,7 @@ impl fmt::Display for Violation {
             Self::CallAfterStop(number, cmd) => {
                 write!(f, "hypercall {}, command {cmd}, after the domain had shut down", number.0)
             }
-            Self::SentByClosedPort(port) => write!(f, "an event was sent by port {port}, which is not open"),
+            Self::SentByWrongPort(port) => write!(f, "an event was sent by port {port}, which cannot send"),
             Self::ChangedWhileMapped(domain, gref) => {
                 write!(f, "grant {gref} was changed while domain {domain} had it mapped")
             }

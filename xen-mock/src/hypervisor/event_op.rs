@@ -134,7 +134,7 @@ impl World {
             Some(Channel::Ipi { .. }) => self.notify_guest(port),
             Some(Channel::Unbound { .. }) => {}
             _ => {
-                self.violation(Violation::SentByClosedPort(port));
+                self.violation(Violation::SentByWrongPort(port));
                 return Err(EINVAL);
             }
         }

@@ -72,6 +72,12 @@ impl Client {
         self.port = port_of(&self.xen, Param::STORE_EVTCHN);
     }
 
+    /// Maps shared_info at another page, which a test wants to look at, and goes on with it.
+    pub(crate) fn rebuild_at(&mut self, page: &SharedPage) {
+        memory::map_shared_info(&self.xen, page).unwrap();
+        self.shared = self.guest.map(page.gfn());
+    }
+
     fn wait(&self) {
         sched::poll(&self.xen, &[self.port], after(&self.guest, 5000)).unwrap();
         clear_pending(&self.shared, self.port);
@@ -219,4 +225,12 @@ impl Client {
 /// Makes the guest look as one that knows Xen.
 pub(crate) fn set_callback(xen: &Hook) {
     hvm::set_param(xen, Param::CALLBACK_IRQ, hvm::callback_vector(0x20)).unwrap();
+}
+
+/// Makes a hypercall of any shape.
+pub(crate) fn raw(xen: &Hook, number: xen_hypercall::Number, args: [xen_hypercall::Word; 5]) -> isize {
+    #![expect(unsafe_code, reason = "the tests call at the raw boundary too")]
+    use xen_hypercall::Hypercall;
+    // SAFETY: each test hands in what the operation asks for, or what it must refuse before it looks.
+    unsafe { xen.call(number, args) }
 }
