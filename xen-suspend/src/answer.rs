@@ -11,7 +11,7 @@ impl SuspendCoordinator<'_> {
     pub(crate) fn answer(&mut self, answer: Event) {
         match (self.state, answer) {
             (State::Stopping, Event::Acknowledged(ack)) => self.stop_acknowledged(ack),
-            (State::Requested, Event::Admitted(Ok(()))) => self.proceed(State::Preparing),
+            (State::Requested, Event::Admitted(Ok(()))) => self.admitted(),
             (State::Requested, Event::Admitted(Err(why))) => self.give_up(Abort::Refused(why)),
             (State::Preparing, Event::Device(done)) => self.prepared(done),
             (State::Preparing, Event::Acknowledged(ack)) => self.acknowledged(ack),
@@ -48,11 +48,13 @@ impl SuspendCoordinator<'_> {
         match ack {
             // A stop that cannot be acknowledged is served all the same: the domain's end is answer enough.
             Ack::Committed | Ack::Denied => self.acked = true,
-            Ack::Changed(word) => {
-                self.state = State::Running;
-                self.serve(word);
-            }
+            Ack::Changed(word) => self.at_rest(Some(word)),
         }
+    }
+
+    fn admitted(&mut self) {
+        self.proceed(State::Preparing);
+        self.all_prepared();
     }
 
     /// Records a device's answer; tells the refusal, if it is one.
@@ -76,8 +78,13 @@ impl SuspendCoordinator<'_> {
         if let Err(why) = self.device(done, Progress::Preparing, Progress::Prepared) {
             return self.give_up(why);
         }
+        self.all_prepared();
+    }
+
+    /// A request by the channel is accepted without an acknowledgement.
+    fn all_prepared(&mut self) {
         let all = next(self.devices, Progress::Running, Progress::Preparing) == Next::Done;
-        if all && self.source == Source::Channel {
+        if all && self.source == Source::Channel && self.now < self.until {
             self.accepted();
         }
     }
@@ -94,8 +101,12 @@ impl SuspendCoordinator<'_> {
     }
 
     fn accepted(&mut self) {
-        self.enter(State::Acked, self.deadlines.d1());
-        self.d1 = self.until;
+        // For a request by the channel it counts from the signal.
+        if self.source == Source::Store {
+            self.d1 = self.now.after(self.deadlines.d1());
+        }
+        self.proceed(State::Acked);
+        self.until = self.d1;
     }
 
     fn os_frozen(&mut self, done: Result<(), Refusal>) {
@@ -151,7 +162,12 @@ impl SuspendCoordinator<'_> {
 
     fn returned(&mut self, raw: isize) {
         self.stamps.returned = self.now;
-        match CallResult::of(raw) {
+        let result = CallResult::of(raw);
+        if !matches!(result, CallResult::Failed(_)) {
+            // All signals up to here had this call for an answer.
+            self.signal = None;
+        }
+        match result {
             CallResult::Cancelled => {
                 self.class = Class::Cancel;
                 self.turn_back();
@@ -171,6 +187,11 @@ impl SuspendCoordinator<'_> {
             (true, Source::Wake) => Class::Frozen,
             (true, Source::Store | Source::Channel) => Class::InPlace,
         };
+        if self.class == Class::New {
+            // What the old domain was asked for.
+            self.signal = None;
+            self.declined = false;
+        }
         if self.class.rebuilds() { self.proceed(State::Rebuild) } else { self.turn_back() }
     }
 
@@ -247,9 +268,9 @@ impl SuspendCoordinator<'_> {
     /// Back in normal service: what came meanwhile is served now.
     fn at_rest(&mut self, word: Option<ControlWord>) {
         self.state = State::Running;
-        self.serve(word.unwrap_or(ControlWord::Idle));
-        if core::mem::take(&mut self.again) && self.state == State::Running {
-            self.begin(Source::Channel);
+        if let Some(word) = word {
+            self.serve(word);
         }
+        self.serve_signal();
     }
 }

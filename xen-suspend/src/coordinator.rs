@@ -71,8 +71,8 @@ pub struct SuspendCoordinator<'s> {
     /// The node still holds the `suspend` that was refused: it is not served again until the node changes.
     pub(crate) declined: bool,
     pub(crate) report: Option<ControlWord>,
-    /// A request by channel that came while busy.
-    pub(crate) again: bool,
+    /// When the signal of the channel came that is still to be served.
+    pub(crate) signal: Option<Nanos>,
     pub(crate) stamps: Stamps,
 }
 
@@ -100,7 +100,7 @@ impl<'s> SuspendCoordinator<'s> {
             waiting: false,
             declined: false,
             report: None,
-            again: false,
+            signal: None,
             stamps: Stamps::default(),
         }
     }
@@ -170,7 +170,24 @@ impl<'s> SuspendCoordinator<'s> {
     }
 
     fn on_channel(&mut self) {
-        if self.state == State::Running { self.begin(Source::Channel) } else { self.again = true }
+        // Signals before the call are one request, and the one call answers them all.
+        if self.source != Source::Channel || !self.before_call() {
+            self.signal.get_or_insert(self.now);
+        }
+        self.serve_signal();
+    }
+
+    /// Serves a signal of the channel, in normal service. The toolstack's clock has run since it came.
+    pub(crate) fn serve_signal(&mut self) {
+        if self.state != State::Running {
+            return;
+        }
+        let limit = self.signal.take().map(|at| at.after(self.deadlines.d1()));
+        if let Some(limit) = limit.filter(|&limit| self.now < limit) {
+            self.begin(Source::Channel);
+            self.d1 = limit;
+            self.until = self.until.min(limit);
+        }
     }
 
     fn on_wake(&mut self) {
@@ -187,6 +204,7 @@ impl<'s> SuspendCoordinator<'s> {
 
     /// Does what a word asks for, in normal service.
     pub(crate) fn serve(&mut self, word: ControlWord) {
+        self.declined &= word == ControlWord::Suspend;
         match word {
             ControlWord::Idle => {}
             ControlWord::Suspend if self.declined => {}
@@ -241,7 +259,9 @@ impl<'s> SuspendCoordinator<'s> {
         self.abort = Some(why);
         self.class = Class::Abort;
         // A node that was not acknowledged may still say the same, which is no new request.
-        self.declined = self.source == Source::Store && !self.acked && !matches!(why, Abort::WordChanged(_));
+        if self.source == Source::Store {
+            self.declined = !self.acked && !matches!(why, Abort::WordChanged(_));
+        }
         self.turn_back();
     }
 
