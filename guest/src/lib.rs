@@ -1,7 +1,42 @@
 //! A guest built on the Xen crates: what it does and says, generic over the machine it runs on.
+//!
+//! [`run`] is the whole guest. The PVH binary runs it on the real machine, the tests and the demo on the mock host.
+//! [`lifecycle`] has the scenarios that both go through; with `selftest=1` it runs scenarios of its own, too.
+//!
+//! Its lines on the console are a stable interface, one event a line, `xen-guest: <event> key=value …`:
+//!
+//! | event | when | keys |
+//! | --- | --- | --- |
+//! | `ready` | all services are up | `domid`, `epoch` |
+//! | `option` | an option means nothing here | `unknown` |
+//! | `tick` | about once a second | `n`, `ns` |
+//! | `suspending` | a request was taken up | |
+//! | `refused`, `aborted` | it was given up, before or after the guest agreed | `why` |
+//! | `resumed` | the guest came back | `class`, `epoch`, `domid`, `blackout_ns`, `away_ns`, `intact`, `n`, `degraded` |
+//! | `trace` | after each `resumed` | `hypercalls`, `xenstore`, `bound`, `closed`, `mapped`, `registered` |
+//! | `unknown` | a word is not served | `word` |
+//! | `stopping` | the guest ends | `reason` |
+//! | `scenario`, `selftest` | one scenario, all of them | `name`, `result`; `result`, `scenarios`, `failed` |
+//! | `FAIL` | something is wrong | `what` |
 #![no_std]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test guest: a panic is a report on the hypervisor's console and the end of the test"
+)]
 
+mod ballast;
+mod contrary;
+mod embedding;
 pub mod lifecycle;
 mod machine;
+mod options;
+mod scenario;
+mod serve;
+mod start;
+mod trace;
+mod voice;
 
 pub use machine::Machine;
+pub use options::{Failing, Options};
+pub use start::{StartError, run};

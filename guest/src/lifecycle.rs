@@ -60,3 +60,199 @@ pub enum Step {
     /// Wait for two further `tick` lines: the guest is alive.
     Alive,
 }
+
+use Step::{
+    Alive, Checkpoint, Create, Gone, NeverSays, NodeIs, Poweroff, Reboot, RestoreCheckpoint, SaveFails, SaveOutOfSpace,
+    SaveRestore, Says, Word,
+};
+
+/// A checkpoint and what the guest must say of it: it did nothing but go on.
+macro_rules! checkpoint {
+    () => {
+        [Checkpoint, Says("resumed", &["class=cancel", "intact=yes"]), Says("trace", UNTOUCHED)]
+    };
+}
+
+/// A save and a restore and what the guest must say of it.
+macro_rules! restore {
+    () => {
+        [SaveRestore, Says("resumed", &["class=new", "intact=yes"])]
+    };
+}
+
+/// What a cancelled suspend does to the objects of Xen and of xenstore: nothing, and one message, which reads
+/// `control/shutdown` again.
+const UNTOUCHED: &[&str] = &["bound=0", "closed=0", "mapped=0", "registered=0", "xenstore=1"];
+
+const fn five<const N: usize, const M: usize>(cycle: [Step; N]) -> [Step; M] {
+    let mut steps = [Alive; M];
+    steps[0] = Create;
+    let mut at = 0;
+    while at < 5 * N {
+        steps[1 + at] = cycle[at % N];
+        at += 1;
+    }
+    steps[M - 1] = Poweroff;
+    steps
+}
+
+const CHECKPOINTS: [Step; 18] = five(checkpoint!());
+const RESTORES: [Step; 13] = five(restore!());
+
+const fn both(name: &'static str, about: &'static str, cmdline: &'static str, steps: &'static [Step]) -> Lifecycle {
+    Lifecycle { name, about, cmdline, steps, only: None }
+}
+
+/// Every scenario.
+pub const ALL: &[Lifecycle] = &[
+    both("checkpoint", "five checkpoints; each is a strict no-op", "", &CHECKPOINTS),
+    both("restore", "five times saved and restored into a new domain", "", &RESTORES),
+    Lifecycle {
+        name: "rewind",
+        about: "a checkpoint's image is restored after the domain is gone",
+        cmdline: "",
+        steps: &[
+            Create,
+            Checkpoint,
+            Says("resumed", &["class=cancel", "intact=yes"]),
+            Alive,
+            RestoreCheckpoint,
+            Says("resumed", &["class=new", "intact=yes"]),
+            Alive,
+            Poweroff,
+        ],
+        only: Some((
+            Host::Xen,
+            "the mock host's guest lives in the process's own memory, which cannot go back to an older image; \
+             what the guest sees is what `restore` shows",
+        )),
+    },
+    both(
+        "mixed",
+        "checkpoints and restores in turn",
+        "",
+        &[
+            Create,
+            Checkpoint,
+            Says("resumed", &["class=cancel"]),
+            SaveRestore,
+            Says("resumed", &["class=new"]),
+            Checkpoint,
+            Says("resumed", &["class=cancel"]),
+            SaveRestore,
+            Says("resumed", &["class=new", "epoch=2", "intact=yes"]),
+            Alive,
+            Poweroff,
+        ],
+    ),
+    both(
+        "selftest",
+        "the guest's own scenarios, also after each kind of resume",
+        "selftest=1 selftest_after=1",
+        &[
+            Create,
+            Says("selftest", &["result=ok"]),
+            Checkpoint,
+            Says("resumed", &["class=cancel"]),
+            Says("selftest", &["result=ok"]),
+            SaveRestore,
+            Says("resumed", &["class=new"]),
+            Says("selftest", &["result=ok"]),
+            Poweroff,
+        ],
+    ),
+    both("poweroff", "a clean end", "", &[Create, Alive, Poweroff, Says("stopping", &["reason=poweroff"])]),
+    both("halt", "the other word for it", "", &[Create, Word("halt"), Says("stopping", &["reason=halt"]), Gone]),
+    both("reboot", "ends and comes again", "", &[Create, Reboot, Alive, Poweroff]),
+    both(
+        "junk",
+        "an unknown word is reported, not acknowledged, and does no harm",
+        "",
+        &[
+            Create,
+            Word("frobnicate"),
+            Says("unknown", &["word=frobnicate"]),
+            Alive,
+            NodeIs("frobnicate"),
+            Word(""),
+            SaveRestore,
+            Says("resumed", &["class=new", "intact=yes"]),
+            Poweroff,
+        ],
+    ),
+    both(
+        "overwritten",
+        "`poweroff` written over `suspend` before the acknowledgement powers off",
+        "ack_delay_ms=3000",
+        &[
+            Create,
+            Word("suspend"),
+            Says("suspending", &[]),
+            Word("poweroff"),
+            Says("aborted", &["why=word-changed-poweroff"]),
+            Says("stopping", &["reason=poweroff"]),
+            Gone,
+            NeverSays("resumed"),
+        ],
+    ),
+    both(
+        "options",
+        "options that mean nothing are reported and harmless",
+        "colour=blue evtchn=fifo",
+        &[Create, Says("option", &["unknown=colour=blue"]), Says("option", &["unknown=evtchn=fifo"]), Alive, Poweroff],
+    ),
+    both(
+        "full-disk",
+        "a save that fails after the suspend: the toolstack resumes the same domain",
+        "",
+        &[
+            Create,
+            SaveOutOfSpace,
+            Says("resumed", &["class=cancel", "intact=yes"]),
+            Says("trace", UNTOUCHED),
+            Alive,
+            Poweroff,
+        ],
+    ),
+    both(
+        "refuse",
+        "a guest that refuses stays up and serves the next request",
+        "refuse=1",
+        &[
+            Create,
+            SaveFails,
+            Says("refused", &["why=policy"]),
+            NodeIs(""),
+            Alive,
+            NeverSays("resumed"),
+            Reboot,
+            Poweroff,
+        ],
+    ),
+    both(
+        "fail-prepare",
+        "a device fails before the acknowledgement",
+        "fail=prepare",
+        &[Create, SaveFails, Says("aborted", &["why=device-1-device"]), Alive, NeverSays("resumed"), Poweroff],
+    ),
+    both(
+        "fail-freeze",
+        "a device fails after the acknowledgement",
+        "fail=freeze",
+        &[
+            Create,
+            SaveFails,
+            Says("aborted", &["why=device-1-device"]),
+            NodeIs(""),
+            Alive,
+            NeverSays("resumed"),
+            Poweroff,
+        ],
+    ),
+    both(
+        "fail-resume",
+        "a device does not come back: it is degraded, and the guest goes on",
+        "fail=resume",
+        &[Create, SaveRestore, Says("resumed", &["class=new", "degraded=1"]), Alive, Poweroff],
+    ),
+];

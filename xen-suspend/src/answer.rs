@@ -154,7 +154,7 @@ impl SuspendCoordinator<'_> {
             self.stamps.returned = self.now;
             return self.proceed(State::Classify);
         }
-        if self.now < self.d1 {
+        if self.now < self.d1 && !self.inbox.off {
             self.stamps.call = self.now;
             self.state = State::InCall;
         }
@@ -271,6 +271,5 @@ impl SuspendCoordinator<'_> {
         if let Some(word) = word {
             self.serve(word);
         }
-        self.serve_signal();
     }
 }

@@ -30,6 +30,14 @@ pub(crate) struct Held {
     pub(crate) dark: bool,
 }
 
+/// Facts that came while an action is being done. They wait for its answer: what it takes is on record then.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Inbox {
+    pub(crate) word: Option<ControlWord>,
+    /// The operation is called off.
+    pub(crate) off: bool,
+}
+
 /// When the parts of the blackout began and ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stamps {
@@ -66,11 +74,14 @@ pub struct SuspendCoordinator<'s> {
     pub(crate) abort: Option<Abort>,
     pub(crate) fatal: Option<Fatal>,
     pub(crate) store_lost: bool,
+    /// The devices that are not back are late.
+    pub(crate) overdue: bool,
     pub(crate) published: bool,
     pub(crate) waiting: bool,
     /// The node still holds the `suspend` that was refused: it is not served again until the node changes.
     pub(crate) declined: bool,
     pub(crate) report: Option<ControlWord>,
+    pub(crate) inbox: Inbox,
     /// When the signal of the channel came that is still to be served.
     pub(crate) signal: Option<Nanos>,
     pub(crate) stamps: Stamps,
@@ -96,10 +107,12 @@ impl<'s> SuspendCoordinator<'s> {
             abort: None,
             fatal: None,
             store_lost: false,
+            overdue: false,
             published: false,
             waiting: false,
             declined: false,
             report: None,
+            inbox: Inbox::default(),
             signal: None,
             stamps: Stamps::default(),
         }
@@ -125,27 +138,35 @@ impl<'s> SuspendCoordinator<'s> {
 
     /// Takes a fact in, at the time `now` of a clock that never goes back.
     ///
-    /// An answer that does not fit the action polled last is ignored.
+    /// A fact that comes while an action is being done takes effect after the answer. An answer that does not fit the
+    /// action polled last is ignored.
     pub fn handle(&mut self, now: Nanos, event: Event) {
-        self.now = now;
+        let action = self.poll();
         match event {
-            Event::Word(word) => self.on_word(word),
-            Event::Channel => self.on_channel(),
-            Event::Wake if self.state == State::Running => self.on_wake(),
+            Event::Word(word) => self.inbox.word = Some(word),
+            Event::Channel => self.on_channel(now),
+            Event::Wake if self.state == State::Running => self.on_wake(now),
             Event::Recovered(index) => self.recovered(index),
-            Event::CallOff if self.before_call() => self.give_up(Abort::Cancelled),
-            Event::CallOff | Event::Wake => {}
-            answer => self.on_answer(answer),
+            // A wake is no request: what it lost is to be found out.
+            Event::CallOff => self.inbox.off = self.source != Source::Wake && self.before_call(),
+            Event::Wake => {}
+            answer if answer.fits(action) => self.on_answer(now, answer),
+            _ => {}
+        }
+        if action == Action::Idle {
+            self.now = now;
+            self.take_in();
         }
     }
 
-    fn on_answer(&mut self, answer: Event) {
-        if self.waiting && answer == Event::Tick {
+    fn on_answer(&mut self, now: Nanos, answer: Event) {
+        self.now = now;
+        if self.report.take().is_some() {
+            return self.take_in();
+        }
+        if answer == Event::Tick {
             self.waiting = false;
             self.devices.iter_mut().for_each(|slot| slot.asked = false);
-        }
-        if self.report.take().is_some() {
-            return;
         }
         let before = self.state;
         self.answer(answer);
@@ -153,7 +174,26 @@ impl<'s> SuspendCoordinator<'s> {
         if self.before_call() && self.now >= self.until {
             self.give_up(Abort::Deadline(before));
         }
+        self.overdue |= self.state == State::Reconnecting && self.now >= self.until;
+        self.take_in();
         self.waiting = matches!(self.peek(), Action::Wait(_));
+    }
+
+    /// Lets the facts that waited take effect.
+    fn take_in(&mut self) {
+        let Inbox { word, off } = core::mem::take(&mut self.inbox);
+        for slot in self.devices.iter_mut() {
+            if core::mem::take(&mut slot.recovered) && slot.progress == Progress::Degraded {
+                slot.progress = Progress::Running;
+            }
+        }
+        if off && self.before_call() {
+            self.give_up(Abort::Cancelled);
+        }
+        if let Some(word) = word {
+            self.on_word(word);
+        }
+        self.serve_signal();
     }
 
     fn on_word(&mut self, word: ControlWord) {
@@ -169,16 +209,15 @@ impl<'s> SuspendCoordinator<'s> {
         }
     }
 
-    fn on_channel(&mut self) {
+    fn on_channel(&mut self, now: Nanos) {
         // Signals before the call are one request, and the one call answers them all.
         if self.source != Source::Channel || !self.before_call() {
-            self.signal.get_or_insert(self.now);
+            self.signal.get_or_insert(now);
         }
-        self.serve_signal();
     }
 
     /// Serves a signal of the channel, in normal service. The toolstack's clock has run since it came.
-    pub(crate) fn serve_signal(&mut self) {
+    fn serve_signal(&mut self) {
         if self.state != State::Running {
             return;
         }
@@ -190,15 +229,16 @@ impl<'s> SuspendCoordinator<'s> {
         }
     }
 
-    fn on_wake(&mut self) {
+    fn on_wake(&mut self, now: Nanos) {
+        self.now = now;
         self.begin(Source::Wake);
         self.stamps.rendezvous = self.now;
         self.enter(State::Rendezvous, self.deadlines.dr());
     }
 
     fn recovered(&mut self, index: usize) {
-        if let Some(slot) = self.devices.get_mut(index).filter(|slot| slot.progress == Progress::Degraded) {
-            slot.progress = Progress::Running;
+        if let Some(slot) = self.devices.get_mut(index) {
+            slot.recovered = true;
         }
     }
 
@@ -232,6 +272,7 @@ impl<'s> SuspendCoordinator<'s> {
     pub(crate) fn enter(&mut self, state: State, limit: Nanos) {
         self.state = state;
         self.until = self.now.after(limit);
+        self.overdue = false;
         self.devices.iter_mut().for_each(|slot| slot.asked = false);
     }
 

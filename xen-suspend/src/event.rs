@@ -43,6 +43,26 @@ pub enum Event {
     Finished,
 }
 
+impl Event {
+    /// Tells whether this answers `action`.
+    pub(crate) const fn fits(self, action: Action) -> bool {
+        match action {
+            Action::Idle | Action::Stop(_) | Action::Crash(_) => false,
+            Action::Admit => matches!(self, Self::Admitted(_)),
+            Action::Prepare(_) | Action::Freeze(_) | Action::Resume(..) => matches!(self, Self::Device(_)),
+            Action::Acknowledge(_) => matches!(self, Self::Acknowledged(_)),
+            Action::FreezeOs => matches!(self, Self::OsFrozen(_)),
+            Action::ReadControl => matches!(self, Self::Control(_)),
+            Action::Fence | Action::Park | Action::StoreUp(_) => matches!(self, Self::Done(_)),
+            Action::Call => matches!(self, Self::Returned(_)),
+            Action::Probe => matches!(self, Self::Probed(_)),
+            Action::Rebuild(_) => matches!(self, Self::Rebuilt(_)),
+            Action::Wait(_) => matches!(self, Self::Tick),
+            _ => matches!(self, Self::Finished),
+        }
+    }
+}
+
 /// How the acknowledgement ended: a transaction that compares the word and clears it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ack {

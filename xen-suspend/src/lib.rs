@@ -9,7 +9,7 @@
 //! # What you must supply
 //! The effects, by small traits: [`Clock`], [`Policy`], [`OsQuiesce`], [`VcpuPark`], [`ArchOps`], [`Control`], a
 //! [`CoreService`] each for what Xen forgets, a [`DeviceSuspend`] each for your devices, an [`Observer`]. For the services
-//! of this family they are ready in the module of services. [`Runner`] is the loop; a kernel with a scheduler of its own drives
+//! of this family they are ready in [`services`]. [`Runner`] is the loop; a kernel with a scheduler of its own drives
 //! [`SuspendCoordinator::poll`] and [`SuspendCoordinator::handle`] itself.
 //!
 //! # Example
@@ -40,6 +40,7 @@ mod failure;
 mod hooks;
 mod poll;
 mod runner;
+pub mod services;
 mod slot;
 mod state;
 

@@ -65,7 +65,7 @@ impl SuspendCoordinator<'_> {
 
     fn reconnect(&self) -> Action {
         let late = |slot: &DeviceSlot| matches!(slot.progress, Progress::Frozen | Progress::Resuming);
-        if let Some(index) = self.devices.iter().position(late).filter(|_| self.store_lost || self.now >= self.until) {
+        if let Some(index) = self.devices.iter().position(late).filter(|_| self.store_lost || self.overdue) {
             return Action::Degrade(index);
         }
         match next(self.devices, Progress::Frozen, Progress::Resuming) {

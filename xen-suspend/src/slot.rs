@@ -25,13 +25,15 @@ pub enum Progress {
 pub struct DeviceSlot {
     pub(crate) progress: Progress,
     pub(crate) asked: bool,
+    /// It told that it is connected, while something was being done.
+    pub(crate) recovered: bool,
 }
 
 impl DeviceSlot {
     /// Makes the record of a device in normal service.
     #[must_use]
     pub const fn new() -> Self {
-        Self { progress: Progress::Running, asked: false }
+        Self { progress: Progress::Running, asked: false, recovered: false }
     }
 
     /// Returns how far the device is.

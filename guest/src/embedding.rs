@@ -1,0 +1,113 @@
+//! What this guest, as an operating system, offers the coordinator.
+
+use xen_evtchn::Events;
+use xen_frontend::console::Console;
+use xen_hypercall::{Clock, Cpu, Hypercall, Nanos, Port};
+use xen_suspend::services::Platform;
+use xen_suspend::{Abort, ControlWord, Ending, Fatal, Observer, OsQuiesce, Policy, Refusal, State};
+
+use crate::trace::Counts;
+use crate::voice::{Voice, cry};
+use crate::{Machine, Options};
+
+/// Allows or refuses, as the options say.
+#[derive(Debug)]
+pub(crate) struct ByOption {
+    refuse: bool,
+}
+
+impl ByOption {
+    /// Makes the policy of the options.
+    pub(crate) const fn new(options: &Options) -> Self {
+        Self { refuse: options.refuse }
+    }
+}
+
+impl Policy for ByOption {
+    fn admit(&mut self) -> Result<(), Refusal> {
+        if self.refuse { Err(Refusal::Policy) } else { Ok(()) }
+    }
+
+    fn release(&mut self) {}
+}
+
+/// A guest whose only producer of I/O is the one loop, which now runs the coordinator.
+pub(crate) struct OneLoop<'a, 'i, 'c, H: Hypercall, C> {
+    /// The event channels.
+    pub(crate) events: &'a Events<'c, &'c H>,
+    /// The clock of deadlines.
+    pub(crate) clock: &'a Clock<'i, C>,
+    /// The console, whose output is sent while there is nothing else to do.
+    pub(crate) console: &'a Console<'c, H>,
+    /// The port to wait for.
+    pub(crate) port: &'a dyn Fn() -> Option<Port>,
+}
+
+impl<H: Hypercall, C: Cpu> OsQuiesce for OneLoop<'_, '_, '_, H, C> {
+    fn freeze(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn thaw(&mut self) {}
+
+    fn wait(&mut self, until: Nanos) {
+        self.console.flush();
+        // An early return is allowed, so an error is harmless.
+        let port = (self.port)();
+        let _ = self.events.wait(port.as_slice(), Some(self.clock.to_system(until)));
+    }
+}
+
+/// Around the call: the machine, and the last words on the hypervisor's console.
+#[derive(Debug)]
+pub(crate) struct Around<'m, M>(pub &'m M);
+
+impl<M: Machine> Platform for Around<'_, M> {
+    fn moved(&mut self) {
+        self.0.moved();
+    }
+
+    fn last_words(&mut self, fatal: Fatal) {
+        cry(self.0, format_args!("rebuild {fatal}"));
+    }
+}
+
+/// Says what happens, and remembers how it ended.
+pub(crate) struct Witnessing<'a, 'g, 'c, M: Machine, H: Hypercall> {
+    voice: &'a Voice<'g, 'c, M, H>,
+    counts: &'a dyn Fn() -> Counts,
+    /// The counts when the call was made.
+    pub(crate) at_call: Counts,
+    /// How the last operation ended, and how long the guest was away.
+    pub(crate) ended: Option<(Ending, Option<Nanos>)>,
+}
+
+impl<'a, 'g, 'c, M: Machine, H: Hypercall> Witnessing<'a, 'g, 'c, M, H> {
+    /// Makes an observer with a voice.
+    pub(crate) fn new(voice: &'a Voice<'g, 'c, M, H>, counts: &'a dyn Fn() -> Counts) -> Self {
+        Self { voice, counts, at_call: Counts::default(), ended: None }
+    }
+}
+
+impl<M: Machine, H: Hypercall> Observer for Witnessing<'_, '_, '_, M, H> {
+    fn state(&mut self, _now: Nanos, state: State) {
+        match state {
+            State::Requested => self.voice.say(format_args!("suspending")),
+            State::InCall => self.at_call = (self.counts)(),
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, _now: Nanos, ending: &Ending, away: Option<Nanos>) {
+        match ending {
+            Ending::Aborted(Abort::Refused(why)) => self.voice.say(format_args!("refused why={why}")),
+            Ending::Aborted(why) => self.voice.say(format_args!("aborted why={why}")),
+            Ending::Resumed(_) => {}
+        }
+        self.ended = Some((*ending, away));
+    }
+
+    fn unknown(&mut self, word: ControlWord) {
+        self.voice.say(format_args!("unknown word={word}"));
+    }
+}

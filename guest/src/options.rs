@@ -1,0 +1,122 @@
+//! What the kernel command line asks for: `key=value` words.
+
+use xen_hypercall::Nanos;
+
+/// The options of a guest; each key is documented at its field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// `refuse=1`: the policy refuses every suspend.
+    pub refuse: bool,
+    /// `ack_delay_ms=N`: devices take so long to prepare.
+    pub ack_delay: Nanos,
+    /// `fail=prepare|freeze|resume`: a device fails at this step, each time.
+    pub fail: Option<Failing>,
+    /// `selftest=1`: run the scenarios before `ready`.
+    pub selftest: bool,
+    /// `selftest_after=1`: run the scenarios again after each resume.
+    pub selftest_after: bool,
+    /// `tick_ms=N`: time between ticks, 1000 by default.
+    pub tick: Nanos,
+}
+
+/// Where the test device fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failing {
+    /// Before the acknowledgement: the toolstack cancels.
+    Prepare,
+    /// After the acknowledgement: the toolstack waits in vain.
+    Freeze,
+    /// After the resume: the device is degraded.
+    Resume,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            refuse: false,
+            ack_delay: Nanos::ZERO,
+            fail: None,
+            selftest: false,
+            selftest_after: false,
+            tick: Nanos::from_secs(1),
+        }
+    }
+}
+
+impl Options {
+    /// Takes a command line; `unknown` is told of every word that means nothing here.
+    pub fn parse<'a>(line: &'a str, mut unknown: impl FnMut(&'a str)) -> Self {
+        let mut options = Self::default();
+        for word in line.split_ascii_whitespace() {
+            if options.take(word).is_none() {
+                unknown(word);
+            }
+        }
+        options
+    }
+
+    fn take(&mut self, word: &str) -> Option<()> {
+        let (key, value) = word.split_once('=')?;
+        match key {
+            "refuse" => self.refuse = flag(value)?,
+            "ack_delay_ms" => self.ack_delay = Nanos::from_millis(value.parse().ok()?),
+            "tick_ms" => self.tick = Nanos::from_millis(value.parse().ok().filter(|&millis| millis > 0)?),
+            "selftest" => self.selftest = flag(value)?,
+            "selftest_after" => self.selftest_after = flag(value)?,
+            "fail" => self.fail = Some(failing(value)?),
+            _ => return known_elsewhere(key, value),
+        }
+        Some(())
+    }
+}
+
+fn flag(value: &str) -> Option<bool> {
+    match value {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
+}
+
+fn failing(value: &str) -> Option<Failing> {
+    match value {
+        "prepare" => Some(Failing::Prepare),
+        "freeze" => Some(Failing::Freeze),
+        "resume" => Some(Failing::Resume),
+        _ => None,
+    }
+}
+
+/// Options with one meaning so far, and those that the boot code takes for itself.
+fn known_elsewhere(key: &str, value: &str) -> Option<()> {
+    matches!((key, value), ("evtchn", "2l") | ("grant", "v1") | ("suspend_channel", "off") | ("fault", _)).then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use std::vec::Vec;
+
+    use super::{Failing, Nanos, Options};
+
+    fn parse(line: &str) -> (Options, Vec<&str>) {
+        let mut unknown = Vec::new();
+        let options = Options::parse(line, |word| unknown.push(word));
+        (options, unknown)
+    }
+
+    #[test]
+    fn known_words_are_taken() {
+        let (options, unknown) = parse("refuse=1  ack_delay_ms=250 fail=freeze evtchn=2l grant=v1 suspend_channel=off");
+        assert_eq!(unknown, [] as [&str; 0]);
+        assert!(options.refuse);
+        assert_eq!((options.ack_delay, options.fail), (Nanos::from_millis(250), Some(Failing::Freeze)));
+    }
+
+    #[test]
+    fn all_others_are_reported_and_harmless() {
+        let (options, unknown) = parse("refuse=yes evtchn=fifo grant=v2 quiet ack_delay_ms=-1 tick_ms=0 =");
+        assert_eq!(unknown, ["refuse=yes", "evtchn=fifo", "grant=v2", "quiet", "ack_delay_ms=-1", "tick_ms=0", "="]);
+        assert_eq!(options, Options::default());
+    }
+}

@@ -1,0 +1,52 @@
+//! Event channels.
+
+use xen_evtchn::{BindError, BoundPort, Events};
+use xen_hypercall::op::event_channel::{self, Binding};
+use xen_hypercall::{DomId, Errno, Hypercall, Port, Vcpu};
+
+use super::{Bench, Failed, at, hold};
+use crate::Machine;
+
+/// An event sent into one end of a channel to ourselves comes out of the other, once, and both ends close.
+pub(super) fn loopback<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
+    let open = bench.base.events.open();
+    let near = bench.base.events.alloc_unbound(DomId::SELF).map_err(at("alloc"))?;
+    let far = bench.base.events.bind_interdomain(DomId::SELF, near.number()).map_err(at("bind"))?;
+    // A new channel may begin with an event: it is no message.
+    near.take_pending().map_err(at("take"))?;
+    far.take_pending().map_err(at("take"))?;
+    near.notify().map_err(at("notify"))?;
+    hold(far.take_pending() == Ok(true), "not-delivered")?;
+    hold(far.take_pending() == Ok(false), "delivered-twice")?;
+    hold(near.take_pending() == Ok(false), "delivered-to-the-sender")?;
+    let number = near.number();
+    near.close().map_err(at("close"))?;
+    far.close().map_err(at("close"))?;
+    let status = event_channel::status(bench.base.hook, number).map_err(at("status"))?;
+    hold(status.binding == Binding::Closed, "still-open")?;
+    hold(bench.base.events.open() == open, "ports-leaked")
+}
+
+/// A port by which the processor calls itself: found by the scan when unmasked, not when masked.
+pub(super) fn ipi<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
+    let port = bench.base.events.bind_ipi(Vcpu(0)).map_err(at("bind"))?;
+    port.notify().map_err(at("notify"))?;
+    hold(!scanned(bench.base.events, &port), "found-although-masked")?;
+    port.unmask().map_err(at("unmask"))?;
+    hold(scanned(bench.base.events, &port), "not-found")?;
+    hold(!scanned(bench.base.events, &port), "found-twice")?;
+    port.close().map_err(at("close"))
+}
+
+fn scanned<H: Hypercall>(events: &Events<'_, &H>, port: &BoundPort<'_, &H>) -> bool {
+    events.poll_some(64).any(|found| found == port.number())
+}
+
+/// What cannot be is refused by its own name.
+pub(super) fn errors<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
+    let nowhere = Port(4095);
+    hold(event_channel::close(bench.base.hook, nowhere) == Err(Errno::EINVAL), "closed-what-is-not-open")?;
+    hold(event_channel::bind_ipi(bench.base.hook, Vcpu(4096)) == Err(Errno::ENOENT), "ipi-to-no-processor")?;
+    let bound = bench.base.events.bind_interdomain(DomId(0x7FE0), Port(1));
+    hold(matches!(bound, Err(BindError::Xen(Errno::ESRCH))), "bound-to-no-domain")
+}

@@ -1,0 +1,206 @@
+//! The guest with all its services: ticks, and whatever the toolstack asks for.
+
+use core::cell::RefCell;
+
+use xen_frontend::console::{ConsoleDevice, ConsoleService};
+use xen_hypercall::op::sched::Reason;
+use xen_hypercall::{Hypercall, Nanos, NoGate};
+use xen_store::{Link, Nodes, Path};
+use xen_suspend::services::{ClockService, EventService, GrantService, Publisher, SoleVcpu, StoreService, XenArch};
+use xen_suspend::{
+    Control, Deadlines, DeviceSlot, Embedder, Ending, Observer, Outcome, Resumed, Runner, SuspendCoordinator,
+};
+
+use crate::ballast::Ballast;
+use crate::contrary::Contrary;
+use crate::embedding::{Around, ByOption, OneLoop, Witnessing};
+use crate::scenario::{Bench, run_all};
+use crate::start::{Ground, REQUESTS, StoreOf, WATCHES};
+use crate::trace::{Counts, Trace};
+use crate::{Machine, Options};
+
+/// `control/feature-*`: what the toolstack may ask of this guest.
+#[derive(Debug)]
+pub(crate) struct Features;
+
+impl Publisher for Features {
+    fn publish(&mut self, nodes: &mut impl Nodes) {
+        for node in ["control/feature-poweroff", "control/feature-reboot", "control/feature-suspend"] {
+            // A toolstack that has no such node asks anyway.
+            let _ = nodes.write(Path::literal(node), b"1");
+        }
+    }
+}
+
+/// A guest in service.
+pub(crate) struct Service<'s, 'p, 'b, M: Machine, H: Hypercall> {
+    ground: &'s Ground<'p, 'b, M, H>,
+    store: &'s RefCell<StoreOf<'p, 'b, M, H>>,
+    options: Options,
+    trace: &'s Trace,
+    ballast: Ballast,
+    /// Counts ticks; kept in memory, so that it proves that memory came through.
+    ticks: u64,
+    due: Nanos,
+}
+
+/// What the rebuild and the coordinator need beside the guest itself.
+pub(crate) struct Engine<'e, 'p, 'b, M: Machine, H: Hypercall> {
+    pub(crate) events: EventService<'b, H, NoGate>,
+    pub(crate) link: StoreServiceOf<'e, 'p, 'b, M, H>,
+    pub(crate) control: &'e mut dyn Control,
+}
+
+/// xenstore's part of the rebuild.
+type StoreServiceOf<'e, 'p, 'b, M, H> =
+    StoreService<'e, 'p, 'b, RefCell<StoreOf<'p, 'b, M, H>>, H, NoGate, &'b <M as Machine>::Cpu, REQUESTS, WATCHES>;
+
+impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
+    /// Makes the guest; it has not ticked yet.
+    pub(crate) const fn new(
+        ground: &'s Ground<'p, 'b, M, H>,
+        store: &'s RefCell<StoreOf<'p, 'b, M, H>>,
+        (options, trace, ballast): (Options, &'s Trace, Ballast),
+    ) -> Self {
+        Self { ground, store, options, trace, ballast, ticks: 0, due: Nanos::ZERO }
+    }
+
+    /// Serves until the guest is to stop.
+    pub(crate) fn serve(mut self, mut engine: Engine<'_, 'p, 'b, M, H>) -> Reason {
+        let mut slots = [DeviceSlot::new(); 2];
+        let mut coordinator = SuspendCoordinator::new(&mut slots, Deadlines::default());
+        let voice = self.ground.voice();
+        voice.say(format_args!("ready domid={} epoch={}", self.domid(), self.ground.base.epoch.now()));
+        self.selftest(self.options.selftest);
+        loop {
+            if let Some(reason) = self.suspend(&mut coordinator, &mut engine) {
+                self.say_goodbye();
+                return reason;
+            }
+            self.tick();
+            self.wait();
+        }
+    }
+
+    /// Lets the coordinator do what there is to do; returns the reason to stop for, if there is one.
+    fn suspend(
+        &mut self,
+        coordinator: &mut SuspendCoordinator<'_>,
+        engine: &mut Engine<'_, 'p, 'b, M, H>,
+    ) -> Option<Reason> {
+        let ground = self.ground;
+        let voice = ground.voice();
+        let counts = || self.counts();
+        let mut observer = Witnessing::new(&voice, &counts);
+        let outcome =
+            self.with_hooks(engine, &mut observer, |embedder| Runner::new(coordinator, embedder, &NoGate).run());
+        let Witnessing { ended, at_call, .. } = observer;
+        if let Some((Ending::Resumed(resumed), away)) = ended {
+            // Counted before anything else is asked of anybody.
+            let trace = self.counts().since(at_call);
+            self.resumed(&resumed, away);
+            voice.say(format_args!("trace {trace}"));
+            self.selftest(self.options.selftest_after);
+        }
+        match outcome {
+            Outcome::Idle => None,
+            Outcome::Stop(word) => {
+                voice.say(format_args!("stopping reason={word}"));
+                Some(word.stop().unwrap_or(Reason::POWEROFF))
+            }
+            Outcome::Crashed(_) => Some(Reason::CRASH),
+        }
+    }
+
+    /// Puts the hooks together for one run of the coordinator.
+    fn with_hooks<R>(
+        &self,
+        engine: &mut Engine<'_, 'p, 'b, M, H>,
+        observer: &mut dyn Observer,
+        run: impl FnOnce(Embedder<'_>) -> R,
+    ) -> R {
+        let ground = self.ground;
+        let port = || ground.link.port();
+        let mut os =
+            OneLoop { events: ground.base.events, clock: ground.base.clock, console: ground.console, port: &port };
+        let (mut policy, mut park) = (ByOption::new(&self.options), SoleVcpu);
+        let mut arch = XenArch::new(ground.base.hook, ground.base.canary, Around(ground.base.machine));
+        let mut grants = GrantService(ground.table);
+        let (mut console, mut clock) = (ConsoleService(ground.console), ClockService(ground.base.clock));
+        let mut screen = ConsoleDevice::new(ground.console);
+        let mut contrary = Contrary::new(ground.base.clock, &self.options);
+        run(Embedder {
+            clock: ground.base.clock,
+            epoch: ground.base.epoch,
+            policy: &mut policy,
+            os: &mut os,
+            park: &mut park,
+            arch: &mut arch,
+            control: engine.control,
+            core: &mut [&mut engine.events, &mut grants, &mut console, &mut clock, &mut engine.link],
+            devices: &mut [&mut screen, &mut contrary],
+            observer,
+        })
+    }
+
+    /// Says how the guest came back, and whether its memory did.
+    fn resumed(&self, resumed: &Resumed, away: Option<Nanos>) {
+        let voice = self.ground.voice();
+        let Resumed { class, blackout, degraded } = resumed;
+        let (epoch, domid, ticks) = (self.ground.base.epoch.now(), self.domid(), self.ticks);
+        let intact = self.ballast.is_intact();
+        let away = away.unwrap_or_default();
+        voice.say(format_args!(
+            "resumed class={class} epoch={epoch} domid={domid} blackout_ns={blackout} away_ns={away} \
+             intact={} n={ticks} degraded={degraded}",
+            if intact { "yes" } else { "no" }
+        ));
+        if !intact {
+            voice.fail(format_args!("memory n={ticks}"));
+        }
+    }
+
+    /// Says that the guest is alive, about once in the time of the options.
+    fn tick(&mut self) {
+        let now = self.ground.base.clock.now();
+        if now < self.due {
+            return;
+        }
+        self.ticks += 1;
+        self.due = now.after(self.options.tick);
+        self.ground.voice().say(format_args!("tick n={} ns={now}", self.ticks));
+    }
+
+    /// Sleeps until the next tick is due, or xenstore has something to say.
+    fn wait(&self) {
+        self.ground.console.flush();
+        self.ground.link.wait(self.due);
+    }
+
+    fn selftest(&self, wanted: bool) {
+        if wanted {
+            let bench = Bench { base: self.ground.base, table: self.ground.table, store: self.store };
+            run_all(&bench, &self.ground.voice());
+        }
+    }
+
+    /// Lets the last lines reach the console before the domain ends; a console that does not read is not waited for long.
+    fn say_goodbye(&self) {
+        for _ in 0..20 {
+            if self.ground.console.flush() {
+                return;
+            }
+            let soon = self.ground.base.clock.now().after(Nanos::from_millis(5));
+            let _ = self.ground.base.events.wait(&[], Some(self.ground.base.clock.to_system(soon)));
+        }
+    }
+
+    fn domid(&self) -> u64 {
+        // A guest that is refused even this says so by a number that no domain has.
+        self.store.borrow_mut().read_number(Path::literal("domid")).unwrap_or(u64::MAX)
+    }
+
+    fn counts(&self) -> Counts {
+        Counts { xenstore: self.store.borrow().requests_sent(), ..self.trace.counts() }
+    }
+}

@@ -1,0 +1,158 @@
+//! The guest from its first hypercall to its last.
+
+use core::cell::RefCell;
+use core::fmt;
+
+use xen_evtchn::Events;
+use xen_frontend::console::{Console, ring_gfn};
+use xen_grant::{Table, TableError};
+use xen_hypercall::op::hvm::callback_vector;
+use xen_hypercall::op::memory;
+use xen_hypercall::op::sched::{self, Reason};
+use xen_hypercall::{Clock, EpochCell, Errno, Hypercall, NoGate, NoXen, SharedInfo, Traced, detect};
+use xen_store::{Core, LinkError, PortLink, Store, StoreError};
+use xen_suspend::services::{Canary, EventService, StoreControl, StoreService};
+
+use crate::ballast::Ballast;
+use crate::serve::{Engine, Features, Service};
+use crate::trace::Trace;
+use crate::voice::{Voice, cry};
+use crate::{Machine, Options};
+
+pub(crate) const REQUESTS: usize = 4;
+pub(crate) const WATCHES: usize = 4;
+
+/// The link to xenstore of a guest on machine `M` with hook `H`.
+pub(crate) type LinkOf<'b, M, H> = PortLink<'b, H, NoGate, &'b <M as Machine>::Cpu>;
+
+/// The xenstore client of a guest on machine `M` with hook `H`.
+pub(crate) type StoreOf<'p, 'b, M, H> = Store<'p, &'p LinkOf<'b, M, H>, REQUESTS, WATCHES>;
+
+/// Why the guest could not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartError {
+    /// There is no Xen.
+    NoXen(NoXen),
+    /// The machine has too few pages.
+    NoMemory,
+    /// Xen refused what every guest needs.
+    Xen(Errno),
+    /// The grant table was not made.
+    Grants(TableError),
+    /// There is no way to xenstore.
+    Link(LinkError),
+    /// xenstore does not answer as it should.
+    Store(StoreError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoXen(error) => error.fmt(f),
+            Self::NoMemory => f.write_str("too few pages"),
+            Self::Xen(error) => error.fmt(f),
+            Self::Grants(error) => error.fmt(f),
+            Self::Link(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+/// Runs the guest on a machine until it is to stop, and shuts the domain down; returns the reason it shut down for.
+///
+/// `line` is the kernel command line, see [`Options`].
+pub fn run<M: Machine>(machine: &M, line: &str) -> Reason {
+    let trace = Trace::default();
+    let note = |number, command, _| trace.note(number, command);
+    let hook = Traced::new(machine.hook(), note);
+    let reason = start(machine, &hook, (line, &trace)).unwrap_or_else(|error| {
+        cry(machine, format_args!("start {error}"));
+        Reason::CRASH
+    });
+    sched::shutdown(&hook, reason);
+    reason
+}
+
+/// Makes what everything else refers to: `shared_info`, event channels and the clock.
+fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -> Result<Reason, StartError> {
+    detect(machine.cpu()).map_err(StartError::NoXen)?;
+    let info = SharedInfo::new(machine.page().ok_or(StartError::NoMemory)?);
+    memory::map_shared_info(hook, info.page()).map_err(StartError::Xen)?;
+    let (epoch, canary) = (EpochCell::new(), Canary::new());
+    let ports = [const { xen_evtchn::Slot::new() }; 256];
+    let events = Events::new(hook, &epoch, &info, &ports);
+    let callback = (callback_vector(0xF3), &canary);
+    let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
+    let clock = Clock::new(machine.cpu(), &info);
+    let base = Base { machine, hook, epoch: &epoch, canary: &canary, events: &events, clock: &clock };
+    furnish(base, service, run)
+}
+
+/// What everything else refers to.
+pub(crate) struct Base<'b, M: Machine, H> {
+    pub(crate) machine: &'b M,
+    pub(crate) hook: &'b H,
+    pub(crate) epoch: &'b EpochCell,
+    pub(crate) canary: &'b Canary,
+    pub(crate) events: &'b Events<'b, &'b H>,
+    pub(crate) clock: &'b Clock<'b, &'b M::Cpu>,
+}
+
+/// Makes console, grant table and the link to xenstore.
+fn furnish<'b, M: Machine, H: Hypercall>(
+    base: Base<'b, M, H>,
+    service: EventService<'b, H, NoGate>,
+    run: (&str, &Trace),
+) -> Result<Reason, StartError> {
+    let Base { machine, hook, events, clock, .. } = base;
+    let ring = ring_gfn(hook).ok().map(|gfn| machine.map(gfn));
+    let console = Console::new(hook, events, ring.as_ref());
+    if let Err(error) = console.connect() {
+        // It goes on without: what it says is kept, as far as there is room.
+        cry(machine, format_args!("console {error}"));
+    }
+    let frames = [machine.page().ok_or(StartError::NoMemory)?];
+    let entries = [const { xen_grant::Slot::new() }; 64];
+    let table = Table::new(hook, base.epoch, &frames, &entries);
+    table.rebuild().map_err(StartError::Grants)?;
+    let link = PortLink::new(hook, events, clock);
+    let ground = Ground { base: &base, console: &console, table: &table, link: &link };
+    connect(&ground, service, run)
+}
+
+/// What lies below xenstore.
+pub(crate) struct Ground<'g, 'b, M: Machine, H: Hypercall> {
+    pub(crate) base: &'g Base<'b, M, H>,
+    pub(crate) console: &'g Console<'b, H>,
+    pub(crate) table: &'g Table<'g, &'b H>,
+    pub(crate) link: &'g LinkOf<'b, M, H>,
+}
+
+impl<'g, 'b, M: Machine, H: Hypercall> Ground<'g, 'b, M, H> {
+    pub(crate) const fn voice(&self) -> Voice<'g, 'b, M, H> {
+        Voice::new(self.base.machine, self.console)
+    }
+}
+
+/// Connects to xenstore and serves.
+fn connect<'b, M: Machine, H: Hypercall>(
+    ground: &Ground<'_, 'b, M, H>,
+    events: EventService<'b, H, NoGate>,
+    (line, trace): (&str, &Trace),
+) -> Result<Reason, StartError> {
+    let Base { machine, hook, .. } = *ground.base;
+    let gfn = LinkOf::<M, H>::ring_gfn(hook).map_err(StartError::Link)?;
+    let page = machine.map(gfn);
+    ground.link.connect().map_err(StartError::Link)?;
+    let mut core = Core::new();
+    let store = RefCell::new(Store::attach(&page, &mut core, ground.link).map_err(StartError::Store)?);
+    let mut control = StoreControl::start(&store, Features).map_err(StartError::Store)?;
+    let ballast = Ballast::fill(machine).ok_or(StartError::NoMemory)?;
+    let voice = ground.voice();
+    let options = Options::parse(line, |word| voice.say(format_args!("option unknown={word}")));
+    let link = StoreService::new(&store, hook, ground.link, &page);
+    let service = Service::new(ground, &store, (options, trace, ballast));
+    Ok(service.serve(Engine { events, link, control: &mut control }))
+}

@@ -1,0 +1,248 @@
+//! The guest's primary console (`io/console.h`), named by HVM parameters.
+
+mod backlog;
+mod suspend;
+
+use core::fmt;
+
+use spin::Mutex;
+use xen_evtchn::{BindError, BoundPort, Events};
+use xen_hypercall::op::hvm::{self, Param};
+use xen_hypercall::{Errno, Gfn, Hypercall, IrqGate, NoGate, Port, SharedPage};
+use xen_ring::{ByteReceiver, ByteSender, Misbehaved, console_front};
+
+use backlog::Backlog;
+pub use suspend::{ConsoleDevice, ConsoleService};
+
+/// Why there is no console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The domain was made without one.
+    Missing,
+    /// Xen did not tell its parameters.
+    Xen(Errno),
+    /// The ring is in another frame than the page that was given.
+    Moved(Gfn),
+    /// The port could not be had.
+    Port(BindError),
+    /// The backend's indices make no sense.
+    Ring(Misbehaved),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("the domain has no console"),
+            Self::Xen(errno) => errno.fmt(f),
+            Self::Moved(gfn) => write!(f, "the console's ring is in frame {gfn}"),
+            Self::Port(error) => error.fmt(f),
+            Self::Ring(misbehaved) => misbehaved.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ConnectError {}
+
+/// What became of bytes that were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes in the ring or in the backlog.
+    pub taken: usize,
+    /// Bytes dropped, because the backend does not read and the backlog is full.
+    pub dropped: usize,
+}
+
+/// Ring and port, as long as there is a connection.
+struct Wire<'c, H: Hypercall, G: IrqGate> {
+    out: ByteSender<'c>,
+    input: ByteReceiver<'c>,
+    port: BoundPort<'c, &'c H, G>,
+}
+
+struct Inner<'c, H: Hypercall, G: IrqGate> {
+    wire: Option<Wire<'c, H, G>>,
+    backlog: Backlog,
+    /// Between freeze and thaw or resume: everything goes into the backlog.
+    held: bool,
+    dropped: u64,
+}
+
+/// The primary console. All methods take `&self` and never wait: output that the backend does not take is kept in a
+/// backlog of 4096 bytes, and what does not fit there is dropped and counted.
+pub struct Console<'c, H: Hypercall, G: IrqGate = NoGate> {
+    hook: &'c H,
+    events: &'c Events<'c, &'c H, G>,
+    page: Option<&'c SharedPage>,
+    gate: G,
+    inner: Mutex<Inner<'c, H, G>>,
+}
+
+/// Returns the frame of the console's ring.
+///
+/// # Errors
+/// [`ConnectError::Missing`] if the domain was made without a console; what Xen said.
+///
+/// # Xen
+/// `HVM_PARAM_CONSOLE_PFN`.
+pub fn ring_gfn<H: Hypercall + ?Sized>(hook: &H) -> Result<Gfn, ConnectError> {
+    match hvm::param(hook, Param::CONSOLE_PFN) {
+        Ok(0) => Err(ConnectError::Missing),
+        Ok(gfn) => Ok(Gfn(gfn)),
+        Err(errno) => Err(ConnectError::Xen(errno)),
+    }
+}
+
+impl<'c, H: Hypercall> Console<'c, H> {
+    /// Makes a console that is not connected: what is written goes into the backlog until it is.
+    ///
+    /// `page` is the ring, or `None` if the domain has no console.
+    #[must_use]
+    pub const fn new(hook: &'c H, events: &'c Events<'c, &'c H>, page: Option<&'c SharedPage>) -> Self {
+        Self::with_gate(hook, events, page, NoGate)
+    }
+}
+
+impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
+    /// Makes a console as [`Console::new`] does, with a gate around every access.
+    #[must_use]
+    pub const fn with_gate(
+        hook: &'c H,
+        events: &'c Events<'c, &'c H, G>,
+        page: Option<&'c SharedPage>,
+        gate: G,
+    ) -> Self {
+        let inner = Inner { wire: None, backlog: Backlog::new(), held: false, dropped: 0 };
+        Self { hook, events, page, gate, inner: Mutex::new(inner) }
+    }
+
+    /// Connects to the backend, for the first time or in a new domain, and sends the backlog.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; the console stays as it was before the first connection.
+    ///
+    /// # Xen
+    /// `HVM_PARAM_CONSOLE_PFN`, `HVM_PARAM_CONSOLE_EVTCHN`.
+    pub fn connect(&self) -> Result<(), ConnectError> {
+        self.locked(|inner| inner.wire = None);
+        let wire = self.wire()?;
+        self.locked(|inner| {
+            inner.wire = Some(wire);
+            inner.held = false;
+            inner.flush();
+        });
+        Ok(())
+    }
+
+    fn wire(&self) -> Result<Wire<'c, H, G>, ConnectError> {
+        let page = self.page.ok_or(ConnectError::Missing)?;
+        let gfn = ring_gfn(self.hook)?;
+        if gfn != page.gfn() {
+            return Err(ConnectError::Moved(gfn));
+        }
+        let number = hvm::param(self.hook, Param::CONSOLE_EVTCHN).map_err(ConnectError::Xen)?;
+        let number = u32::try_from(number).ok().filter(|&number| number != 0).ok_or(ConnectError::Missing)?;
+        let port = self.events.adopt(Port(number)).map_err(ConnectError::Port)?;
+        let (out, input) = console_front(page).map_err(ConnectError::Ring)?;
+        Ok(Wire { out, input, port })
+    }
+
+    /// Writes what the ring takes, keeps what the backlog takes, drops the rest.
+    pub fn write(&self, bytes: &[u8]) -> Written {
+        self.locked(|inner| inner.write(bytes))
+    }
+
+    /// Reads what was typed, as much as there is and fits; returns the number of bytes.
+    ///
+    /// They are another domain's: escape them before they are logged.
+    pub fn read(&self, to: &mut [u8]) -> usize {
+        self.locked(|inner| inner.read(to))
+    }
+
+    /// Sends what is in the backlog, as far as the ring takes it; tells whether nothing is left.
+    pub fn flush(&self) -> bool {
+        self.locked(|inner| {
+            inner.flush();
+            inner.backlog.is_empty()
+        })
+    }
+
+    /// Returns the port, to wait for input or for room.
+    pub fn port(&self) -> Option<Port> {
+        self.locked(|inner| inner.wire.as_ref().map(|wire| wire.port.number()))
+    }
+
+    /// Returns how many bytes were dropped so far.
+    pub fn dropped(&self) -> u64 {
+        self.locked(|inner| inner.dropped)
+    }
+
+    fn locked<R>(&self, section: impl FnOnce(&mut Inner<'c, H, G>) -> R) -> R {
+        self.gate.run(|| section(&mut self.inner.lock()))
+    }
+}
+
+impl<H: Hypercall, G: IrqGate> Inner<'_, H, G> {
+    fn write(&mut self, bytes: &[u8]) -> Written {
+        self.flush();
+        let sent = if self.backlog.is_empty() { self.send(bytes) } else { 0 };
+        let kept = self.backlog.push(bytes.get(sent..).unwrap_or_default());
+        let taken = sent.saturating_add(kept);
+        let dropped = bytes.len().saturating_sub(taken);
+        self.dropped = self.dropped.saturating_add(u64::try_from(dropped).unwrap_or(u64::MAX));
+        Written { taken, dropped }
+    }
+
+    /// Puts bytes into the ring and tells the backend; 0 when held, not connected or full.
+    fn send(&mut self, bytes: &[u8]) -> usize {
+        let Some(wire) = self.wire.as_mut().filter(|_| !self.held) else { return 0 };
+        // A backend that broke the protocol gets nothing more, and what is written is dropped.
+        let sent = wire.out.send(bytes).unwrap_or(0);
+        if sent > 0 {
+            // The event is a hint; the backend sees the bytes at its next look anyway.
+            let _ = wire.port.notify();
+        }
+        sent
+    }
+
+    fn flush(&mut self) {
+        while let piece @ [_, ..] = self.backlog.peek() {
+            let mut bytes = [0; 64];
+            let len = piece.len().min(bytes.len());
+            bytes.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
+            let sent = self.send(bytes.get(..len).unwrap_or_default());
+            self.backlog.pop(sent);
+            if sent < len {
+                return;
+            }
+        }
+    }
+
+    fn read(&mut self, to: &mut [u8]) -> usize {
+        let Some(wire) = self.wire.as_mut().filter(|_| !self.held) else { return 0 };
+        let read = wire.input.receive(to).unwrap_or(0);
+        if read > 0 {
+            // As above: a hint that there is room again.
+            let _ = wire.port.notify();
+        }
+        read
+    }
+
+    fn is_drained(&mut self) -> bool {
+        let backlog = self.backlog.is_empty();
+        self.wire.as_mut().is_none_or(|wire| backlog && wire.out.is_drained().unwrap_or(true))
+    }
+}
+
+impl<H: Hypercall, G: IrqGate> fmt::Write for &Console<'_, H, G> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl<H: Hypercall, G: IrqGate> fmt::Debug for Console<'_, H, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").field("page", &self.page).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! The coordinator's services by the crates of this family, for an embedder that uses them.
+//!
+//! A kernel that has its own grants, events or xenstore client implements the traits itself and needs none of these.
+
+mod arch;
+mod clock;
+mod event;
+mod grant;
+mod park;
+mod store;
+
+pub use arch::{Platform, XenArch};
+pub use clock::ClockService;
+pub use event::{Canary, EventService};
+pub use grant::GrantService;
+pub use park::SoleVcpu;
+pub use store::{Exclusive, Publisher, StoreControl, StoreService};

@@ -1,0 +1,36 @@
+//! Xen's clock across a suspend.
+
+use xen_hypercall::{Clock as XenClock, Cpu, Nanos};
+
+use crate::{Class, Clock, CoreService, Dark, Fatal, Stage};
+
+impl<C: Cpu> Clock for XenClock<'_, C> {
+    fn now(&self) -> Nanos {
+        XenClock::now(self)
+    }
+
+    fn wall(&self) -> Option<Nanos> {
+        self.wall_clock()
+    }
+}
+
+/// Holds the clock over the call and moves it so that it goes on from there.
+#[derive(Debug)]
+pub struct ClockService<'a, 'i, C>(pub &'a XenClock<'i, C>);
+
+impl<C: Cpu> CoreService for ClockService<'_, '_, C> {
+    fn pre_dark(&mut self, _dark: &Dark<'_>) {
+        self.0.hold();
+    }
+
+    fn rebuild(&mut self, stage: Stage, _class: Class, _dark: &Dark<'_>) -> Result<(), Fatal> {
+        if stage == Stage::Clock {
+            self.0.rebuild();
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, _dark: &Dark<'_>) {
+        self.0.release();
+    }
+}

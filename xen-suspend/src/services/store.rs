@@ -1,0 +1,224 @@
+//! xenstore across a suspend.
+
+use core::cell::RefCell;
+use core::fmt;
+use core::marker::PhantomData;
+
+use xen_hypercall::{Cpu, Errno, Hypercall, IrqGate, Nanos, SharedPage};
+use xen_store::{Attempts, Link, LinkError, Nodes, Path, PortLink, Request, Store, StoreError, WatchId};
+
+use crate::{Ack, Class, Control, ControlWord, CoreService, Dark, Fatal, Stage};
+
+const NODE: Path<'static> = Path::literal("control/shutdown");
+
+/// Conflicts in a row after which an acknowledgement is given up.
+const ROUNDS: Attempts = Attempts(16);
+
+/// How often the node is read although no event came: servers may drop events.
+const RECHECK: Nanos = Nanos::from_secs(10);
+
+/// A lock of the embedder's around a service that needs `&mut`.
+pub trait Exclusive<T> {
+    /// Runs `section` alone.
+    fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R;
+}
+
+/// For a guest of one thread.
+impl<T> Exclusive<T> for RefCell<T> {
+    fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
+        section(&mut self.borrow_mut())
+    }
+}
+
+/// Writes the guest's own nodes: `control/feature-*`, `data`. They are not migrated.
+pub trait Publisher {
+    /// Writes them all, at the start and after a resume. A node that is refused is not worth a failure.
+    fn publish(&mut self, nodes: &mut impl Nodes);
+}
+
+/// The coordinator's view of xenstore, over the blocking facade behind a lock `X` of the embedder's.
+pub struct StoreControl<'a, 'p, X, L, P, const R: usize, const W: usize> {
+    store: &'a X,
+    watch: WatchId,
+    publisher: P,
+    last: ControlWord,
+    read_at: Nanos,
+    shape: PhantomData<fn(Store<'p, L, R, W>)>,
+}
+
+impl<'a, 'p, X, L, P, const R: usize, const W: usize> StoreControl<'a, 'p, X, L, P, R, W>
+where
+    X: Exclusive<Store<'p, L, R, W>>,
+    L: Link + 'p,
+    P: Publisher,
+{
+    /// Publishes the guest's nodes and watches `control/shutdown`, be the node there or not.
+    ///
+    /// # Errors
+    /// Why the watch could not be registered.
+    pub fn start(store: &'a X, mut publisher: P) -> Result<Self, StoreError> {
+        let watch = store.with(|store| {
+            publisher.publish(store);
+            store.watch(NODE)
+        })?;
+        let (last, read_at) = (ControlWord::Idle, Nanos::ZERO);
+        Ok(Self { store, watch, publisher, last, read_at, shape: PhantomData })
+    }
+
+    /// Tells whether an event came, or none has come for so long that one may be lost.
+    fn look(&mut self) -> Option<Cause> {
+        self.store.with(|store| {
+            let came = store.poll_event_of(self.watch).ok()?.is_some();
+            let due = store.link().now() >= self.read_at.after(RECHECK);
+            if came { Some(Cause::Event) } else { due.then_some(Cause::Time) }
+        })
+    }
+}
+
+/// Why the node is read.
+enum Cause {
+    Event,
+    Time,
+}
+
+impl<'p, X, L, P, const R: usize, const W: usize> Control for StoreControl<'_, 'p, X, L, P, R, W>
+where
+    X: Exclusive<Store<'p, L, R, W>>,
+    L: Link + 'p,
+    P: Publisher,
+{
+    fn read(&mut self) -> Option<ControlWord> {
+        let read = self.store.with(|store| {
+            self.read_at = store.link().now();
+            word(store).ok()
+        })?;
+        self.last = read;
+        Some(read)
+    }
+
+    fn changed(&mut self) -> Option<ControlWord> {
+        let cause = self.look()?;
+        let before = self.last;
+        let read = self.read()?;
+        match cause {
+            Cause::Event => Some(read),
+            // No event: only what was missed is news.
+            Cause::Time => (read != before).then_some(read),
+        }
+    }
+
+    fn acknowledge(&mut self, expected: ControlWord) -> Ack {
+        let done = self.store.with(|store| store.transaction(ROUNDS, |nodes| clear(nodes, expected)));
+        match done {
+            Ok(None) => Ack::Committed,
+            Ok(Some(other)) => Ack::Changed(other),
+            Err(_) => Ack::Denied,
+        }
+    }
+
+    fn fence(&mut self, until: Nanos) -> bool {
+        self.store.with(|store| store.fence(until).is_ok())
+    }
+
+    fn unfence(&mut self) {
+        self.store.with(Store::unfence);
+    }
+
+    fn store_up(&mut self, _class: Class, until: Nanos) -> bool {
+        self.store.with(|store| {
+            let up = store.reregister(until).is_ok();
+            if up {
+                store.unfence();
+            }
+            up
+        })
+    }
+
+    fn publish(&mut self, _class: Class) {
+        self.store.with(|store| self.publisher.publish(store));
+    }
+}
+
+/// Reads the word; a node that is absent asks for nothing.
+fn word(nodes: &mut impl Nodes) -> Result<ControlWord, StoreError> {
+    match nodes.perform(Request::Read(NODE)) {
+        Ok(reply) => Ok(ControlWord::parse(reply.value())),
+        Err(error) if error.is_no_entry() => Ok(ControlWord::Idle),
+        Err(error) => Err(error),
+    }
+}
+
+/// Clears the node if it holds `expected`; otherwise returns what it holds.
+fn clear(nodes: &mut impl Nodes, expected: ControlWord) -> Result<Option<ControlWord>, StoreError> {
+    match word(nodes)? {
+        found if found == expected => nodes.write(NODE, b"").map(|()| None),
+        other => Ok(Some(other)),
+    }
+}
+
+impl<X, L, P, const R: usize, const W: usize> fmt::Debug for StoreControl<'_, '_, X, L, P, R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreControl").field("watch", &self.watch).field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+/// A store over a port link.
+type Linked<'p, 'e, H, G, C, const R: usize, const W: usize> = Store<'p, &'p PortLink<'e, H, G, C>, R, W>;
+
+/// The port and the ring of xenstore in the rebuild.
+pub struct StoreService<'a, 'p, 'e, X, H: Hypercall, G: IrqGate, C, const R: usize, const W: usize> {
+    store: &'a X,
+    hook: &'e H,
+    link: &'p PortLink<'e, H, G, C>,
+    page: &'p SharedPage,
+    shape: PhantomData<fn(Linked<'p, 'e, H, G, C, R, W>)>,
+}
+
+impl<'a, 'p, 'e, X, H, G, C, const R: usize, const W: usize> StoreService<'a, 'p, 'e, X, H, G, C, R, W>
+where
+    X: Exclusive<Linked<'p, 'e, H, G, C, R, W>>,
+    H: Hypercall,
+    G: IrqGate,
+    C: Cpu,
+{
+    /// Puts the store, its link and its page together.
+    pub const fn new(store: &'a X, hook: &'e H, link: &'p PortLink<'e, H, G, C>, page: &'p SharedPage) -> Self {
+        Self { store, hook, link, page, shape: PhantomData }
+    }
+}
+
+impl<'p, 'e, X, H, G, C, const R: usize, const W: usize> CoreService for StoreService<'_, 'p, 'e, X, H, G, C, R, W>
+where
+    X: Exclusive<Linked<'p, 'e, H, G, C, R, W>>,
+    H: Hypercall,
+    G: IrqGate,
+    C: Cpu,
+{
+    fn rebuild(&mut self, stage: Stage, _class: Class, _dark: &Dark<'_>) -> Result<(), Fatal> {
+        if stage != Stage::Store {
+            return Ok(());
+        }
+        let lost = |errno| Fatal { stage, errno };
+        let gfn = PortLink::<H, G, C>::ring_gfn(self.hook).map_err(|error| lost(said(error)))?;
+        if gfn != self.page.gfn() {
+            return Err(lost(None));
+        }
+        self.link.connect().map_err(|error| lost(said(error)))?;
+        self.store.with(|store| store.rebuild(self.page)).map_err(|_| lost(None))
+    }
+}
+
+const fn said(error: LinkError) -> Option<Errno> {
+    match error {
+        LinkError::Xen(errno) => Some(errno),
+        _ => None,
+    }
+}
+
+impl<X, H: Hypercall, G: IrqGate, C, const R: usize, const W: usize> fmt::Debug
+    for StoreService<'_, '_, '_, X, H, G, C, R, W>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreService").field("page", &self.page).finish_non_exhaustive()
+    }
+}
