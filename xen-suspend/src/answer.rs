@@ -4,7 +4,7 @@ use core::task::Poll;
 
 use crate::class::CallResult;
 use crate::coordinator::{Source, SuspendCoordinator};
-use crate::slot::{Next, next};
+use crate::slot::{DeviceSlot, Next, next};
 use crate::{Abort, Ack, Action, Class, ControlWord, Event, Fatal, Progress, Refusal, Stage, State, Witnesses};
 
 impl SuspendCoordinator<'_> {
@@ -16,7 +16,11 @@ impl SuspendCoordinator<'_> {
             (State::Preparing, Event::Device(done)) => self.prepared(done),
             (State::Preparing, Event::Acknowledged(ack)) => self.acknowledged(ack),
             (State::Acked, Event::OsFrozen(done)) => self.os_frozen(done),
-            (State::Freezing, Event::Device(done)) => self.frozen(done),
+            (State::Freezing, Event::Device(done)) => {
+                if let Err(why) = self.device(done) {
+                    self.give_up(why);
+                }
+            }
             (State::Freezing, Event::Control(word)) => self.read_before_fence(word),
             (State::Fencing, Event::Done(true)) => self.fenced(),
             (State::Fencing, Event::Done(false)) => {
@@ -58,9 +62,11 @@ impl SuspendCoordinator<'_> {
     }
 
     /// Records a device's answer; tells the refusal, if it is one.
-    fn device(&mut self, done: Poll<Result<(), Refusal>>, via: Progress, to: Progress) -> Result<(), Abort> {
-        let (Action::Prepare(index) | Action::Freeze(index)) = self.peek() else {
-            return Ok(());
+    fn device(&mut self, done: Poll<Result<(), Refusal>>) -> Result<(), Abort> {
+        let (index, via, to) = match self.peek() {
+            Action::Prepare(index) => (index, Progress::Preparing, Progress::Prepared),
+            Action::Freeze(index) => (index, Progress::Freezing, Progress::Frozen),
+            _ => return Ok(()),
         };
         match done {
             Poll::Pending => self.slot(index, via),
@@ -75,7 +81,7 @@ impl SuspendCoordinator<'_> {
     }
 
     fn prepared(&mut self, done: Poll<Result<(), Refusal>>) {
-        if let Err(why) = self.device(done, Progress::Preparing, Progress::Prepared) {
+        if let Err(why) = self.device(done) {
             return self.give_up(why);
         }
         self.all_prepared();
@@ -119,14 +125,10 @@ impl SuspendCoordinator<'_> {
         }
     }
 
-    fn frozen(&mut self, done: Poll<Result<(), Refusal>>) {
-        if let Err(why) = self.device(done, Progress::Freezing, Progress::Frozen) {
-            self.give_up(why);
-        }
-    }
-
     fn read_before_fence(&mut self, word: Option<ControlWord>) {
         match word {
+            // Stays if a device came back meanwhile: it is to be frozen first.
+            Some(ControlWord::Idle | ControlWord::Suspend) if self.devices.iter().any(DeviceSlot::is_back) => {}
             Some(ControlWord::Idle | ControlWord::Suspend) => self.proceed(State::Fencing),
             Some(other) => self.give_up(Abort::WordChanged(other)),
             None => self.give_up(Abort::Fence),
@@ -206,9 +208,11 @@ impl SuspendCoordinator<'_> {
             self.store_lost = true;
         }
         self.held.dark = false;
-        self.held.fence = false;
+        // The new connection opens it; without one, it is opened as it was.
+        self.held.fence &= self.store_lost;
         // Frozen or not, prepared or not: nothing of a device is left in the new context.
-        self.devices.iter_mut().for_each(|slot| slot.progress = Progress::Frozen);
+        let slot = DeviceSlot { progress: Progress::Frozen, ..DeviceSlot::new() };
+        self.devices.fill(slot);
         self.proceed(State::Releasing);
     }
 
@@ -216,24 +220,27 @@ impl SuspendCoordinator<'_> {
         self.stamps.released = self.now;
         self.held.parked = false;
         match (self.class.rebuilds(), self.store_lost) {
-            (true, true) => self.enter(State::Reconnecting, self.deadlines.dc()),
-            (true, false) => self.enter(State::StoreUp, self.deadlines.dc()),
+            (true, true) if !self.held.fence => self.reconnect_all(),
+            (true, _) => self.enter(State::StoreUp, self.deadlines.dc()),
             (false, _) => self.turn_back(),
         }
+    }
+
+    fn reconnect_all(&mut self) {
+        self.enter(State::Reconnecting, self.deadlines.dc());
         self.reconnected(Event::Tick);
     }
 
     fn store_is_up(&mut self, answer: Event) {
-        match (self.class.rebuilds(), answer) {
+        match (self.class.rebuilds() && !self.store_lost, answer) {
             (false, Event::Finished) => {
                 self.held.fence = false;
-                self.turn_back();
+                if self.class.rebuilds() { self.reconnect_all() } else { self.turn_back() }
             }
             (true, Event::Done(false)) if self.now < self.until => self.waiting = true,
             (true, Event::Done(up)) => {
                 self.store_lost = !up;
-                self.enter(State::Reconnecting, self.deadlines.dc());
-                self.reconnected(Event::Tick);
+                self.reconnect_all();
             }
             _ => {}
         }

@@ -182,10 +182,12 @@ impl<'s> SuspendCoordinator<'s> {
     /// Lets the facts that waited take effect.
     fn take_in(&mut self) {
         let Inbox { word, off } = core::mem::take(&mut self.inbox);
-        for slot in self.devices.iter_mut() {
-            if core::mem::take(&mut slot.recovered) && slot.progress == Progress::Degraded {
+        // Within the fence no device connects; one that just did, and was not frozen, counts as degraded until it opens.
+        for slot in self.devices.iter_mut().filter(|_| !self.held.fence) {
+            if slot.is_back() {
                 slot.progress = Progress::Running;
             }
+            slot.recovered = false;
         }
         if off && self.before_call() {
             self.give_up(Abort::Cancelled);
@@ -325,7 +327,7 @@ impl<'s> SuspendCoordinator<'s> {
     pub(crate) fn slot(&mut self, index: usize, progress: Progress) {
         if let Some(slot) = self.devices.get_mut(index) {
             slot.progress = progress;
-            slot.asked = true;
+            slot.asked = matches!(progress, Progress::Preparing | Progress::Freezing | Progress::Resuming);
         }
     }
 }

@@ -107,9 +107,9 @@ pub enum Action {
     Rebuild(Class),
     /// Release the processors, and turn interrupts on.
     Release,
-    /// Open xenstore again as it was.
+    /// Open xenstore again as it was. In a new context only if the port of xenstore could not be rebuilt.
     Unfence,
-    /// Connect to xenstore anew, and register all watches.
+    /// Connect to xenstore anew, open it, and register all watches.
     StoreUp(Class),
     /// Let device number `.0` reconnect.
     Resume(usize, Class),

@@ -49,6 +49,12 @@ impl SuspendCoordinator<'_> {
     }
 
     fn freeze(&self) -> Action {
+        // A degraded device that came back after the acknowledgement is taken along.
+        match next(self.devices, Progress::Running, Progress::Preparing) {
+            Next::Ask(index) => return Action::Prepare(index),
+            Next::Wait => return Action::Wait(self.pace()),
+            Next::Done => {}
+        }
         match next(self.devices, Progress::Prepared, Progress::Freezing) {
             Next::Ask(index) => Action::Freeze(index),
             Next::Wait => Action::Wait(self.pace()),
@@ -60,7 +66,7 @@ impl SuspendCoordinator<'_> {
         if self.waiting {
             return Action::Wait(self.pace());
         }
-        if self.class.rebuilds() { Action::StoreUp(self.class) } else { Action::Unfence }
+        if self.class.rebuilds() && !self.store_lost { Action::StoreUp(self.class) } else { Action::Unfence }
     }
 
     fn reconnect(&self) -> Action {

@@ -36,6 +36,11 @@ impl DeviceSlot {
         Self { progress: Progress::Running, asked: false, recovered: false }
     }
 
+    /// Tells whether a degraded device came back, which has not taken effect yet.
+    pub(crate) const fn is_back(&self) -> bool {
+        self.recovered && matches!(self.progress, Progress::Degraded)
+    }
+
     /// Returns how far the device is.
     #[must_use]
     pub const fn progress(&self) -> Progress {

@@ -89,7 +89,7 @@ fn a_word_written_right_after_a_withdrawn_stop_is_not_lost() {
 /// The answer is about the device that was asked, even if another comes back meanwhile.
 #[test]
 fn a_device_that_recovers_does_not_take_the_answer_of_another() {
-    for action in [Action::Prepare(2)] {
+    for action in [Action::Prepare(2), Action::Freeze(2)] {
         let mut sim = Sim::new(3);
         sim.strict = false;
         sim.returns(Class::New).fault(Fault::new(Action::Resume(0, Class::New), NO)).suspend();
@@ -201,4 +201,35 @@ fn an_answer_given_twice_counts_once() {
     sim.tell(Event::Acknowledged(Ack::Committed));
     sim.tell(Event::Acknowledged(Ack::Changed(ControlWord::Poweroff)));
     assert_eq!((sim.coordinator.state(), sim.coordinator.until()), (State::Acked, until));
+}
+
+/// It comes back during the last read before the fence: it is frozen first, and the node is read once more.
+#[test]
+fn a_device_that_recovers_right_before_the_fence_is_frozen() {
+    let mut sim = Sim::new(2);
+    sim.strict = false;
+    sim.returns(Class::New).fault(Fault::new(Action::Resume(0, Class::New), NO)).suspend();
+    sim.write(ControlWord::Suspend);
+    sim.run_to(Action::ReadControl);
+    step_with(&mut sim, Event::Recovered(0));
+    assert_eq!(sim.coordinator.poll(), Action::Prepare(0));
+    sim.run();
+    assert_eq!((sim.calls, sim.count(Action::Freeze(0)), sim.count(Action::ReadControl)), (2, 2, 5));
+}
+
+/// Too late to be frozen: it is no part of this suspend, and counts again as soon as xenstore is open.
+#[test]
+fn a_device_that_recovers_within_the_fence_counts_afterwards() {
+    for action in [Action::Fence, Action::Park, Action::EnterDark] {
+        for class in [Class::Cancel, Class::Abort, Class::New] {
+            let mut sim = Sim::new(2);
+            sim.returns(Class::New).fault(Fault::new(Action::Resume(0, Class::New), NO)).suspend();
+            sim.returns(class).write(ControlWord::Suspend);
+            sim.run_to(action);
+            step_with(&mut sim, Event::Recovered(0));
+            sim.run();
+            assert_eq!((sim.calls, sim.count(Action::Freeze(0))), (2, 1));
+            assert!(sim.all(Progress::Running));
+        }
+    }
 }
