@@ -1,4 +1,62 @@
-//! A xenstore client: sans-IO core, transactions, watches, and a blocking facade.
+//! A xenstore client for any guest: a sans-IO core and a blocking facade, with transactions, watches, and suspend.
+//!
+//! # What it is for
+//! A guest finds its devices, talks to their backends and learns of a suspend through xenstore. [`Store`] waits for its
+//! answers; [`Core`] is the same session without input or output, for an embedder with an event loop. Both keep their
+//! watches through every resume, end every request of a connection that is over, and take nothing from the server on
+//! trust: every wait has a deadline, every buffer a size, every answer is matched by id and checked before it is used.
+//!
+//! # What you must supply
+//! The page of the store as a [`SharedPage`](xen_hypercall::SharedPage), a place for the [`Core`], and a [`Link`]: the
+//! event port and a clock. [`Nodes`] has what can be done with nodes; bring it into scope.
+//!
+//! # Example
+//! ```
+//! use xen_hypercall::op::hvm::{self, Param};
+//! use xen_hypercall::op::{event_channel, sched};
+//! use xen_hypercall::{Gfn, Nanos, Port};
+//! use xen_mock::{Guest, Hook, Host};
+//! use xen_store::{Attempts, Core, Link, Nodes, Path, Store};
+//!
+//! struct StorePort(Guest, Hook, Port);
+//!
+//! impl Link for StorePort {
+//!     fn notify(&self) {
+//!         event_channel::send(&self.1, self.2).expect("our port");
+//!     }
+//!     fn now(&self) -> Nanos {
+//!         self.0.system_time()
+//!     }
+//!     fn wait(&self, deadline: Nanos) {
+//!         sched::poll(&self.1, &[self.2], Some(deadline)).expect("our port"); // and clear what was pending
+//!     }
+//! }
+//!
+//! let host = Host::builder().name("tested").build();
+//! let (guest, xen) = (host.guest(), host.guest().hook());
+//! let page = guest.map(Gfn(hvm::param(&xen, Param::STORE_PFN)?));
+//! let port = Port(u32::try_from(hvm::param(&xen, Param::STORE_EVTCHN)?)?);
+//!
+//! let mut core: Core = Core::new();
+//! let mut store = Store::attach(&page, &mut core, StorePort(guest, xen, port))?;
+//! assert_eq!(store.read(Path::literal("name"), &mut [0; 64])?, b"tested");
+//! store.transaction(Attempts(3), |nodes| {
+//!     let domain = nodes.read_number(Path::literal("domid"))?;
+//!     nodes.write(Path::literal("data/seen"), if domain == 1 { b"first" } else { b"later" })
+//! })?;
+//! assert_eq!(host.store().read("data/seen").as_deref(), Some("first"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Across a suspend
+//! Before: [`Store::fence`]. Cancelled: [`Store::unfence`], and no message at all. In a new domain: the new port to the
+//! link, [`Store::rebuild`], [`Store::reregister`], [`Store::unfence`]. Where it is unclear whether the server remembers:
+//! the same without `rebuild`.
+//!
+//! # What it does not do
+//! It allocates nothing, retries nothing but transactions, and serves no lists of children of more than 4096 bytes
+//! (`XS_DIRECTORY_PART`). It does not ask the server to reconnect a broken ring: that server loses all, so it is up to
+//! the embedder, and then [`Store::rebuild`]. An answer that never comes keeps its slot until the connection is replaced.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -9,7 +9,8 @@ use guest::Seam;
 use xen_hypercall::{DomId, Nanos, SharedPage};
 use xen_mock::{Host, Save, StoreOp};
 use xen_store::{
-    Access, Attempts, Core, Link, Nodes, Path, PathBuf, Permission, Place, Refusal, Reject, Store, StoreError, WatchEvent,
+    Access, Attempts, Core, Link, Nodes, Path, PathBuf, Permission, Place, Refusal, Reject, Store, StoreError,
+    WatchEvent,
 };
 
 const X: Path<'_> = Path::literal("data/x");
@@ -95,8 +96,8 @@ fn permissions() {
     let mut setup = Setup::new();
     let (host, _, _, mut store) = setup.store();
     store.write(X, b"").unwrap();
-    let entries = [(1, Access::None), (7, Access::Both)]
-        .map(|(domain, access)| Permission { domain: DomId(domain), access });
+    let entries =
+        [(1, Access::None), (7, Access::Both)].map(|(domain, access)| Permission { domain: DomId(domain), access });
     store.set_permissions(X, &entries).unwrap();
     let found: Vec<_> = store.permissions(X, &mut [0; 64]).unwrap().collect();
     assert_eq!(found, entries);

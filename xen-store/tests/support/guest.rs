@@ -28,7 +28,7 @@ impl Seam {
         let guest = host.guest();
         let seam = Self { xen: guest.hook(), shared: guest.page(), port: Cell::new(Port(0)), guest };
         seam.connect();
-        hvm::set_param(&seam.xen, Param::CALLBACK_IRQ, hvm::callback_vector(0x20).into()).unwrap();
+        hvm::set_param(&seam.xen, Param::CALLBACK_IRQ, hvm::callback_vector(0x20)).unwrap();
         seam
     }
 
@@ -72,4 +72,3 @@ impl Link for Seam {
         words[usize::try_from(port / 64).unwrap()].fetch_and(!(1 << (port % 64)), Relaxed);
     }
 }
-
