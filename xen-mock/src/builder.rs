@@ -2,7 +2,7 @@
 
 use xen_hypercall::{DomId, Nanos};
 
-use crate::config::{Config, ControlNodes, Daemon, Kind, Leaves, Vendor};
+use crate::config::{Config, ControlNodes, Daemon, Device, Kind, Leaves, Vendor};
 use crate::host::Host;
 use crate::xenstored::Quotas;
 
@@ -121,6 +121,12 @@ impl Builder {
     /// Has the toolstack make a node of its own at each creation and restore, below the domain's home if relative.
     pub fn node(mut self, path: &str, value: &str) -> Self {
         self.config.nodes.push((path.into(), value.into()));
+        self
+    }
+
+    /// Gives the guest a device.
+    pub fn device(mut self, device: Device) -> Self {
+        self.config.devices.push(device);
         self
     }
 

@@ -73,6 +73,51 @@ pub enum ControlNodes {
     Absent,
 }
 
+/// A device of the guest, as the toolstack announces it in xenstore: a frontend's node and a backend's in dom0.
+///
+/// Both begin in state 1 at each creation and each restore. The backend's part is played by the test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its class, such as `vbd`.
+    pub class: String,
+    /// Its number.
+    pub id: u32,
+    /// Further nodes of the frontend: name and value.
+    pub front: Vec<(String, String)>,
+    /// Further nodes of the backend.
+    pub back: Vec<(String, String)>,
+}
+
+impl Device {
+    /// Makes a device without further nodes.
+    #[must_use]
+    pub fn new(class: &str, id: u32) -> Self {
+        Self { class: class.into(), id, front: Vec::new(), back: Vec::new() }
+    }
+
+    /// Adds a node of the frontend.
+    #[must_use]
+    pub fn front(mut self, name: &str, value: &str) -> Self {
+        self.front.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a node of the backend.
+    #[must_use]
+    pub fn back(mut self, name: &str, value: &str) -> Self {
+        self.back.push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn front_path(&self) -> String {
+        format!("device/{}/{}", self.class, self.id)
+    }
+
+    pub(crate) fn back_path(&self, guest: DomId) -> String {
+        format!("/local/domain/0/backend/{}/{guest}/{}", self.class, self.id)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) name: String,
@@ -93,6 +138,7 @@ pub(crate) struct Config {
     pub(crate) blackout: Nanos,
     /// Nodes below the domain's home, or absolute, that the toolstack makes at each creation and restore.
     pub(crate) nodes: Vec<(String, String)>,
+    pub(crate) devices: Vec<Device>,
 }
 
 impl Default for Config {
@@ -114,6 +160,7 @@ impl Default for Config {
             budget: 5_000_000,
             blackout: Nanos::from_millis(100),
             nodes: Vec::new(),
+            devices: Vec::new(),
         }
     }
 }

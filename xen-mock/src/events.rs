@@ -27,6 +27,8 @@ pub(crate) enum Channel {
 #[derive(Debug)]
 pub(crate) struct Ports {
     table: Vec<Channel>,
+    /// Which processor is told, where the channel itself does not say.
+    told: std::collections::BTreeMap<u32, u32>,
     max: usize,
 }
 
@@ -35,7 +37,7 @@ impl Ports {
     pub(crate) fn new(max: usize) -> Self {
         let mut table = vec![Channel::Free; BUCKET];
         table[0] = Channel::Reserved;
-        Self { table, max }
+        Self { table, told: Default::default(), max }
     }
 
     /// Returns the channel of a port, `None` for a number out of range.
@@ -45,6 +47,14 @@ impl Ports {
 
     pub(crate) fn set(&mut self, port: Port, channel: Channel) {
         self.table[port.0 as usize] = channel;
+        if channel == Channel::Free {
+            self.told.remove(&port.0);
+        }
+    }
+
+    /// Has a processor told of a port's events.
+    pub(crate) fn tell(&mut self, port: Port, vcpu: u32) {
+        self.told.insert(port.0, vcpu);
     }
 
     /// Takes the lowest free port, as Xen does.
@@ -116,7 +126,7 @@ impl Domain {
     pub(crate) fn notified(&self, port: Port) -> u32 {
         match self.ports.at(port) {
             Some(Channel::Virq { vcpu, .. } | Channel::Ipi { vcpu }) => vcpu,
-            _ => 0,
+            _ => self.ports.told.get(&port.0).copied().unwrap_or(0),
         }
     }
 

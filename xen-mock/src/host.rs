@@ -186,7 +186,8 @@ impl Host {
 
     /// Ends the guest's run if its domain is no more, or was shot by its watchdog.
     pub(crate) fn leave_if_gone(&self) {
-        if matches!(self.state(), State::Gone | State::Shutdown(Reason::Watchdog)) {
+        let ended = matches!(self.state(), State::Gone | State::Shutdown(Reason::Watchdog));
+        if ended && !std::thread::panicking() {
             resume_unwind(Box::new(Destroyed));
         }
     }

@@ -73,7 +73,7 @@ mod world;
 mod xenstored;
 
 pub use builder::Builder;
-pub use config::{ControlNodes, Daemon, Kind, Leaves, Vendor};
+pub use config::{ControlNodes, Daemon, Device, Kind, Leaves, Vendor};
 pub use dom0::{MapError, MapMode};
 pub use domain::{Reason, State};
 pub use guest::{Guest, Hook, MockCpu};

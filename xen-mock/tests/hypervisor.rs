@@ -1,4 +1,7 @@
 //! The rest of the hypercalls, the processor, faults of calls, and the trace.
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a panic fails the test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic fails the test")]
+#![allow(clippy::as_conversions, clippy::std_instead_of_core, reason = "hosted; small numbers")]
 
 mod common;
 

@@ -1,4 +1,7 @@
 //! What a suspend does to the guest, in each class of resume.
+#![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a panic fails the test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic fails the test")]
+#![allow(clippy::as_conversions, clippy::std_instead_of_core, reason = "hosted; small numbers")]
 
 mod common;
 
@@ -10,7 +13,7 @@ use xen_hypercall::op::event_channel::{self, Binding};
 use xen_hypercall::op::hvm::{self, Param};
 use xen_hypercall::op::{memory, sched};
 use xen_hypercall::{Clock, Cpu, DomId, Errno, Nanos, SharedInfo, Vcpu, detect, incarnation};
-use xen_mock::{Destination, Host, Kind, Operation, Outcome, Reason, Save, State, Vendor, Violation};
+use xen_mock::{ControlNodes, Destination, Host, Kind, Operation, Outcome, Reason, Save, State, Vendor, Violation};
 
 /// Begins a save after a second, and returns where its number will be.
 fn save_soon(host: &Host, save: Save) -> Rc<Cell<Option<Operation>>> {
@@ -52,9 +55,6 @@ fn a_restore_makes_everything_new() {
     client.write("control/feature-suspend", "1").unwrap();
     client.watch("data", "t").unwrap();
     let canary = event_channel::bind_ipi(&client.xen, Vcpu(0)).unwrap();
-    let frame = client.guest.page();
-    memory::map_grant_frame(&client.xen, 0, &frame).unwrap();
-    frame.copy_out(64, &[1; 8]);
     let to = Destination { ports_before: 3, vendor: Some(Vendor::Amd), version: Some((4, 20)), ..Default::default() };
     let begun = save_soon(&host, Save::Restore(to));
     client.acknowledge("suspend");
@@ -68,20 +68,43 @@ fn a_restore_makes_everything_new() {
     assert_eq!(port_of(&client.xen, Param::STORE_EVTCHN).0, 4);
     let presence = detect(&client.guest.cpu()).unwrap();
     assert_eq!((presence.minor, incarnation(&client.guest.cpu(), presence)), (20, 1));
-    let mut stale = [0];
-    frame.copy_in(64, &mut stale);
-    assert_eq!(stale, [1], "the old grant table is plain memory with its old content");
-    memory::map_grant_frame(&client.xen, 0, &frame).unwrap();
-    let mut head = [0; 8];
-    frame.copy_in(8, &mut head);
-    assert_eq!(head[0], 1, "the entry of xenstore is seeded");
-
     client.rebuild();
     assert_eq!(client.read("domid").unwrap(), "6");
     assert_eq!(client.read("control/feature-suspend").unwrap(), "");
     assert_eq!(client.read("/local/domain/5/domid").unwrap_err(), "EACCES");
     client.watch("data", "t").unwrap();
     host.check().unwrap();
+}
+
+#[test]
+fn the_grant_table_is_stale_until_mapped_again() {
+    let host = Host::builder().build();
+    let client = Client::new(&host);
+    let frame = client.guest.page();
+    memory::map_grant_frame(&client.xen, 0, &frame).unwrap();
+    frame.copy_out(64, &[1; 8]);
+    host.toolstack().await_suspend(Save::Restore(Destination::default()));
+    assert_eq!(client.suspend(), 0);
+    let first_byte = |at| {
+        let mut bytes = [0];
+        frame.copy_in(at, &mut bytes);
+        bytes[0]
+    };
+    assert_eq!(first_byte(64), 1, "plain memory, with its old content");
+    assert!(host.ledger().holdings().grants.is_empty());
+    memory::map_grant_frame(&client.xen, 0, &frame).unwrap();
+    assert_eq!((first_byte(8), first_byte(64)), (1, 0), "the entry of xenstore is seeded");
+}
+
+#[test]
+fn the_toolstack_can_be_unable_to_take_an_acknowledgement() {
+    let host = Host::builder().build();
+    let mut client = Client::new(&host);
+    host.faults().deny_acknowledgement();
+    assert_eq!(client.read("control/shutdown").unwrap(), "");
+    assert_eq!(client.write("control/shutdown", "").unwrap_err(), "EACCES");
+    let host = Host::builder().control(ControlNodes::Absent).build();
+    assert_eq!(Client::new(&host).read("control/shutdown").unwrap_err(), "ENOENT");
 }
 
 #[test]

@@ -24,6 +24,7 @@ impl World {
             5 => self.status(args, block),
             6 => self.alloc_unbound(block),
             7 => self.bind_ipi(block),
+            8 => self.bind_vcpu(block),
             9 => self.unmask(Port(block.read::<4>()?.u32(0))),
             _ => Err(ENOSYS),
         }
@@ -157,6 +158,21 @@ impl World {
         let words = [status, self.domain.notified(port), first, second];
         let bytes: Vec<u8> = words.iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
         block.write_at(8, &bytes).map(|()| 0)
+    }
+
+    fn bind_vcpu(&mut self, block: Argument) -> Answer {
+        let fields = block.read::<8>()?;
+        let (port, vcpu) = (Port(fields.u32(0)), fields.u32(4));
+        if !self.domain.has_vcpu(vcpu) {
+            return Err(ENOENT);
+        }
+        match self.domain.ports.at(port) {
+            Some(Channel::Unbound { .. } | Channel::Interdomain { .. }) => {}
+            Some(Channel::Virq { virq, .. }) if !PER_VCPU.contains(&virq) => {}
+            _ => return Err(EINVAL),
+        }
+        self.domain.ports.tell(port, vcpu);
+        Ok(0)
     }
 
     fn unmask(&mut self, port: Port) -> Answer {

@@ -72,6 +72,10 @@ impl Host {
 
     /// Sleeps; time jumps from one thing that happens to the next.
     fn wait(&self, wait: &Wait) {
+        if std::thread::panicking() {
+            // What a guest does while it is unwound gets no sleep, so that the first panic is the one seen.
+            return;
+        }
         let incarnation = self.world().incarnation;
         loop {
             self.turn();

@@ -2,7 +2,7 @@
 
 use xen_hypercall::DomId;
 
-use crate::config::{ControlNodes, Kind};
+use crate::config::{ControlNodes, Device, Kind};
 use crate::domain::{CONSOLE_EVTCHN, STORE_EVTCHN};
 use crate::world::World;
 use crate::xenstored::path::{absolute, home};
@@ -55,6 +55,25 @@ impl World {
         for (path, value) in self.config.nodes.clone() {
             self.node(&path, &value, Rights::Inherited);
         }
+        for device in self.config.devices.clone() {
+            self.build_device(&device);
+        }
+    }
+
+    fn build_device(&mut self, device: &Device) {
+        let id = self.domain.id;
+        let (front, back) = (device.front_path(), device.back_path(id));
+        self.node(&front, "", Rights::Frontend);
+        self.node(&back, "", Rights::GuestReads);
+        let (number, home) = (id.to_string(), absolute(id, &front));
+        let fronts = [("backend", back.as_str()), ("backend-id", "0"), ("state", "1")];
+        for (name, value) in fronts.into_iter().chain(pairs(&device.front)) {
+            self.node(&format!("{front}/{name}"), value, Rights::Inherited);
+        }
+        let backs = [("frontend", home.as_str()), ("frontend-id", &number), ("online", "1"), ("state", "1")];
+        for (name, value) in backs.into_iter().chain(pairs(&device.back)) {
+            self.node(&format!("{back}/{name}"), value, Rights::Inherited);
+        }
     }
 
     /// Writes where the rings are; libxl does so once the ports are known.
@@ -71,6 +90,9 @@ impl World {
     pub(crate) fn remove_tree(&mut self) {
         let vm = self.vm_path();
         self.remove_node(&vm);
+        for device in self.config.devices.clone() {
+            self.remove_node(&device.back_path(self.domain.id));
+        }
         self.remove_node(&home(self.domain.id));
     }
 
@@ -94,11 +116,17 @@ impl World {
     }
 }
 
+fn pairs(nodes: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
+    nodes.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
 /// Who may do what with a node that the toolstack makes.
 #[derive(Clone, Copy)]
 enum Rights {
     GuestReads,
     GuestOwns,
+    /// The guest owns it and dom0, the backend's domain, reads.
+    Frontend,
     Inherited,
 }
 
@@ -108,6 +136,7 @@ impl Rights {
         match self {
             Self::GuestReads => Some(vec![owned(DomId::DOM0), Permission { domain: guest, access: Access::Read }]),
             Self::GuestOwns => Some(vec![owned(guest)]),
+            Self::Frontend => Some(vec![owned(guest), Permission { domain: DomId::DOM0, access: Access::Read }]),
             Self::Inherited => None,
         }
     }
