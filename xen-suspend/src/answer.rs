@@ -101,6 +101,8 @@ impl SuspendCoordinator<'_> {
                 self.acked = true;
                 self.accepted();
             }
+            // It conflicted, but the request is the same: once more, until D0.
+            Ack::Changed(ControlWord::Suspend) => {}
             Ack::Changed(word) => self.give_up(Abort::WordChanged(word)),
             Ack::Denied => self.give_up(Abort::AckDenied),
         }
@@ -192,6 +194,7 @@ impl SuspendCoordinator<'_> {
         if self.class == Class::New {
             // What the old domain was asked for.
             self.signal = None;
+            self.told = None;
             self.declined = false;
         }
         if self.class.rebuilds() { self.proceed(State::Rebuild) } else { self.turn_back() }
@@ -275,7 +278,7 @@ impl SuspendCoordinator<'_> {
     /// Back in normal service: what came meanwhile is served now.
     fn at_rest(&mut self, word: Option<ControlWord>) {
         self.state = State::Running;
-        if let Some(word) = word {
+        if let Some(word) = word.or(self.told) {
             self.serve(word);
         }
     }

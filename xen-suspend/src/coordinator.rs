@@ -81,6 +81,8 @@ pub struct SuspendCoordinator<'s> {
     /// The node still holds the `suspend` that was refused: it is not served again until the node changes.
     pub(crate) declined: bool,
     pub(crate) report: Option<ControlWord>,
+    /// The last word of which an event told while busy: it stands in if the node cannot be read.
+    pub(crate) told: Option<ControlWord>,
     pub(crate) inbox: Inbox,
     /// When the signal of the channel came that is still to be served.
     pub(crate) signal: Option<Nanos>,
@@ -112,6 +114,7 @@ impl<'s> SuspendCoordinator<'s> {
             waiting: false,
             declined: false,
             report: None,
+            told: None,
             inbox: Inbox::default(),
             signal: None,
             stamps: Stamps::default(),
@@ -201,6 +204,7 @@ impl<'s> SuspendCoordinator<'s> {
     fn on_word(&mut self, word: ControlWord) {
         // The acknowledgement itself makes an event too: then the word is idle.
         self.declined = false;
+        self.told = Some(word);
         match self.state {
             State::Running => self.serve(word),
             State::Preparing if self.source == Source::Store && word != ControlWord::Suspend => {
@@ -266,6 +270,7 @@ impl<'s> SuspendCoordinator<'s> {
         self.published = false;
         self.source = source;
         self.abort = None;
+        self.told = None;
         self.class = Class::Abort;
         self.acked = false;
         self.enter(State::Requested, self.deadlines.d0());

@@ -68,7 +68,7 @@ impl Event {
 pub enum Ack {
     /// Committed: the node held the word, and is empty now.
     Committed,
-    /// The node held another word; nothing was written.
+    /// The node holds this word now; nothing was written. `suspend` again, after a conflict, is tried once more.
     Changed(ControlWord),
     /// It could not be written, or the conflicts did not end.
     Denied,
