@@ -77,7 +77,7 @@ unsafe impl Hypercall for Hook {
     unsafe fn call(&self, number: Number, args: [Word; 5]) -> isize {
         let [cmd, second, third, ..] = args;
         let args = Args { number, cmd: cmd.addr(), second, third };
-        self.host.leave_if_gone();
+        self.host.stand_still();
         let (early, index) = {
             let mut world = self.host.world();
             (world.enter(number, args.cmd), world.records.calls.len() - 1)

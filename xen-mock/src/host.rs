@@ -132,6 +132,11 @@ impl Host {
         self.stage.borrow_mut().scripts.push((at, Box::new(script)));
     }
 
+    /// Has `script` called once, `delay` from now.
+    pub fn after(&self, delay: Nanos, script: impl FnOnce(&Self) + 'static) {
+        self.at(self.now().after(delay), script);
+    }
+
     /// Runs the guest until it returns, or until its domain is destroyed, which happens inside of a hypercall.
     ///
     /// # Errors

@@ -12,30 +12,57 @@
 //! nothing can ever happen, the test fails and says so.
 //!
 //! # Example
+//! A guest that serves one suspend. The toolstack's part is written beside it, with [`Host::at`] for a time and
+//! [`Host::direct`] for what waits on the guest.
 //! ```
+//! use xen_hypercall::Nanos;
 //! use xen_hypercall::op::{hvm, sched, xen_version};
-//! use xen_hypercall::{Nanos, Port};
-//! use xen_mock::{Host, Outcome, Save};
+//! use xen_mock::{Destination, Guest, Host, Outcome, Save, State};
+//!
+//! /// Stands for a guest: a real one reads and acknowledges the word over its own ring.
+//! fn guest(guest: &Guest, host: &Host) -> isize {
+//!     let xen = guest.hook();
+//!     assert_eq!(xen_version::version(&xen).unwrap().major, 4);
+//!     hvm::set_param(&xen, hvm::Param::CALLBACK_IRQ, hvm::callback_vector(0x20)).unwrap();
+//!     while host.store().read("control/shutdown").as_deref() != Some("suspend") {
+//!         let deadline = guest.system_time().after(Nanos::from_millis(100));
+//!         sched::poll(&xen, &[], Some(deadline)).unwrap();
+//!     }
+//!     host.store().write("control/shutdown", "");
+//!     sched::shutdown(&xen, sched::Reason::SUSPEND)
+//! }
 //!
 //! let host = Host::builder().build();
-//! let xen = host.guest().hook();
-//! assert_eq!(xen_version::version(&xen)?.major, 4);
-//! hvm::set_param(&xen, hvm::Param::CALLBACK_IRQ, hvm::callback_vector(0x20))?;
-//!
-//! // After a second, the toolstack takes a checkpoint. This guest finds the word, acknowledges, and suspends.
-//! host.at(Nanos::from_secs(1), |host| {
-//!     host.toolstack().save(Save::Checkpoint);
+//! let mut save = None;
+//! host.direct(move |host| match save {
+//!     None if host.now() >= Nanos::from_secs(1) => {
+//!         save = Some(host.toolstack().save(Save::Restore(Destination::default())));
+//!     }
+//!     Some(operation) => match host.toolstack().outcome(operation) {
+//!         None => {} // under way: look again at the next turn
+//!         Some(Outcome::Restored(domid)) => assert_eq!(domid.0, 2),
+//!         Some(other) => panic!("{other:?}"),
+//!     },
+//!     None => {}
 //! });
-//! let store = Port(u32::try_from(hvm::param(&xen, hvm::Param::STORE_EVTCHN)?)?);
-//! # let _ = store;
-//! while host.store().read("control/shutdown").as_deref() != Some("suspend") {
-//!     sched::poll(&xen, &[], Some(Nanos(host.guest().system_time().0 + 100_000_000)))?;
-//! }
-//! host.store().write("control/shutdown", ""); // a real guest does this over its ring
-//! assert_eq!(sched::shutdown(&xen, sched::Reason::SUSPEND), 1);
+//! assert_eq!(guest(&host.guest(), &host), 0);
+//! assert_eq!(host.state(), State::Running);
+//! assert!(host.ledger().holdings().ports.is_empty(), "nothing of the old domain remains");
 //! host.check().unwrap();
-//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Turns
+//! The host acts when the guest makes a hypercall: daemons and timers at each, the director and scripts at those that
+//! may sleep (poll, block, yield, shutdown). A daemon looks at its ring only after an event, about 30 µs later, as the
+//! real ones do: a guest that forgets to notify waits for ever, and the test says so.
+//!
+//! # A toolstack's whole story
+//! 1. [`Builder::build`] creates the domain, ready to run.
+//! 2. [`Host::run`] runs the guest, and comes back when it returns or when [`Toolstack::destroy`] ends it.
+//! 3. Meanwhile the director begins operations ([`Toolstack::save`], [`Toolstack::poweroff`], …), and looks at
+//!    [`Toolstack::outcome`], [`Console::lines`], [`Store::read`].
+//! 4. When the guest has returned and [`Host::state`] says `Shutdown(Reboot)`, [`Toolstack::create`] makes the next domain,
+//!    and the guest is run again.
 //!
 //! # What it does not do
 //! No emulated devices, no more than one running processor, no interrupts (a guest polls), no FIFO event channels, no

@@ -166,6 +166,30 @@ fn hvm_without_callback_is_frozen_without_being_asked() {
 }
 
 #[test]
+fn a_guest_may_be_frozen_between_two_hypercalls() {
+    let host = Host::builder().kind(Kind::Hvm).build();
+    let client = Client::new(&host);
+    let operation = host.toolstack().save(Save::Checkpoint);
+    let before = host.now();
+    assert_eq!(param(&client.xen, Param::STORE_PFN), 0xf_efff);
+    assert!(host.now().since(before) >= Nanos::from_millis(100));
+    assert_eq!(host.toolstack().outcome(operation), Some(Outcome::Resumed(0)));
+    host.check().unwrap();
+}
+
+#[test]
+fn a_suspend_without_acknowledgement_is_seen_late() {
+    let host = Host::builder().build();
+    let client = Client::new(&host);
+    set_callback(&client.xen);
+    let operation = host.toolstack().save(Save::Checkpoint);
+    assert_eq!(client.suspend(), 1);
+    assert!(host.now() > Nanos::from_secs(60));
+    assert_eq!(host.toolstack().outcome(operation), Some(Outcome::Resumed(1)));
+    assert_eq!(host.check().unwrap_err(), [Violation::SuspendedUnasked]);
+}
+
+#[test]
 fn without_an_acknowledgement_the_request_is_taken_back() {
     let host = Host::builder().build();
     let mut client = Client::new(&host);

@@ -15,7 +15,7 @@ impl Toolstack {
     /// Begins to suspend the guest: `xl save`, `xl save -c`, `xl migrate`.
     ///
     /// # Panics
-    /// If another operation is under way.
+    /// If another operation is under way, or the domain does not run.
     pub fn save(&self, save: Save) -> Operation {
         self.host.world().begin_save(save)
     }
@@ -24,7 +24,7 @@ impl Toolstack {
     /// way, or by its test. Lower layers are tested so, without the protocol of `control/shutdown`.
     ///
     /// # Panics
-    /// If another operation is under way.
+    /// If another operation is under way, or the domain does not run.
     pub fn await_suspend(&self, save: Save) -> Operation {
         self.host.world().begin_wait(save)
     }
@@ -32,7 +32,7 @@ impl Toolstack {
     /// Begins `xl shutdown -w`.
     ///
     /// # Panics
-    /// If another operation is under way.
+    /// If another operation is under way, or the domain does not run.
     pub fn poweroff(&self) -> Operation {
         self.host.world().begin_stop("poweroff")
     }
@@ -40,7 +40,7 @@ impl Toolstack {
     /// Begins `xl reboot`. When the guest has stopped, [`Toolstack::create`] is the test's to call.
     ///
     /// # Panics
-    /// If another operation is under way.
+    /// If another operation is under way, or the domain does not run.
     pub fn reboot(&self) -> Operation {
         self.host.world().begin_stop("reboot")
     }

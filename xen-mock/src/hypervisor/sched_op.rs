@@ -51,6 +51,14 @@ impl Host {
         answer.unwrap_or_else(|error| error)
     }
 
+    /// Lets the time of a guest pass that was frozen or destroyed between two hypercalls.
+    pub(crate) fn stand_still(&self) {
+        self.leave_if_gone();
+        if self.state() == State::Shutdown(Reason::Suspend) {
+            self.wait(&Wait { ports: Vec::new(), until: Some(Nanos::ZERO), upcall: Upcall::Ignored });
+        }
+    }
+
     fn poll(&self, args: Args, block: Argument) -> Answer {
         let fields = block.read::<24>()?;
         let (count, timeout) = (fields.u32(8), fields.u64(16));

@@ -77,12 +77,12 @@ impl Operations {
 
 impl World {
     pub(crate) fn begin_save(&mut self, save: Save) -> Operation {
-        let unaware = self.config.kind == Kind::Hvm && self.domain.params[CALLBACK_IRQ] == 0;
-        if unaware && self.domain.state == State::Running {
+        if self.config.kind == Kind::Hvm && self.domain.params[CALLBACK_IRQ] == 0 {
             // libxl takes it for a guest without drivers, and freezes it wherever it is.
-            self.domain.state = State::Shutdown(Reason::Suspend);
             let until = self.now().after(self.config.blackout);
-            return self.begin(Plan::Suspend(save), Stage::Copy { until });
+            let operation = self.begin(Plan::Suspend(save), Stage::Copy { until });
+            self.domain.state = State::Shutdown(Reason::Suspend);
+            return operation;
         }
         self.ask(Plan::Suspend(save))
     }
@@ -98,13 +98,15 @@ impl World {
     }
 
     fn ask(&mut self, plan: Plan) -> Operation {
-        self.write_word(plan.word());
         let until = self.now().after(PATIENCE);
-        self.begin(plan, Stage::Acknowledge { until })
+        let operation = self.begin(plan, Stage::Acknowledge { until });
+        self.write_word(plan.word());
+        operation
     }
 
     fn begin(&mut self, plan: Plan, stage: Stage) -> Operation {
         assert!(!self.operations.is_busy(), "the toolstack does one thing at a time");
+        assert!(self.domain.state == State::Running, "the domain does not run: {:?}", self.domain.state);
         let operation = Operation(self.operations.outcomes.len());
         self.operations.outcomes.push(None);
         self.operations.current = Some((operation, plan, stage));
