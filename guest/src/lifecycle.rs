@@ -42,6 +42,8 @@ pub enum Step {
     SaveFails,
     /// `xl save` into a file system that is full after the suspend: the toolstack resumes the same domain.
     SaveOutOfSpace,
+    /// A save whose toolstack resumes the same domain the slow way, as if it were a new one.
+    SlowResume,
     /// Write this word to `control/shutdown`, as the toolstack would.
     Word(&'static str),
     /// Wait until `control/shutdown` holds exactly this word (empty: acknowledged).
@@ -63,7 +65,7 @@ pub enum Step {
 
 use Step::{
     Alive, Checkpoint, Create, Gone, NeverSays, NodeIs, Poweroff, Reboot, RestoreCheckpoint, SaveFails, SaveOutOfSpace,
-    SaveRestore, Says, Word,
+    SaveRestore, Says, SlowResume, Word,
 };
 
 /// A checkpoint and what the guest must say of it: it did nothing but go on.
@@ -161,6 +163,24 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
     ),
+    Lifecycle {
+        name: "slow-resume",
+        about: "the same domain, resumed as if it were a new one: everything exists, and is found to",
+        cmdline: "selftest_after=1",
+        steps: &[
+            Create,
+            SlowResume,
+            Says("resumed", &["class=inplace", "epoch=1", "intact=yes"]),
+            Says("selftest", &["result=ok"]),
+            SlowResume,
+            Says("resumed", &["class=inplace", "epoch=2"]),
+            SaveRestore,
+            Says("resumed", &["class=new", "epoch=3", "intact=yes"]),
+            Alive,
+            Poweroff,
+        ],
+        only: Some((Host::Mock, "`xl` resumes the fast way always")),
+    },
     both("poweroff", "a clean end", "", &[Create, Alive, Poweroff, Says("stopping", &["reason=poweroff"])]),
     both("halt", "the other word for it", "", &[Create, Word("halt"), Says("stopping", &["reason=halt"]), Gone]),
     both("reboot", "ends and comes again", "", &[Create, Reboot, Alive, Poweroff]),

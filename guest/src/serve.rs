@@ -15,7 +15,7 @@ use crate::ballast::Ballast;
 use crate::contrary::Contrary;
 use crate::embedding::{Around, ByOption, OneLoop, Witnessing};
 use crate::scenario::{Bench, run_all};
-use crate::start::{Ground, REQUESTS, StoreOf, WATCHES};
+use crate::start::{DOMID, Ground, REQUESTS, StoreOf, WATCHES};
 use crate::trace::{Counts, Trace};
 use crate::{Machine, Options};
 
@@ -69,8 +69,6 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     pub(crate) fn serve(mut self, mut engine: Engine<'_, 'p, 'b, M, H>) -> Reason {
         let mut slots = [DeviceSlot::new(); 2];
         let mut coordinator = SuspendCoordinator::new(&mut slots, Deadlines::default());
-        let voice = self.ground.voice();
-        voice.say(format_args!("ready domid={} epoch={}", self.domid(), self.ground.base.epoch.now()));
         self.selftest(self.options.selftest);
         loop {
             if let Some(reason) = self.suspend(&mut coordinator, &mut engine) {
@@ -197,7 +195,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
 
     fn domid(&self) -> u64 {
         // A guest that is refused even this says so by a number that no domain has.
-        self.store.borrow_mut().read_number(Path::literal("domid")).unwrap_or(u64::MAX)
+        self.store.borrow_mut().read_number(DOMID).unwrap_or(u64::MAX)
     }
 
     fn counts(&self) -> Counts {

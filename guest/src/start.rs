@@ -10,7 +10,7 @@ use xen_hypercall::op::hvm::callback_vector;
 use xen_hypercall::op::memory;
 use xen_hypercall::op::sched::{self, Reason};
 use xen_hypercall::{Clock, EpochCell, Errno, Hypercall, NoGate, NoXen, SharedInfo, Traced, detect};
-use xen_store::{Core, LinkError, PortLink, Store, StoreError};
+use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, StoreError};
 use xen_suspend::services::{Canary, EventService, StoreControl, StoreService};
 
 use crate::ballast::Ballast;
@@ -21,6 +21,9 @@ use crate::{Machine, Options};
 
 pub(crate) const REQUESTS: usize = 4;
 pub(crate) const WATCHES: usize = 4;
+
+/// The node that holds the guest's own number.
+pub(crate) const DOMID: Path<'static> = Path::literal("domid");
 
 /// The link to xenstore of a guest on machine `M` with hook `H`.
 pub(crate) type LinkOf<'b, M, H> = PortLink<'b, H, NoGate, &'b <M as Machine>::Cpu>;
@@ -151,6 +154,8 @@ fn connect<'b, M: Machine, H: Hypercall>(
     let mut control = StoreControl::start(&store, Features).map_err(StartError::Store)?;
     let ballast = Ballast::fill(machine).ok_or(StartError::NoMemory)?;
     let voice = ground.voice();
+    let domid = store.borrow_mut().read_number(DOMID).map_err(StartError::Store)?;
+    voice.say(format_args!("ready domid={domid} epoch={}", ground.base.epoch.now()));
     let options = Options::parse(line, |word| voice.say(format_args!("option unknown={word}")));
     let link = StoreService::new(&store, hook, ground.link, &page);
     let service = Service::new(ground, &store, (options, trace, ballast));

@@ -69,14 +69,14 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
     /// Does whatever there is to do after a watch event, if one came, and until all is at rest.
     pub fn run(&mut self) -> Outcome {
         if let Some(word) = self.os.control.changed() {
-            self.coordinator.handle(self.os.clock.now(), Event::Word(word));
+            self.feed(Event::Word(word));
         }
         self.drive()
     }
 
     /// Finds out in which domain the guest woke from a sleep that it was not asked about, and adapts.
     pub fn on_wake(&mut self) -> Outcome {
-        self.coordinator.handle(self.os.clock.now(), Event::Wake);
+        self.feed(Event::Wake);
         self.drive()
     }
 

@@ -45,7 +45,7 @@ fn scanned<H: Hypercall>(events: &Events<'_, &H>, port: &BoundPort<'_, &H>) -> b
 /// What cannot be is refused by its own name.
 pub(super) fn errors<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
     let nowhere = Port(4095);
-    hold(event_channel::close(bench.base.hook, nowhere) == Err(Errno::EINVAL), "closed-what-is-not-open")?;
+    hold(event_channel::status(bench.base.hook, nowhere) == Err(Errno::EINVAL), "status-of-no-port")?;
     hold(event_channel::bind_ipi(bench.base.hook, Vcpu(4096)) == Err(Errno::ENOENT), "ipi-to-no-processor")?;
     let bound = bench.base.events.bind_interdomain(DomId(0x7FE0), Port(1));
     hold(matches!(bound, Err(BindError::Xen(Errno::ESRCH))), "bound-to-no-domain")

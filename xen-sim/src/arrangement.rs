@@ -1,0 +1,49 @@
+//! What the mock host is like before a lifecycle begins.
+
+use std::fmt;
+use std::rc::Rc;
+
+use xen_mock::{Builder, Host};
+
+type Build = Rc<dyn Fn(Builder) -> Builder>;
+type Prepare = Rc<dyn Fn(&Host)>;
+
+/// How the host is built, and what is arranged on it before the guest starts.
+#[derive(Clone)]
+pub struct Arrangement {
+    build: Build,
+    prepare: Prepare,
+}
+
+impl Default for Arrangement {
+    /// A host where all is well.
+    fn default() -> Self {
+        Self { build: Rc::new(|builder| builder), prepare: Rc::new(|_| ()) }
+    }
+}
+
+impl Arrangement {
+    /// Builds the host in another way.
+    #[must_use]
+    pub fn built(self, build: impl Fn(Builder) -> Builder + 'static) -> Self {
+        Self { build: Rc::new(build), ..self }
+    }
+
+    /// Arranges something on the host before the guest starts: faults, above all.
+    #[must_use]
+    pub fn prepared(self, prepare: impl Fn(&Host) + 'static) -> Self {
+        Self { prepare: Rc::new(prepare), ..self }
+    }
+
+    pub(crate) fn host(&self, name: &str) -> Host {
+        let host = (self.build)(Host::builder().name(name)).build();
+        (self.prepare)(&host);
+        host
+    }
+}
+
+impl fmt::Debug for Arrangement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrangement").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! Runs the whole guest on the mock host: the lifecycles that it goes through on a real Xen too, and the troubles that
+//! only a mock host can make on demand.
+//!
+//! # Example
+//! ```
+//! let lifecycle = &guest::lifecycle::ALL[0];
+//! let report = xen_sim::play(lifecycle, xen_sim::Arrangement::default()).unwrap();
+//! assert!(report.lines.iter().any(|line| line.text.starts_with("xen-guest: resumed class=cancel")));
+//! ```
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "a test tool: a panic is a failed test"
+)]
+
+mod arrangement;
+mod machine;
+mod play;
+mod player;
+mod troubles;
+
+pub use arrangement::Arrangement;
+pub use machine::MockMachine;
+pub use play::{Failure, Line, Report, play};
+pub use troubles::{TROUBLES, Trouble};

@@ -1,0 +1,192 @@
+//! Interprets the steps of a lifecycle, a little at each of the host's turns.
+
+use guest::lifecycle::Step;
+use xen_hypercall::{DomId, Nanos};
+use xen_mock::{Destination, Host, Operation, Outcome, Reason, Save, State};
+
+use crate::Line;
+
+/// Virtual time that one step may take: more than both of the toolstack's clocks.
+const LIMIT: Nanos = Nanos::from_secs(300);
+
+/// What is under way within the present step.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    at: Nanos,
+    operation: Option<Operation>,
+    domid: DomId,
+    ticks: usize,
+}
+
+/// How a step stands.
+enum Standing {
+    Waiting,
+    Done,
+    Wrong(String),
+}
+
+/// Where a lifecycle stands.
+#[derive(Debug)]
+pub(crate) struct Player {
+    steps: &'static [Step],
+    next: usize,
+    begun: Option<Begun>,
+    lines: Vec<Line>,
+    /// Lines before this one have been matched.
+    cursor: usize,
+    wrong: Option<String>,
+}
+
+impl Player {
+    pub(crate) const fn new(steps: &'static [Step]) -> Self {
+        Self { steps, next: 0, begun: None, lines: Vec::new(), cursor: 0, wrong: None }
+    }
+
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Returns what went wrong, an unfinished step included.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let unfinished =
+            || self.steps.get(self.next).map(|step| format!("the guest ended in step {} ({step:?})", self.next));
+        self.wrong.clone().or_else(unfinished)
+    }
+
+    /// Goes on as far as possible.
+    pub(crate) fn advance(&mut self, host: &Host) {
+        self.listen(host);
+        while let (None, Some(&step)) = (&self.wrong, self.steps.get(self.next)) {
+            let begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.lines));
+            match self.judge(step, begun, host) {
+                Standing::Done => {
+                    self.next += 1;
+                    self.begun = None;
+                    self.listen(host);
+                }
+                Standing::Waiting if host.now().since(begun.at) < LIMIT => return,
+                Standing::Waiting => self.complain(host, format!("step {} ({step:?}) took too long", self.next)),
+                Standing::Wrong(why) => self.complain(host, format!("step {} ({step:?}): {why}", self.next)),
+            }
+        }
+    }
+
+    fn complain(&mut self, host: &Host, why: String) {
+        self.wrong = Some(why);
+        if host.state() == State::Running {
+            host.toolstack().destroy();
+        }
+    }
+
+    /// Takes in what the guest has said since, whole lines only.
+    fn listen(&mut self, host: &Host) {
+        let text = host.console().text();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let new = whole.lines().skip(self.lines.len()).map(|text| Line { at: host.now(), text: text.to_owned() });
+        self.lines.extend(new);
+        let failed = self.lines.iter().find(|line| event(&line.text) == Some("FAIL"));
+        if let (None, Some(line)) = (&self.wrong, failed) {
+            let why = line.text.clone();
+            self.complain(host, why);
+        }
+    }
+
+    fn judge(&mut self, step: Step, begun: Begun, host: &Host) -> Standing {
+        let same = |host: &Host| host.guest().domid() == begun.domid;
+        match step {
+            Step::Create => self.find("ready", &[]),
+            Step::Reboot if finished(host, begun) => self.find("ready", &[]),
+            Step::Says(event, words) => self.find(event, words),
+            Step::NeverSays(name) if self.lines.iter().any(|line| event(&line.text) == Some(name)) => {
+                Standing::Wrong("it was said".into())
+            }
+            Step::NodeIs(word) => done(host.store().read("control/shutdown").unwrap_or_default() == word),
+            Step::Gone => done(host.state() != State::Running),
+            Step::Alive => done(ticks(&self.lines) >= begun.ticks + 2),
+            Step::Checkpoint | Step::SaveOutOfSpace => {
+                expect(host, begun, |end| end == Outcome::Resumed(1) && same(host))
+            }
+            Step::SlowResume => expect(host, begun, |end| end == Outcome::Resumed(0) && same(host)),
+            Step::SaveRestore => expect(host, begun, |end| matches!(end, Outcome::Restored(_)) && !same(host)),
+            Step::SaveFails => {
+                expect(host, begun, |end| matches!(end, Outcome::NotAcknowledged | Outcome::NotSuspended))
+            }
+            Step::Poweroff => expect(host, begun, |end| end == Outcome::Stopped(Reason::Poweroff)),
+            Step::Reboot => expect(host, begun, |end| end == Outcome::Stopped(Reason::Reboot)).then_wait(),
+            Step::RestoreCheckpoint => Standing::Wrong("the mock host cannot go back to an image".into()),
+            Step::Word(_) | Step::NeverSays(_) => Standing::Done,
+        }
+    }
+
+    /// Looks for a line behind the last one matched.
+    fn find(&mut self, name: &str, words: &[&str]) -> Standing {
+        let fits = |line: &Line| {
+            let has = |word: &&str| line.text.split(' ').any(|field| field == *word);
+            event(&line.text) == Some(name) && words.iter().all(has)
+        };
+        match self.lines.iter().skip(self.cursor).position(fits) {
+            Some(found) => {
+                self.cursor += found + 1;
+                Standing::Done
+            }
+            None => Standing::Waiting,
+        }
+    }
+}
+
+impl Standing {
+    /// An end of the toolstack's part that is not yet the end of the step.
+    fn then_wait(self) -> Self {
+        if let Self::Done = self { Self::Waiting } else { self }
+    }
+}
+
+const fn done(done: bool) -> Standing {
+    if done { Standing::Done } else { Standing::Waiting }
+}
+
+fn finished(host: &Host, begun: Begun) -> bool {
+    outcome(host, begun).is_some() && host.state() == State::Running
+}
+
+fn outcome(host: &Host, begun: Begun) -> Option<Outcome> {
+    host.toolstack().outcome(begun.operation?)
+}
+
+fn expect(host: &Host, begun: Begun, good: impl FnOnce(Outcome) -> bool) -> Standing {
+    match outcome(host, begun) {
+        None => Standing::Waiting,
+        Some(end) if good(end) => Standing::Done,
+        Some(end) => Standing::Wrong(format!("it ended as {end:?}")),
+    }
+}
+
+/// Does what a step does at its beginning.
+fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
+    let toolstack = host.toolstack();
+    let operation = match step {
+        Step::Checkpoint | Step::SaveFails => Some(toolstack.save(Save::Checkpoint)),
+        Step::SaveOutOfSpace => Some(toolstack.save(Save::Fail)),
+        Step::SlowResume => Some(toolstack.save(Save::SlowResume)),
+        Step::SaveRestore => {
+            Some(toolstack.save(Save::Restore(Destination { ports_before: 2, ..Destination::default() })))
+        }
+        Step::Poweroff => Some(toolstack.poweroff()),
+        Step::Reboot => Some(toolstack.reboot()),
+        Step::Word(word) => {
+            toolstack.word(word);
+            None
+        }
+        _ => None,
+    };
+    Begun { at: host.now(), operation, domid: host.guest().domid(), ticks: ticks(lines) }
+}
+
+fn ticks(lines: &[Line]) -> usize {
+    lines.iter().filter(|line| event(&line.text) == Some("tick")).count()
+}
+
+/// Returns the name of a line's event, if it is one of the guest's.
+fn event(line: &str) -> Option<&str> {
+    line.strip_prefix("xen-guest: ")?.split(' ').next()
+}
