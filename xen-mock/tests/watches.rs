@@ -84,6 +84,7 @@ fn nobody_is_told_of_what_he_may_not_read() {
     host.store().write("data/secret", "1");
     client.take_events();
     host.store().set_permissions("data/secret", &[Permission { domain: DomId::DOM0, access: Access::None }]);
+    assert_eq!(client.take_events(), [pair("data/secret", "t")], "of the loss he is told");
     host.store().write("data/secret", "2");
     assert!(client.take_events().is_empty());
 }

@@ -92,8 +92,17 @@ pub(crate) struct Change {
     pub(crate) path: String,
     /// Tell only watches on this very path: it went with a node above it.
     pub(crate) kind: Kind,
-    /// Who may read the node, as it was or is.
+    /// The node as it is, or was when it was removed.
     pub(crate) node: Node,
+    /// The node before its permissions changed: who could read it then is told, too.
+    pub(crate) before: Option<Node>,
+}
+
+impl Change {
+    pub(crate) fn may_be_told_to(&self, who: DomId) -> bool {
+        let states = [Some(&self.node), self.before.as_ref()];
+        states.into_iter().flatten().any(|node| node.allows(who, Access::Read))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -50,7 +50,10 @@ impl<'a> View<'a> {
     }
 
     fn note(&mut self, path: &str, kind: Kind, node: Node) {
-        let change = Change { path: path.into(), kind, node };
+        self.note_change(Change { path: path.into(), kind, node, before: None });
+    }
+
+    fn note_change(&mut self, change: Change) {
         match &mut self.transaction {
             Some(transaction) => transaction.note(change),
             None => self.changes.push(change),
@@ -176,9 +179,10 @@ impl<'a> View<'a> {
         if self.who != DomId::DOM0 && permissions[0].domain != self.who {
             return no("EPERM");
         }
+        let before = Some(node.clone());
         node.permissions = permissions;
         self.put(path, Some(node.clone()));
-        self.note(path, Kind::Direct, node);
+        self.note_change(Change { path: path.into(), kind: Kind::Direct, node, before });
         Ok(())
     }
 }

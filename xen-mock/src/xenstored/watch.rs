@@ -1,7 +1,7 @@
 //! Watches of a connection.
 
 use super::path::{home, is_within};
-use super::tree::{Access, Change, Kind};
+use super::tree::{Change, Kind};
 use super::wire::{Message, StoreOp};
 use xen_hypercall::DomId;
 
@@ -26,7 +26,7 @@ impl Watch {
             Kind::Direct => is_within(&change.path, &self.path),
             Kind::Along => change.path == self.path,
         };
-        (told && change.node.allows(reader, Access::Read)).then(|| self.event(&change.path))
+        (told && change.may_be_told_to(reader)).then(|| self.event(&change.path))
     }
 
     /// Returns the event that tells of `path`.
