@@ -191,12 +191,6 @@ impl SuspendCoordinator<'_> {
             (true, Source::Wake) => Class::Frozen,
             (true, Source::Store | Source::Channel) => Class::InPlace,
         };
-        if self.class == Class::New {
-            // What the old domain was asked for.
-            self.signal = None;
-            self.told = None;
-            self.declined = false;
-        }
         if self.class.rebuilds() { self.proceed(State::Rebuild) } else { self.turn_back() }
     }
 
@@ -211,6 +205,11 @@ impl SuspendCoordinator<'_> {
             self.store_lost = true;
         }
         self.held.dark = false;
+        if self.class == Class::New {
+            // What the old domain was asked for.
+            (self.signal, self.told, self.inbox.word) = (None, None, None);
+            self.declined = false;
+        }
         // The new connection opens it; without one, it is opened as it was.
         self.held.fence &= self.store_lost;
         // Frozen or not, prepared or not: nothing of a device is left in the new context.

@@ -373,9 +373,10 @@ impl Sim {
             let fits = matches!(at, (Progress::Frozen, true, true) | (Progress::Degraded, false, false));
             assert!(fits, "a call with device {index} at {at:?}");
         }
-        let since = self.acked.or_else(|| self.signals.first().copied());
-        let since = since.unwrap_or_else(|| panic!("I1: nobody waits for this call: {:?}", self.trace));
-        assert!(self.now < since.after(self.deadlines.d1()), "I2: the call is too late");
+        let asked: Vec<_> = self.acked.map_or_else(|| self.signals.clone(), |at| vec![at]);
+        assert!(!asked.is_empty(), "I1: nobody asked for this call: {:?}", self.trace);
+        let waits = |at: &Nanos| self.now < at.after(self.deadlines.d1());
+        assert!(asked.iter().any(waits), "I2: nobody waits for this call any more: {:?}", self.trace);
     }
 
     fn check_rest(&self, action: Action) {
