@@ -82,6 +82,7 @@ mod builder;
 mod clock;
 mod config;
 mod console;
+mod daemons;
 mod dom0;
 mod domain;
 mod errno;

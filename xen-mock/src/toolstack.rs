@@ -2,6 +2,7 @@
 
 mod build;
 mod operation;
+mod replace;
 
 use xen_hypercall::{DomId, Nanos};
 

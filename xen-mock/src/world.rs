@@ -15,7 +15,7 @@ use crate::memory::{CONSOLE_GFN, Memory, STORE_GFN};
 use crate::toolstack::Operations;
 use crate::trace::Records;
 use crate::violation::Violation;
-use crate::xenstored::connection::{Connection, Next};
+use crate::xenstored::connection::Connection;
 use crate::xenstored::{Xenstored, ring};
 
 /// How long a daemon in dom0 takes to wake up and serve a ring.
@@ -193,85 +193,8 @@ impl World {
     }
 
     /// Tells whether the guest's memory may be looked at by the daemons.
-    fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.domain.state != State::Gone
-    }
-
-    /// xenstored looks at the ring.
-    fn serve_store(&mut self) {
-        if !self.is_alive() || !self.config.store.is_working() {
-            return;
-        }
-        let page = self.memory.frame(STORE_GFN).expect("a special frame");
-        if ring::reconnect(page) {
-            self.store.guest = Connection::new(self.domain.id);
-            return self.notify_store();
-        }
-        if self.store.guest.ignored {
-            return;
-        }
-        match ring::receive(page, &mut self.store.guest) {
-            Ok(0) => {}
-            Ok(_) => self.notify_store(),
-            Err(error) => return self.break_store(error),
-        }
-        self.serve_requests();
-        self.flush_store();
-    }
-
-    fn serve_requests(&mut self) {
-        loop {
-            match self.store.guest.next_request() {
-                Next::NotYet => return,
-                Next::TooLong => return self.break_store(ring::RingError::Protocol),
-                Next::Request(request) => {
-                    let now = self.now();
-                    let path = self.records.store_request(&request, now);
-                    let twist = self.faults.twist(request.op, &path, self.domain.id);
-                    self.store.serve(&request, twist, now);
-                }
-            }
-        }
-    }
-
-    fn break_store(&mut self, error: ring::RingError) {
-        let page = self.memory.frame(STORE_GFN).expect("a special frame");
-        ring::report(page, error);
-        self.store.guest.ignored = true;
-        self.violation(Violation::BrokenStoreRing);
-        self.notify_store();
-    }
-
-    /// Sends what the guest has room for.
-    pub(crate) fn flush_store(&mut self) {
-        if !self.is_alive() || self.store.guest.ignored || !self.config.store.is_working() {
-            return;
-        }
-        let (page, now) = (self.memory.frame(STORE_GFN).expect("a special frame"), self.now());
-        match ring::send(page, &mut self.store.guest, now) {
-            Ok(0) => {}
-            Ok(_) => self.notify_store(),
-            Err(error) => return self.break_store(error),
-        }
-        if let Some(later) = self.store.guest.outgoing.front().map(|first| first.not_before).filter(|at| *at > now) {
-            self.schedule(later, Task::Store);
-        }
-    }
-
-    fn notify_store(&mut self) {
-        self.notify_guest(self.domain.store_port());
-    }
-
-    pub(crate) fn serve_console(&mut self) {
-        if !self.is_alive() || !self.config.console.is_working() {
-            return;
-        }
-        let page = self.memory.frame(CONSOLE_GFN).expect("a special frame");
-        match self.console.serve(page) {
-            Some(true) => self.notify_guest(self.domain.console_port()),
-            Some(false) => {}
-            None => self.violation(Violation::BrokenConsoleRing),
-        }
     }
 
     /// Brings an event into the guest, unless a fault drops it.

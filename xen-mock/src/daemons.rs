@@ -1,0 +1,90 @@
+//! The daemons of dom0 at the guest's rings: when they look, and whom they tell.
+
+use crate::memory::{CONSOLE_GFN, Frame, STORE_GFN};
+use crate::violation::Violation;
+use crate::world::{Task, World};
+use crate::xenstored::connection::{Connection, Next};
+use crate::xenstored::ring;
+
+impl World {
+    fn store_page(&self) -> Frame {
+        self.memory.frame(STORE_GFN).expect("a special frame")
+    }
+
+    /// xenstored looks at the ring.
+    pub(crate) fn serve_store(&mut self) {
+        if !self.is_alive() || !self.config.store.is_working() {
+            return;
+        }
+        let page = self.store_page();
+        if ring::reconnect(page) {
+            self.store.guest = Connection::new(self.domain.id);
+            return self.notify_store();
+        }
+        if self.store.guest.ignored {
+            return;
+        }
+        match ring::receive(page, &mut self.store.guest) {
+            Ok(0) => {}
+            Ok(_) => self.notify_store(),
+            Err(error) => return self.break_store(error),
+        }
+        self.serve_requests();
+        self.flush_store();
+    }
+
+    fn serve_requests(&mut self) {
+        loop {
+            match self.store.guest.next_request() {
+                Next::NotYet => return,
+                Next::TooLong => return self.break_store(ring::RingError::Protocol),
+                Next::Request(request) => {
+                    let now = self.now();
+                    let path = self.records.store_request(&request, now);
+                    let twist = self.faults.twist(request.op, &path, self.domain.id);
+                    self.store.serve(&request, twist, now);
+                }
+            }
+        }
+    }
+
+    fn break_store(&mut self, error: ring::RingError) {
+        let page = self.store_page();
+        ring::report(page, error);
+        self.store.guest.ignored = true;
+        self.violation(Violation::BrokenStoreRing);
+        self.notify_store();
+    }
+
+    /// Sends what the guest has room for.
+    pub(crate) fn flush_store(&mut self) {
+        if !self.is_alive() || self.store.guest.ignored || !self.config.store.is_working() {
+            return;
+        }
+        let (page, now) = (self.store_page(), self.now());
+        match ring::send(page, &mut self.store.guest, now) {
+            Ok(0) => {}
+            Ok(_) => self.notify_store(),
+            Err(error) => return self.break_store(error),
+        }
+        if let Some(later) = self.store.guest.outgoing.front().map(|first| first.not_before).filter(|at| *at > now) {
+            self.schedule(later, Task::Store);
+        }
+    }
+
+    fn notify_store(&mut self) {
+        self.notify_guest(self.domain.store_port());
+    }
+
+    pub(crate) fn serve_console(&mut self) {
+        if !self.is_alive() || !self.config.console.is_working() {
+            return;
+        }
+        let page = self.memory.frame(CONSOLE_GFN).expect("a special frame");
+        match self.console.serve(page) {
+            Some(true) => self.notify_guest(self.domain.console_port()),
+            Some(false) => {}
+            None => self.violation(Violation::BrokenConsoleRing),
+        }
+    }
+}

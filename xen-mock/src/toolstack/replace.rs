@@ -1,0 +1,62 @@
+//! One domain after the other: restore, destroy, create.
+
+use xen_hypercall::DomId;
+
+use super::Destination;
+use crate::config::Vendor;
+use crate::domain::{Domain, State};
+use crate::events::Channel;
+use crate::memory::Memory;
+use crate::world::World;
+
+impl World {
+    fn next_domid(&mut self) -> DomId {
+        let last = self.operations.last_domid.max(self.domain.id);
+        self.operations.last_domid = DomId(last.0 + 1);
+        self.operations.last_domid
+    }
+
+    /// Makes a new domain that goes on with the guest's memory; nothing else of the old one remains.
+    pub(super) fn restore(&mut self, to: Destination) -> DomId {
+        let next = self.next_domid();
+        let id = to.domid.unwrap_or(next);
+        self.vendor = to.vendor.map_or(self.vendor, Vendor::name);
+        self.version = to.version.unwrap_or(self.version);
+        self.clock.move_to_host(to.uptime);
+        self.incarnation += 1;
+        self.replace_domain(id, to.ports_before);
+        self.operations.resume_code = Some(0);
+        id
+    }
+
+    fn replace_domain(&mut self, id: DomId, ports_before: u32) {
+        self.remove_tree();
+        self.backends.forget_guest();
+        self.cancel_all();
+        self.domain = Domain::new(id, &self.config.shape);
+        for _ in 0..ports_before {
+            self.domain.ports.open(Channel::Reserved);
+        }
+        self.introduce();
+    }
+
+    /// Destroys the domain: the guest's run ends.
+    pub(crate) fn destroy(&mut self) {
+        self.remove_tree();
+        self.backends.forget_guest();
+        self.cancel_all();
+        self.operations.abandon();
+        self.domain.state = State::Gone;
+    }
+
+    /// Makes the domain anew, with fresh memory.
+    pub(crate) fn create(&mut self) -> DomId {
+        assert!(self.domain.state != State::Running, "the domain still runs");
+        self.operations.abandon();
+        let id = self.next_domid();
+        self.memory = Memory::new();
+        self.incarnation = 0;
+        self.replace_domain(id, 0);
+        id
+    }
+}
