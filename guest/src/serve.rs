@@ -1,6 +1,7 @@
 //! The guest with all its services: ticks, and whatever the toolstack asks for.
 
 use core::cell::RefCell;
+use core::fmt;
 
 use xen_frontend::console::{ConsoleDevice, ConsoleService};
 use xen_hypercall::op::sched::Reason;
@@ -193,12 +194,23 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         }
     }
 
-    fn domid(&self) -> u64 {
-        // A guest that is refused even this says so by a number that no domain has.
-        self.store.borrow_mut().read_number(DOMID).unwrap_or(u64::MAX)
+    fn domid(&self) -> Number {
+        Number(self.store.borrow_mut().read_number(DOMID).ok())
     }
 
     fn counts(&self) -> Counts {
         Counts { xenstore: self.store.borrow().requests_sent(), ..self.trace.counts() }
+    }
+}
+
+/// A number from xenstore, or a word for that it could not be read.
+struct Number(Option<u64>);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => number.fmt(f),
+            None => f.write_str("unknown"),
+        }
     }
 }

@@ -69,13 +69,14 @@ impl Player {
                 Standing::Wrong(why) => self.complain(host, format!("step {} ({step:?}): {why}", self.next)),
             }
         }
+        if self.next == self.steps.len() {
+            end(host);
+        }
     }
 
     fn complain(&mut self, host: &Host, why: String) {
         self.wrong = Some(why);
-        if host.state() == State::Running {
-            host.toolstack().destroy();
-        }
+        end(host);
     }
 
     /// Takes in what the guest has said since, whole lines only.
@@ -101,7 +102,7 @@ impl Player {
                 Standing::Wrong("it was said".into())
             }
             Step::NodeIs(word) => done(host.store().read("control/shutdown").unwrap_or_default() == word),
-            Step::Gone => done(host.state() != State::Running),
+            Step::Gone => done(!matches!(host.state(), State::Running | State::Shutdown(Reason::Suspend))),
             Step::Alive => done(ticks(&self.lines) >= begun.ticks + 2),
             Step::Checkpoint | Step::SaveOutOfSpace => {
                 expect(host, begun, |end| end == Outcome::Resumed(1) && same(host))
@@ -138,6 +139,13 @@ impl Standing {
     /// An end of the toolstack's part that is not yet the end of the step.
     fn then_wait(self) -> Self {
         if let Self::Done = self { Self::Waiting } else { self }
+    }
+}
+
+/// Destroys the domain, if it still runs.
+fn end(host: &Host) {
+    if host.state() == State::Running {
+        host.toolstack().destroy();
     }
 }
 

@@ -229,3 +229,6 @@ reboot_it() {
     poll is_rebooted "$was" || return 1
     says ready
 }
+
+# A step that no toolstack of a real host can do: the table keeps such lifecycles away from here.
+not_on_xen() { wrong "not on a real Xen"; }

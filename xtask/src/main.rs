@@ -7,6 +7,8 @@
     reason = "a hosted tool: a panic is a failed command"
 )]
 
+mod ci;
+mod demo;
 mod guest_bin;
 mod layers;
 mod mock_host;
@@ -28,6 +30,10 @@ struct Cli {
 /// One variant a command, one module a variant.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the guest on the mock host: every lifecycle and every trouble, as a timeline.
+    Demo(demo::Args),
+    /// Run what CI runs.
+    Ci(ci::Args),
     /// Build the guest's PVH binary; the last line printed is its path.
     Guest(guest_bin::Args),
     /// Check that the crate graph has downward arrows only.
@@ -38,6 +44,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Ci(args) => ci::run(&args),
         Command::Guest(args) => guest_bin::run(&args),
         Command::Layers(args) => layers::run(&args),
         Command::Xen(args) => xen::run(&args),

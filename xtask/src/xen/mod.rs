@@ -101,7 +101,7 @@ fn jobs(args: &Args) -> Result<Vec<(Lifecycle, Lane)>> {
 fn once(boot: &Boot<'_>) -> Result<()> {
     let on_xen = boot.jobs.iter().any(|(_, lane)| !matches!(lane, Lane::Skipped(_)));
     let board = if on_xen { boot.run()? } else { board::Board::new(&[]) };
-    let verdict = Verdict::new(boot.jobs, &board, mock_host::runner());
+    let verdict = Verdict::new(boot.jobs, &board, Some(mock_host::run));
     let misses = verdict.misses();
     if !misses.is_empty() {
         trouble::tell(&board, &boot.logs);

@@ -1,0 +1,101 @@
+//! `cargo xtask ci`: everything that a change must pass, in the order of what is cheapest to know.
+
+use crate::workspace;
+use anyhow::{Context, Result, bail};
+use std::process::Command;
+use std::time::Instant;
+
+/// Arguments of `ci`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Leave out what needs a real Xen.
+    #[arg(long)]
+    no_xen: bool,
+}
+
+/// One check: what it is called, its words, and what it wants in its environment.
+struct Check {
+    name: &'static str,
+    words: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const fn check(name: &'static str, words: &'static [&'static str]) -> Check {
+    Check { name, words, environment: &[] }
+}
+
+/// Lints that tests do not keep: there a panic is a failed test.
+const CHECKS: &[Check] = &[
+    check("fmt", &["fmt", "--all", "--check"]),
+    check("layers", &["xtask", "layers"]),
+    check("clippy", &["clippy", "--workspace", "--", "-D", "warnings"]),
+    check(
+        "clippy, tests",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+            "-A",
+            "clippy::arithmetic_side_effects",
+            "-A",
+            "clippy::as_conversions",
+            "-A",
+            "clippy::indexing_slicing",
+            "-A",
+            "clippy::unwrap_used",
+            "-A",
+            "clippy::expect_used",
+            "-A",
+            "clippy::panic",
+            "-A",
+            "clippy::too_many_lines",
+            "-A",
+            "clippy::std_instead_of_core",
+        ],
+    ),
+    check(
+        "clippy, guest",
+        &["clippy", "-p", "guest", "--bins", "--target", "x86_64-unknown-none", "--", "-D", "warnings"],
+    ),
+    check("demo", &["xtask", "demo"]),
+    check("test", &["test", "--workspace"]),
+    Check {
+        name: "loom",
+        words: &["test", "-p", "xen-ring", "--test", "loom", "--release"],
+        environment: &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom")],
+    },
+    Check { name: "doc", words: &["doc", "--workspace", "--no-deps"], environment: &[("RUSTDOCFLAGS", "-D warnings")] },
+    check("bench, once", &["bench", "-p", "xen-benches", "--", "--test"]),
+    check("guest", &["xtask", "guest"]),
+];
+
+const XEN: Check = check("xen", &["xtask", "xen", "--quick"]);
+
+/// Runs the checks and stops at the first that fails.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let begin = Instant::now();
+    CHECKS.iter().try_for_each(one)?;
+    if args.no_xen {
+        println!("skipped: xen, by --no-xen");
+    } else {
+        one(&XEN)?;
+    }
+    println!("ci: all passed in {:.0} s", begin.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn one(check: &Check) -> Result<()> {
+    println!("ci: {} …", check.name);
+    let begin = Instant::now();
+    let mut command = Command::new("cargo");
+    command.current_dir(workspace::root()?).args(check.words).envs(check.environment.iter().copied());
+    let status = command.status().with_context(|| format!("cargo does not start for {}", check.name))?;
+    if !status.success() {
+        bail!("{} failed: cargo {}", check.name, check.words.join(" "));
+    }
+    println!("ci: {} passed in {:.0} s", check.name, begin.elapsed().as_secs_f64());
+    Ok(())
+}
