@@ -34,7 +34,8 @@ fn parameters() {
     assert_eq!(hvm::param(&xen, Param::CONSOLE_PFN), Ok(0xf_effc));
     assert_eq!(hvm::param(&xen, Param(39)), Err(Errno::EINVAL));
     assert_eq!(hvm::param(&xen, Param(5)), Err(Errno::EPERM));
-    assert_eq!(hvm::set_param(&xen, Param::STORE_EVTCHN, 9).unwrap_err(), Errno::EEXIST);
+    assert_eq!(hvm::set_param(&xen, Param::STORE_PFN, 9), Err(Errno::EPERM));
+    assert_eq!(hvm::set_param(&xen, Param(4), 9), Err(Errno::EINVAL), "deprecated");
     hvm::set_param(&xen, Param::CALLBACK_IRQ, 7).unwrap();
     assert_eq!(hvm::param(&xen, Param::CALLBACK_IRQ), Ok(7));
 }

@@ -6,11 +6,14 @@ use crate::domain::{CALLBACK_IRQ, CONSOLE_EVTCHN, CONSOLE_PFN, STORE_EVTCHN, STO
 use crate::errno::{Answer, EEXIST, EINVAL, ENOENT, ENOSYS, EPERM};
 use crate::world::World;
 
-const ACPI_S_STATE: usize = 14;
 const VM86_TSS: usize = 15;
 const ACPI_IOPORTS: usize = 19;
 const GENERATION_ID: usize = 34;
+const ALTP2M: usize = 35;
 const FIP_WIDTH: usize = 36;
+const VM86_TSS_SIZED: usize = 37;
+/// Parameters whose meaning is undefined by now.
+const DEPRECATED: [usize; 10] = [4, 13, 20, 21, 22, 23, 24, 25, 26, 30];
 /// The lowest vector that an upcall may have.
 const LOWEST_VECTOR: u8 = 16;
 
@@ -37,11 +40,11 @@ impl World {
 
     fn set_param(&mut self, args: Args, block: Argument) -> Answer {
         let (index, value) = self.named_param(args, block)?;
-        let old = self.domain.params[index];
         match index {
-            CALLBACK_IRQ | VM86_TSS | ACPI_IOPORTS | GENERATION_ID | FIP_WIDTH => {}
-            STORE_EVTCHN | CONSOLE_EVTCHN if old != 0 && old != value => return Err(EEXIST),
-            STORE_EVTCHN | CONSOLE_EVTCHN => {}
+            CALLBACK_IRQ | STORE_EVTCHN | CONSOLE_EVTCHN | VM86_TSS | VM86_TSS_SIZED => {}
+            ACPI_IOPORTS | GENERATION_ID | FIP_WIDTH => {}
+            ALTP2M => return Err(EEXIST),
+            _ if DEPRECATED.contains(&index) => return Err(EINVAL),
             _ => return Err(EPERM),
         }
         self.domain.params[index] = value;
@@ -52,7 +55,8 @@ impl World {
         let (index, _) = self.named_param(args, block)?;
         match index {
             CALLBACK_IRQ | STORE_PFN | STORE_EVTCHN | CONSOLE_PFN | CONSOLE_EVTCHN => {}
-            ACPI_S_STATE | VM86_TSS | FIP_WIDTH => {}
+            VM86_TSS | VM86_TSS_SIZED | ACPI_IOPORTS | GENERATION_ID | ALTP2M | FIP_WIDTH => {}
+            _ if DEPRECATED.contains(&index) => return Err(EINVAL),
             _ => return Err(EPERM),
         }
         block.write_at(8, &self.domain.params[index].to_le_bytes()).map(|()| 0)
