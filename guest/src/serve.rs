@@ -16,7 +16,7 @@ use crate::ballast::Ballast;
 use crate::contrary::Contrary;
 use crate::embedding::{Around, ByOption, OneLoop, Witnessing};
 use crate::scenario::{Bench, run_all};
-use crate::start::{DOMID, Ground, REQUESTS, StoreOf, WATCHES};
+use crate::start::{DOMID, End, Ground, REQUESTS, StoreOf, WATCHES};
 use crate::trace::{Counts, Trace};
 use crate::{Machine, Options};
 
@@ -67,26 +67,26 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     }
 
     /// Serves until the guest is to stop.
-    pub(crate) fn serve(mut self, mut engine: Engine<'_, 'p, 'b, M, H>) -> Reason {
+    pub(crate) fn serve(mut self, mut engine: Engine<'_, 'p, 'b, M, H>) -> End {
         let mut slots = [DeviceSlot::new(); 2];
         let mut coordinator = SuspendCoordinator::new(&mut slots, Deadlines::default());
         self.selftest(self.options.selftest);
         loop {
-            if let Some(reason) = self.suspend(&mut coordinator, &mut engine) {
-                self.say_goodbye();
-                return reason;
+            if let Some(end) = self.suspend(&mut coordinator, &mut engine) {
+                self.say_goodbye(end);
+                return end;
             }
             self.tick();
             self.wait();
         }
     }
 
-    /// Lets the coordinator do what there is to do; returns the reason to stop for, if there is one.
+    /// Lets the coordinator do what there is to do; returns how the guest ends, if it does.
     fn suspend(
         &mut self,
         coordinator: &mut SuspendCoordinator<'_>,
         engine: &mut Engine<'_, 'p, 'b, M, H>,
-    ) -> Option<Reason> {
+    ) -> Option<End> {
         let ground = self.ground;
         let voice = ground.voice();
         let counts = || self.counts();
@@ -105,9 +105,9 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             Outcome::Idle => None,
             Outcome::Stop(word) => {
                 voice.say(format_args!("stopping reason={word}"));
-                Some(word.stop().unwrap_or(Reason::POWEROFF))
+                Some(End::Stop(word.stop().unwrap_or(Reason::POWEROFF)))
             }
-            Outcome::Crashed(_) => Some(Reason::CRASH),
+            Outcome::Crashed(_) => Some(End::Crashed),
         }
     }
 
@@ -184,9 +184,9 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     }
 
     /// Lets the last lines reach the console before the domain ends; a console that does not read is not waited for long.
-    fn say_goodbye(&self) {
+    fn say_goodbye(&self, end: End) {
         for _ in 0..20 {
-            if self.ground.console.flush() {
+            if matches!(end, End::Crashed) || self.ground.console.flush() {
                 return;
             }
             let soon = self.ground.base.clock.now().after(Nanos::from_millis(5));

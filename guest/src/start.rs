@@ -70,16 +70,30 @@ pub fn run<M: Machine>(machine: &M, line: &str) -> Reason {
     let trace = Trace::default();
     let note = |number, command, _| trace.note(number, command);
     let hook = Traced::new(machine.hook(), note);
-    let reason = start(machine, &hook, (line, &trace)).unwrap_or_else(|error| {
+    let end = start(machine, &hook, (line, &trace)).unwrap_or_else(|error| {
         cry(machine, format_args!("start {error}"));
-        Reason::CRASH
+        End::Stop(Reason::CRASH)
     });
-    sched::shutdown(&hook, reason);
-    reason
+    match end {
+        End::Stop(reason) => {
+            sched::shutdown(&hook, reason);
+            reason
+        }
+        End::Crashed => Reason::CRASH,
+    }
+}
+
+/// How the guest ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    /// It is to shut down for this reason.
+    Stop(Reason),
+    /// The coordinator shut it down already.
+    Crashed,
 }
 
 /// Makes what everything else refers to: `shared_info`, event channels and the clock.
-fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -> Result<Reason, StartError> {
+fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -> Result<End, StartError> {
     detect(machine.cpu()).map_err(StartError::NoXen)?;
     let info = SharedInfo::new(machine.page().ok_or(StartError::NoMemory)?);
     memory::map_shared_info(hook, info.page()).map_err(StartError::Xen)?;
@@ -108,7 +122,7 @@ fn furnish<'b, M: Machine, H: Hypercall>(
     base: Base<'b, M, H>,
     service: EventService<'b, H, NoGate>,
     run: (&str, &Trace),
-) -> Result<Reason, StartError> {
+) -> Result<End, StartError> {
     let Base { machine, hook, events, clock, .. } = base;
     let ring = ring_gfn(hook).ok().map(|gfn| machine.map(gfn));
     let console = Console::new(hook, events, ring.as_ref());
@@ -144,7 +158,7 @@ fn connect<'b, M: Machine, H: Hypercall>(
     ground: &Ground<'_, 'b, M, H>,
     events: EventService<'b, H, NoGate>,
     (line, trace): (&str, &Trace),
-) -> Result<Reason, StartError> {
+) -> Result<End, StartError> {
     let Base { machine, hook, .. } = *ground.base;
     let gfn = LinkOf::<M, H>::ring_gfn(hook).map_err(StartError::Link)?;
     let page = machine.map(gfn);
