@@ -46,20 +46,22 @@ pub enum Event {
 impl Event {
     /// Tells whether this answers `action`.
     pub(crate) const fn fits(self, action: Action) -> bool {
-        match action {
-            Action::Idle | Action::Stop(_) | Action::Crash(_) => false,
-            Action::Admit => matches!(self, Self::Admitted(_)),
-            Action::Prepare(_) | Action::Freeze(_) | Action::Resume(..) => matches!(self, Self::Device(_)),
-            Action::Acknowledge(_) => matches!(self, Self::Acknowledged(_)),
-            Action::FreezeOs => matches!(self, Self::OsFrozen(_)),
-            Action::ReadControl => matches!(self, Self::Control(_)),
-            Action::Fence | Action::Park | Action::StoreUp(_) => matches!(self, Self::Done(_)),
-            Action::Call => matches!(self, Self::Returned(_)),
-            Action::Probe => matches!(self, Self::Probed(_)),
-            Action::Rebuild(_) => matches!(self, Self::Rebuilt(_)),
-            Action::Wait(_) => matches!(self, Self::Tick),
-            _ => matches!(self, Self::Finished),
-        }
+        matches!(
+            (action, self),
+            (Action::Admit, Self::Admitted(_))
+                | (Action::Prepare(_) | Action::Freeze(_) | Action::Resume(..), Self::Device(_))
+                | (Action::Acknowledge(_), Self::Acknowledged(_))
+                | (Action::FreezeOs, Self::OsFrozen(_))
+                | (Action::ReadControl, Self::Control(_))
+                | (Action::Fence | Action::Park | Action::StoreUp(_), Self::Done(_))
+                | (Action::Call, Self::Returned(_))
+                | (Action::Probe, Self::Probed(_))
+                | (Action::Rebuild(_), Self::Rebuilt(_))
+                | (Action::Wait(_), Self::Tick)
+                | (Action::EnterDark | Action::LeaveDark(_) | Action::Release | Action::Unfence, Self::Finished)
+                | (Action::Degrade(_) | Action::Publish(_) | Action::Thaw(..) | Action::ThawOs, Self::Finished)
+                | (Action::Unprepare(_) | Action::Finish(_) | Action::Report(_), Self::Finished)
+        )
     }
 }
 

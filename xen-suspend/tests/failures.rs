@@ -1,4 +1,5 @@
 //! Every step before the call fails once, and every deadline passes at every step: the guest serves as before.
+#![allow(clippy::arithmetic_side_effects, reason = "a panic is a failed test")]
 
 mod support;
 
@@ -9,6 +10,10 @@ use xen_hypercall::{Errno, Nanos};
 use xen_suspend::{Abort, Ack, Action, ControlWord, Event, Progress, Refusal, State};
 
 const ACK: Action = Action::Acknowledge(ControlWord::Suspend);
+/// The request is not acknowledged.
+const ASKED: ControlWord = ControlWord::Suspend;
+/// It is.
+const GONE: ControlWord = ControlWord::Idle;
 
 /// I7: all is as before; the pairing is checked by the fixture at each step.
 fn check_undone(sim: &Sim, why: Abort) {
@@ -24,9 +29,8 @@ fn check_undone(sim: &Sim, why: Abort) {
 }
 
 /// I8, and a second chance: the toolstack writes again, and this time nothing fails.
-fn check_served_later(sim: &mut Sim, acked: bool) {
-    let node = if acked { ControlWord::Idle } else { ControlWord::Suspend };
-    assert_eq!(sim.node, node, "I8");
+fn check_served_later(sim: &mut Sim, left: ControlWord) {
+    assert_eq!(sim.node, left, "I8");
     let steps = sim.trace.len();
     assert_eq!(sim.run(), Action::Idle);
     assert_eq!(sim.trace.len(), steps + 1, "nothing is served before the node changes");
@@ -36,21 +40,21 @@ fn check_served_later(sim: &mut Sim, acked: bool) {
     assert!(sim.resumed().is_some());
 }
 
-/// The step fails, why that ends the operation, and whether it was acknowledged by then.
-fn failures(devices: usize) -> Vec<(Action, Event, Abort, bool)> {
+/// The step fails, why that ends the operation, and what is left in the node.
+fn failures(devices: usize) -> Vec<(Action, Event, Abort, ControlWord)> {
     let os = Refusal::NoMemory;
     let mut all = vec![
-        (Action::Admit, Event::Admitted(Err(Refusal::Policy)), Abort::Refused(Refusal::Policy), false),
-        (Action::Admit, Event::Admitted(Err(Refusal::Busy)), Abort::Refused(Refusal::Busy), false),
-        (ACK, Event::Acknowledged(Ack::Denied), Abort::AckDenied, false),
-        (Action::FreezeOs, Event::OsFrozen(Err(os)), Abort::Os(os), true),
-        (Action::ReadControl, Event::Control(None), Abort::Fence, true),
-        (Action::Fence, Event::Done(false), Abort::Fence, true),
-        (Action::Park, Event::Done(false), Abort::Park, true),
+        (Action::Admit, Event::Admitted(Err(Refusal::Policy)), Abort::Refused(Refusal::Policy), ASKED),
+        (Action::Admit, Event::Admitted(Err(Refusal::Busy)), Abort::Refused(Refusal::Busy), ASKED),
+        (ACK, Event::Acknowledged(Ack::Denied), Abort::AckDenied, ASKED),
+        (Action::FreezeOs, Event::OsFrozen(Err(os)), Abort::Os(os), GONE),
+        (Action::ReadControl, Event::Control(None), Abort::Fence, GONE),
+        (Action::Fence, Event::Done(false), Abort::Fence, GONE),
+        (Action::Park, Event::Done(false), Abort::Park, GONE),
     ];
     for index in 0..devices {
         let why = Abort::Device(index, Refusal::Device);
-        all.extend([(Action::Prepare(index), NO, why, false), (Action::Freeze(index), NO, why, true)]);
+        all.extend([(Action::Prepare(index), NO, why, ASKED), (Action::Freeze(index), NO, why, GONE)]);
     }
     all
 }
@@ -58,11 +62,11 @@ fn failures(devices: usize) -> Vec<(Action, Event, Abort, bool)> {
 #[test]
 fn each_step_that_fails_is_undone() {
     for devices in 0..=3 {
-        for (action, answer, why, acked) in failures(devices) {
+        for (action, answer, why, left) in failures(devices) {
             let mut sim = Sim::new(devices);
             sim.fault(Fault::new(action, answer)).suspend();
             check_undone(&sim, why);
-            check_served_later(&mut sim, acked);
+            check_served_later(&mut sim, left);
         }
     }
 }
@@ -72,11 +76,11 @@ fn each_step_that_fails_is_undone() {
 fn a_device_that_refuses_after_a_while_is_undone() {
     for devices in 1..=3 {
         for index in 0..devices {
-            for (action, acked) in [(Action::Prepare(index), false), (Action::Freeze(index), true)] {
+            for (action, left) in [(Action::Prepare(index), ASKED), (Action::Freeze(index), GONE)] {
                 let mut sim = Sim::new(devices);
                 sim.fault(Fault::new(action, PENDING).times(3)).fault(Fault::new(action, NO)).suspend();
                 check_undone(&sim, Abort::Device(index, Refusal::Device));
-                check_served_later(&mut sim, acked);
+                check_served_later(&mut sim, left);
             }
         }
     }
@@ -152,11 +156,11 @@ fn each_step_that_takes_too_long_is_undone() {
         let way = way_in(devices);
         for &action in way.iter().filter(|action| !matches!(action, Action::Call | Action::Acknowledge(_))) {
             let mut sim = Sim::new(devices);
-            let acked = !matches!(action, Action::Admit | Action::Prepare(_));
-            let limit = if acked { sim.deadlines.d1() } else { sim.deadlines.d0() };
+            let early = matches!(action, Action::Admit | Action::Prepare(_));
+            let (limit, left) = if early { (sim.deadlines.d0(), ASKED) } else { (sim.deadlines.d1(), GONE) };
             sim.fault(Fault::slow(action, limit)).suspend();
             check_undone(&sim, Abort::Deadline(state_of(action)));
-            check_served_later(&mut sim, acked);
+            check_served_later(&mut sim, left);
         }
     }
 }
@@ -193,13 +197,13 @@ fn the_deadline_of_the_call_is_exact() {
 
 #[test]
 fn a_device_that_is_never_done_runs_into_the_deadline() {
-    for (action, why, acked) in
-        [(Action::Prepare(1), State::Preparing, false), (Action::Freeze(1), State::Freezing, true)]
+    for (action, why, left) in
+        [(Action::Prepare(1), State::Preparing, ASKED), (Action::Freeze(1), State::Freezing, GONE)]
     {
         let mut sim = Sim::new(3);
         sim.fault(Fault::new(action, PENDING).times(usize::MAX)).suspend();
         check_undone(&sim, Abort::Deadline(why));
-        check_served_later(&mut sim, acked);
+        check_served_later(&mut sim, left);
     }
 }
 

@@ -1,4 +1,5 @@
 //! The runner: which hooks it calls, in which order, and what it keeps in its hands meanwhile.
+#![allow(clippy::indexing_slicing, reason = "a panic is a failed test")]
 
 mod fake;
 

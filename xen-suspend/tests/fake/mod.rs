@@ -332,7 +332,8 @@ pub(crate) fn run_on(coordinator: &mut SuspendCoordinator<'_>, world: &Rc<World>
     let (mut arch, mut control, mut observer) = (hook(), hook(), hook());
     let (mut a, mut b) = (Service(world.clone(), 'A'), Service(world.clone(), 'B'));
     let mut devices: Vec<_> = (0..devices).map(|index| Device(world.clone(), index)).collect();
-    let mut devices: Vec<&mut dyn DeviceSuspend> = devices.iter_mut().map(|device| device as _).collect();
+    let mut devices: Vec<&mut dyn DeviceSuspend> =
+        devices.iter_mut().map(|device| -> &mut dyn DeviceSuspend { device }).collect();
     let embedder = Embedder {
         clock: &clock,
         epoch: &world.epoch,
