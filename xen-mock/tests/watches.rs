@@ -6,6 +6,7 @@
 mod common;
 
 use common::{Client, MKDIR, RM};
+use xen_hypercall::op::sched;
 use xen_mock::Host;
 
 fn pair(path: &str, token: &str) -> (String, String) {
@@ -100,4 +101,22 @@ fn unwatch_ends_it() {
     host.store().write("data/x", "1");
     assert!(client.take_events().is_empty());
     assert!(host.ledger().holdings().watches.is_empty());
+}
+
+#[test]
+fn the_same_event_waits_only_once() {
+    let host = Host::builder().build();
+    let mut client = Client::new(&host);
+    client.watch("data", "t").unwrap();
+    client.take_events();
+    // The ring is full of an answer that is not read yet, so events wait behind it.
+    host.store().write("data/big", "x".repeat(3000));
+    client.take_events();
+    client.send(common::READ, 0, b"data/big\0");
+    sched::poll(&client.xen, &[], common::after(&client.guest, 10)).unwrap();
+    for value in ["1", "2", "3"] {
+        host.store().write("data/x", value);
+    }
+    assert_eq!(client.skip_answer().len(), 3000);
+    assert_eq!(client.take_events(), [pair("data/x", "t")]);
 }

@@ -77,7 +77,15 @@ impl Connection {
     pub(crate) fn fire(&mut self, change: &Change) {
         let events: Vec<_> = self.watches.iter().filter_map(|watch| watch.event_of(change, self.domain)).collect();
         for event in events {
-            self.send(&event, Nanos::ZERO);
+            self.send_event(&event);
+        }
+    }
+
+    /// Queues an event, unless the same one waits already, as newer versions of the C xenstored do.
+    pub(crate) fn send_event(&mut self, event: &Message) {
+        let bytes = VecDeque::from(event.to_bytes());
+        if !self.outgoing.iter().any(|waiting| waiting.bytes == bytes) {
+            self.outgoing.push_back(Outgoing { not_before: Nanos::ZERO, bytes });
         }
     }
 

@@ -60,7 +60,7 @@ impl Xenstored {
     /// Each watch fires once upon registration.
     fn fire_new_watch(&mut self) {
         if let Some(event) = self.guest.watches.last().map(|watch| watch.event(&watch.path)) {
-            self.guest.send(&event, Nanos::ZERO);
+            self.guest.send_event(&event);
         }
     }
 

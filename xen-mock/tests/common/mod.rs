@@ -133,6 +133,11 @@ impl Client {
         id
     }
 
+    /// Takes the next message whole, and returns its payload.
+    pub(crate) fn skip_answer(&self) -> Vec<u8> {
+        self.message().2
+    }
+
     fn note_event(&mut self, payload: &[u8]) {
         let text = String::from_utf8(payload.to_vec()).unwrap();
         let mut parts = text.split_terminator('\0').map(String::from);
