@@ -175,6 +175,27 @@ fn s36_a_fence_has_a_deadline() {
 }
 
 #[test]
+fn a_fence_waits_until_the_server_has_taken_every_byte() {
+    let page = page();
+    let silent = self::page();
+    let clock = Fake::new(&silent, |_| Vec::new());
+    let (mut answers, mut requests) = xen_ring::xenstore_back(&page).unwrap();
+    let mut core: Core<1, 0> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &clock).unwrap();
+    let _answered = store.core().submit(Request::Remove(A), None).unwrap();
+    store.pump().unwrap();
+    // The server looked at the request, answers it, and has not taken it from the ring.
+    let mut request = [0; 18];
+    page.copy_in(0, &mut request);
+    let answer = Message::take(&mut request.to_vec()).unwrap().ack().bytes();
+    assert_eq!(answers.send(&answer), Ok(answer.len()));
+    let fence = |store: &mut Store<'_, _, 1, 0>| store.fence(clock.now().after(Nanos::from_secs(1)));
+    assert_eq!(fence(&mut store), Err(StoreError::TimedOut));
+    assert_eq!(requests.receive(&mut request), Ok(18));
+    assert_eq!(fence(&mut store), Ok(()));
+}
+
+#[test]
 fn s42_an_impossible_index_ends_the_session_and_a_new_page_heals() {
     let (first, second) = (page(), page());
     let fake = Fake::new(&first, agree);
