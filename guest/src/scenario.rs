@@ -38,6 +38,7 @@ impl fmt::Display for Failed {
 impl core::error::Error for Failed {}
 
 /// Fails with `what` unless it holds.
+#[expect(clippy::fn_params_excessive_bools, reason = "a condition, as of `assert!`")]
 pub(crate) const fn hold(holds: bool, what: &'static str) -> Result<(), Failed> {
     if holds { Ok(()) } else { Err(Failed(what)) }
 }

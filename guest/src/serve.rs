@@ -70,7 +70,9 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     pub(crate) fn serve(mut self, mut engine: Engine<'_, 'p, 'b, M, H>) -> End {
         let mut slots = [DeviceSlot::new(); 2];
         let mut coordinator = SuspendCoordinator::new(&mut slots, Deadlines::default());
-        self.selftest(self.options.selftest);
+        if self.options.selftest {
+            self.selftest();
+        }
         loop {
             if let Some(end) = self.suspend(&mut coordinator, &mut engine) {
                 self.say_goodbye(end);
@@ -99,7 +101,9 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             let trace = self.counts().since(at_call);
             self.resumed(&resumed, away);
             voice.say(format_args!("trace {trace}"));
-            self.selftest(self.options.selftest_after);
+            if self.options.selftest_after {
+                self.selftest();
+            }
         }
         match outcome {
             Outcome::Idle => None,
@@ -176,11 +180,9 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         self.ground.link.wait(self.due);
     }
 
-    fn selftest(&self, wanted: bool) {
-        if wanted {
-            let bench = Bench { base: self.ground.base, table: self.ground.table, store: self.store };
-            run_all(&bench, &self.ground.voice());
-        }
+    fn selftest(&self) {
+        let bench = Bench { base: self.ground.base, table: self.ground.table, store: self.store };
+        run_all(&bench, &self.ground.voice());
     }
 
     /// Lets the last lines reach the console before the domain ends; a console that does not read is not waited for long.

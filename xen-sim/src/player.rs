@@ -101,9 +101,9 @@ impl Player {
             Step::NeverSays(name) if self.lines.iter().any(|line| event(&line.text) == Some(name)) => {
                 Standing::Wrong("it was said".into())
             }
-            Step::NodeIs(word) => done(host.store().read("control/shutdown").unwrap_or_default() == word),
-            Step::Gone => done(!matches!(host.state(), State::Running | State::Shutdown(Reason::Suspend))),
-            Step::Alive => done(ticks(&self.lines) >= begun.ticks + 2),
+            Step::NodeIs(word) => Standing::from(host.store().read("control/shutdown").unwrap_or_default() == word),
+            Step::Gone => Standing::from(!matches!(host.state(), State::Running | State::Shutdown(Reason::Suspend))),
+            Step::Alive => Standing::from(ticks(&self.lines) >= begun.ticks + 2),
             Step::Checkpoint | Step::SaveOutOfSpace => {
                 expect(host, begun, |end| end == Outcome::Resumed(1) && same(host))
             }
@@ -142,15 +142,17 @@ impl Standing {
     }
 }
 
+impl From<bool> for Standing {
+    fn from(done: bool) -> Self {
+        if done { Self::Done } else { Self::Waiting }
+    }
+}
+
 /// Destroys the domain, if it still runs.
 fn end(host: &Host) {
     if host.state() == State::Running {
         host.toolstack().destroy();
     }
-}
-
-const fn done(done: bool) -> Standing {
-    if done { Standing::Done } else { Standing::Waiting }
 }
 
 fn finished(host: &Host, begun: Begun) -> bool {

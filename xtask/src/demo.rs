@@ -12,11 +12,13 @@ use xen_sim::{Arrangement, Failure, Line, Report, TROUBLES, play};
 pub(crate) struct Args {
     /// Only these lifecycles; all of them if none is named.
     names: Vec<String>,
-    /// Print the ticks too.
+    /// Print the ticks and the guest's own scenarios too.
     #[arg(long)]
     ticks: bool,
 }
 
+/// As wide as the time of an event.
+const MARGIN: &str = "            ";
 const TITLE: Style = Style::new().bold();
 const TIME: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if acts.is_empty() {
         bail!("no lifecycle and no trouble of this name");
     }
-    acts.iter().for_each(|act| show(act, args));
+    acts.iter().flat_map(|act| lines(act, args)).for_each(|line| println!("{line}"));
     let failed: Vec<&str> = acts.iter().filter(|act| act.result.is_err()).map(|act| act.name).collect();
     let took = begin.elapsed().as_secs_f64();
     if !failed.is_empty() {
@@ -63,28 +65,26 @@ fn acts(names: &[String]) -> Vec<Act> {
     good.chain(bad).collect()
 }
 
-fn show(act: &Act, args: &Args) {
-    println!("{TITLE}{}{TITLE:#}: {}", act.name, act.about);
-    let report = match &act.result {
-        Ok(report) => report,
-        Err(failure) => &failure.report,
+/// The lines of one act.
+fn lines<'a>(act: &'a Act, args: &'a Args) -> impl Iterator<Item = String> + 'a {
+    let (report, why) = match &act.result {
+        Ok(report) => (report, None),
+        Err(failure) => (&failure.report, Some(&failure.why)),
     };
-    report.lines.iter().for_each(|line| show_line(line, args));
-    for words in report.emergencies.lines() {
-        println!("            {CARE}on the hypervisor's console:{CARE:#} {words}");
-    }
-    if let Err(failure) = &act.result {
-        println!("            {BAD}{}{BAD:#}", failure.why);
-    }
-    println!();
+    let title = format!("{TITLE}{}{TITLE:#}: {}", act.name, act.about);
+    let said = report.lines.iter().filter_map(|line| event(line, args));
+    let words = report.emergencies.lines();
+    let cried = words.map(|words| format!("{MARGIN}{CARE}on the hypervisor's console:{CARE:#} {words}"));
+    let failed = why.map(|why| format!("{MARGIN}{BAD}{why}{BAD:#}"));
+    [title].into_iter().chain(said).chain(cried).chain(failed).chain([String::new()])
 }
 
-fn show_line(line: &Line, args: &Args) {
-    let Some(text) = line.text.strip_prefix("xen-guest: ") else { return };
+/// One event on the timeline, unless it is one of the many.
+fn event(line: &Line, args: &Args) -> Option<String> {
+    let text = line.text.strip_prefix("xen-guest: ")?;
     let (event, rest) = text.split_once(' ').unwrap_or((text, ""));
     let style = match event {
-        "tick" if !args.ticks => return,
-        "scenario" if !args.ticks => return,
+        "tick" | "scenario" if !args.ticks => return None,
         "resumed" | "ready" | "selftest" => GOOD,
         "suspending" | "stopping" => TURN,
         "refused" | "aborted" | "unknown" | "option" => CARE,
@@ -92,5 +92,5 @@ fn show_line(line: &Line, args: &Args) {
         _ => TIME,
     };
     let seconds = std::time::Duration::from_nanos(line.at.0).as_secs_f64();
-    println!("{TIME}{seconds:>9.3} s{TIME:#} {style}{event:<10}{style:#} {rest}");
+    Some(format!("{TIME}{seconds:>9.3} s{TIME:#} {style}{event:<10}{style:#} {rest}"))
 }

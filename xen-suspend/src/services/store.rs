@@ -171,8 +171,11 @@ pub struct StoreService<'a, 'p, 'e, X, H: Hypercall, G: IrqGate, C, const R: usi
     hook: &'e H,
     link: &'p PortLink<'e, H, G, C>,
     page: &'p SharedPage,
-    shape: PhantomData<fn(Linked<'p, 'e, H, G, C, R, W>)>,
+    shape: Shape<'p, 'e, H, G, C, R, W>,
 }
+
+/// Names the store that a service is for, and holds none.
+type Shape<'p, 'e, H, G, C, const R: usize, const W: usize> = PhantomData<fn(Linked<'p, 'e, H, G, C, R, W>)>;
 
 impl<'a, 'p, 'e, X, H, G, C, const R: usize, const W: usize> StoreService<'a, 'p, 'e, X, H, G, C, R, W>
 where
