@@ -5,7 +5,7 @@ use core::fmt;
 use spin::Mutex;
 use xen_evtchn::{BindError, BoundPort, Events};
 use xen_hypercall::op::hvm::{self, Param};
-use xen_hypercall::{Clock, Cpu, Errno, Gfn, Hypercall, IrqGate, Nanos, Port};
+use xen_hypercall::{Clock, Cpu, Errno, Gfn, Hypercall, IrqGate, Nanos, NoGate, Port};
 
 use crate::Link;
 
@@ -40,7 +40,16 @@ pub struct PortLink<'e, H: Hypercall, G: IrqGate, C> {
     hook: &'e H,
     events: &'e Events<'e, &'e H, G>,
     clock: &'e Clock<'e, C>,
+    gate: G,
     port: Mutex<Option<BoundPort<'e, &'e H, G>>>,
+}
+
+impl<'e, H: Hypercall, C: Cpu> PortLink<'e, H, NoGate, C> {
+    /// Makes a link that is not connected: it notifies nobody and waits until the deadline.
+    #[must_use]
+    pub const fn new(hook: &'e H, events: &'e Events<'e, &'e H>, clock: &'e Clock<'e, C>) -> Self {
+        Self { hook, events, clock, gate: NoGate, port: Mutex::new(None) }
+    }
 }
 
 impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
@@ -59,10 +68,10 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
         }
     }
 
-    /// Makes a link that is not connected: it notifies nobody and waits until the deadline.
+    /// Makes a link as [`PortLink::new`] does, with a gate around every look at the port.
     #[must_use]
-    pub const fn new(hook: &'e H, events: &'e Events<'e, &'e H, G>, clock: &'e Clock<'e, C>) -> Self {
-        Self { hook, events, clock, port: Mutex::new(None) }
+    pub const fn with_gate(hook: &'e H, events: &'e Events<'e, &'e H, G>, clock: &'e Clock<'e, C>, gate: G) -> Self {
+        Self { hook, events, clock, gate, port: Mutex::new(None) }
     }
 
     /// Asks for the port, at the start and again in each new domain.
@@ -73,31 +82,33 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
     /// # Xen
     /// `HVM_PARAM_STORE_EVTCHN`.
     pub fn connect(&self) -> Result<(), LinkError> {
-        *self.port.lock() = None;
+        self.locked(|port| *port = None);
         let number = hvm::param(self.hook, Param::STORE_EVTCHN).map_err(LinkError::Xen)?;
         let number = u32::try_from(number).ok().filter(|&number| number != 0).ok_or(LinkError::Missing)?;
         let port = self.events.adopt(Port(number)).map_err(LinkError::Port)?;
-        *self.port.lock() = Some(port);
+        self.locked(|link| *link = Some(port));
         Ok(())
     }
 
     /// Returns the port's number, to wait for it together with others.
     pub fn port(&self) -> Option<Port> {
-        self.port.lock().as_ref().map(BoundPort::number)
+        self.locked(|port| port.as_ref().map(BoundPort::number))
+    }
+
+    fn locked<R>(&self, section: impl FnOnce(&mut Option<BoundPort<'e, &'e H, G>>) -> R) -> R {
+        self.gate.run(|| section(&mut self.port.lock()))
     }
 
     /// Tells whether the server has notified, and forgets it.
     fn take_pending(&self) -> bool {
-        self.port.lock().as_ref().is_some_and(|port| port.take_pending() == Ok(true))
+        self.locked(|port| port.as_ref().is_some_and(|port| port.take_pending() == Ok(true)))
     }
 }
 
 impl<H: Hypercall, G: IrqGate, C: Cpu> Link for PortLink<'_, H, G, C> {
     fn notify(&self) {
-        if let Some(port) = self.port.lock().as_ref() {
-            // Stale, or refused by Xen: then no answer comes, and the deadline ends the wait.
-            let _ = port.notify();
-        }
+        // Stale, or refused by Xen: then no answer comes, and the deadline ends the wait.
+        self.locked(|port| port.as_ref().map(BoundPort::notify).map(drop));
     }
 
     fn now(&self) -> Nanos {

@@ -219,7 +219,6 @@ impl SuspendCoordinator<'_> {
     }
 
     fn released(&mut self) {
-        self.stamps.released = self.now;
         self.held.parked = false;
         match (self.class.rebuilds(), self.store_lost) {
             (true, true) if !self.held.fence => self.reconnect_all(),

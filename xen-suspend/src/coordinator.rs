@@ -286,6 +286,14 @@ impl<'s> SuspendCoordinator<'s> {
     /// Goes to the next state under the same limit.
     pub(crate) fn proceed(&mut self, state: State) {
         self.state = state;
+        if state == State::Releasing {
+            // Before the clock reads the time as ever again, which after a cancelled suspend includes the pause.
+            self.stamps.released = self.now;
+        }
+        if state == State::Releasing {
+            // Before the clock reads the time as ever again, which on a cancel includes the pause.
+            self.stamps.released = self.now;
+        }
         self.devices.iter_mut().for_each(|slot| slot.asked = false);
     }
 

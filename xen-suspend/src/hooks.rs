@@ -24,6 +24,12 @@ pub trait Clock {
 
     /// Returns the time of day, if there is one, to tell how long the guest was away.
     fn wall(&self) -> Option<Nanos>;
+
+    /// Goes on by itself from now on: what it reads the time of may be gone after the call.
+    fn hold(&self) {}
+
+    /// Reads the time as ever, once the guest is back.
+    fn release(&self) {}
 }
 
 /// Whether and how the guest wants to be suspended.

@@ -9,8 +9,9 @@
 //! # What you must supply
 //! The effects, by small traits: [`Clock`], [`Policy`], [`OsQuiesce`], [`VcpuPark`], [`ArchOps`], [`Control`], a
 //! [`CoreService`] each for what Xen forgets, a [`DeviceSuspend`] each for your devices, an [`Observer`]. For the services
-//! of this family they are ready in [`services`]. [`Runner`] is the loop; a kernel with a scheduler of its own drives
-//! [`SuspendCoordinator::poll`] and [`SuspendCoordinator::handle`] itself.
+//! of this family they are ready in [`services`]. [`Runner`] is the loop, or with [`Runner::step`] a step of it, for a
+//! kernel with a scheduler of its own. A simulator drives [`SuspendCoordinator::poll`] and
+//! [`SuspendCoordinator::handle`] itself.
 //!
 //! # Example
 //! ```

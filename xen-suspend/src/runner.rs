@@ -68,9 +68,7 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
 
     /// Does whatever there is to do after a watch event, if one came, and until all is at rest.
     pub fn run(&mut self) -> Outcome {
-        if let Some(word) = self.os.control.changed() {
-            self.feed(Event::Word(word));
-        }
+        self.listen();
         self.drive()
     }
 
@@ -80,29 +78,48 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
         self.drive()
     }
 
-    fn drive(&mut self) -> Outcome {
-        loop {
-            let action = self.coordinator.poll();
-            match action {
-                Action::Idle => return Outcome::Idle,
-                Action::Stop(word) => return Outcome::Stop(word),
-                Action::Crash(fatal) => {
-                    self.os.arch.crash(fatal);
-                    return Outcome::Crashed(fatal);
-                }
-                _ => {}
-            }
-            let event = self.perform(action);
-            self.feed(event);
+    /// Takes in the word of `control/shutdown`, if a watch event came.
+    pub fn listen(&mut self) {
+        if let Some(word) = self.os.control.changed() {
+            self.feed(Event::Word(word));
         }
     }
 
-    fn feed(&mut self, event: Event) {
+    /// Takes a fact in, with the present time: a signal on the suspend event channel, a device that recovered, a call-off.
+    pub fn feed(&mut self, event: Event) {
         let before = self.coordinator.state();
         let now = self.os.clock.now();
         self.coordinator.handle(now, event);
         if self.coordinator.state() != before {
             self.os.observer.state(now, self.coordinator.state());
+        }
+    }
+
+    /// Brings one action about; returns the outcome when there is none left.
+    ///
+    /// For a kernel that does something else in between. Not from [`State::Dark`](crate::State::Dark) to
+    /// [`State::Releasing`](crate::State::Releasing), where interrupts are off: step on at once.
+    pub fn step(&mut self) -> Option<Outcome> {
+        let action = self.coordinator.poll();
+        match action {
+            Action::Idle => return Some(Outcome::Idle),
+            Action::Stop(word) => return Some(Outcome::Stop(word)),
+            Action::Crash(fatal) => {
+                self.os.arch.crash(fatal);
+                return Some(Outcome::Crashed(fatal));
+            }
+            _ => {}
+        }
+        let event = self.perform(action);
+        self.feed(event);
+        None
+    }
+
+    fn drive(&mut self) -> Outcome {
+        loop {
+            if let Some(outcome) = self.step() {
+                return outcome;
+            }
         }
     }
 
@@ -182,9 +199,7 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
     /// Waits, and hands on a word that came meanwhile.
     fn wait(&mut self, until: Nanos) -> Event {
         self.os.os.wait(until);
-        if let Some(word) = self.os.control.changed() {
-            self.feed(Event::Word(word));
-        }
+        self.listen();
         Event::Tick
     }
 
@@ -206,6 +221,7 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
 
     fn enter_dark(&mut self, dark: &Dark<'_>) {
         self.left = self.os.clock.wall();
+        self.os.clock.hold();
         self.saved = Some(self.gate.off());
         self.os.devices.iter_mut().for_each(|device| device.dark_harvest(dark));
         self.os.core.iter_mut().for_each(|service| service.pre_dark(dark));
@@ -224,6 +240,7 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
     }
 
     fn release(&mut self) -> Event {
+        self.os.clock.release();
         self.os.park.release();
         if let Some(saved) = self.saved.take() {
             self.gate.restore(saved);

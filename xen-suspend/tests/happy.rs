@@ -38,7 +38,7 @@ fn states(rest: &[State]) -> Vec<State> {
 fn a_checkpoint_undoes_in_the_reverse_order_and_redoes_nothing() {
     for devices in 0..=3 {
         let sim = cycle(devices, Class::Cancel);
-        let expected = [way_in(devices), way_back(devices, Class::Cancel, ended(Class::Cancel, 4))].concat();
+        let expected = [way_in(devices), way_back(devices, Class::Cancel, ended(Class::Cancel, 3))].concat();
         assert_eq!(sim.trace, expected);
         assert_eq!(
             sim.states,
@@ -52,7 +52,7 @@ fn a_checkpoint_undoes_in_the_reverse_order_and_redoes_nothing() {
 fn a_new_domain_is_rebuilt_before_anything_else() {
     for devices in 1..=3 {
         let sim = cycle(devices, Class::New);
-        let back = way_anew(devices, Class::New, ended(Class::New, 5));
+        let back = way_anew(devices, Class::New, ended(Class::New, 4));
         assert_eq!(sim.trace, [way_in(devices), vec![Action::Probe], back].concat());
         let rest = [
             State::Classify,
@@ -71,7 +71,7 @@ fn a_new_domain_is_rebuilt_before_anything_else() {
 #[test]
 fn a_guest_without_devices_comes_back_in_a_new_domain_too() {
     let sim = cycle(0, Class::New);
-    let back = way_anew(0, Class::New, ended(Class::New, 5));
+    let back = way_anew(0, Class::New, ended(Class::New, 4));
     assert_eq!(sim.trace, [way_in(0), vec![Action::Probe], back].concat());
 }
 
@@ -79,7 +79,7 @@ fn a_guest_without_devices_comes_back_in_a_new_domain_too() {
 fn the_same_domain_told_as_new_is_rebuilt_as_in_place() {
     for devices in 0..=3 {
         let sim = cycle(devices, Class::InPlace);
-        let back = way_anew(devices, Class::InPlace, ended(Class::InPlace, 5));
+        let back = way_anew(devices, Class::InPlace, ended(Class::InPlace, 4));
         assert_eq!(sim.trace, [way_in(devices), vec![Action::Probe], back].concat());
         assert_eq!(sim.epoch, 1);
     }
@@ -134,6 +134,6 @@ fn witnesses_that_disagree_mean_new() {
 fn the_blackout_leaves_the_call_itself_out() {
     let mut sim = Sim::new(2);
     sim.fault(support::Fault::slow(Action::Call, Nanos::from_secs(300))).suspend();
-    assert_eq!(sim.resumed().unwrap().blackout, Nanos::from_millis(4));
+    assert_eq!(sim.resumed().unwrap().blackout, Nanos::from_millis(3));
     assert!(sim.now > Nanos::from_secs(1300) && MS < Nanos::from_millis(4));
 }

@@ -139,7 +139,7 @@ fn a_wake_in_the_same_domain_undoes_the_dark() {
     let mut sim = Sim::new(2);
     sim.returns(Class::Frozen).tell(Event::Wake);
     assert_eq!(sim.run(), Action::Idle);
-    let ending = Ending::Resumed(Resumed { class: Class::Frozen, blackout: Nanos::from_millis(5), degraded: 0 });
+    let ending = Ending::Resumed(Resumed { class: Class::Frozen, blackout: Nanos::from_millis(4), degraded: 0 });
     let expected = [
         Action::Park,
         Action::EnterDark,
@@ -160,7 +160,7 @@ fn a_wake_in_a_new_domain_rebuilds() {
         let mut sim = new(devices);
         sim.tell(Event::Wake);
         assert_eq!(sim.run(), Action::Idle);
-        let ending = Ending::Resumed(Resumed { class: Class::New, blackout: Nanos::from_millis(5), degraded: 0 });
+        let ending = Ending::Resumed(Resumed { class: Class::New, blackout: Nanos::from_millis(4), degraded: 0 });
         let mut expected = vec![Action::Park, Action::EnterDark, Action::Probe];
         expected.extend(way_anew(devices, Class::New, ending));
         expected.retain(|&action| action != Action::ThawOs);

@@ -82,6 +82,7 @@ fn a_stop_that_cannot_be_acknowledged_is_served_too() {
         sim.fault(Fault::new(Action::Acknowledge(word), Event::Acknowledged(Ack::Denied)));
         sim.write(word);
         assert_eq!(sim.run(), Action::Stop(word));
+        assert_eq!(sim.trace, [Action::Acknowledge(word), Action::Stop(word)]);
     }
 }
 

@@ -12,25 +12,25 @@ impl<C: Cpu> Clock for XenClock<'_, C> {
     fn wall(&self) -> Option<Nanos> {
         self.wall_clock()
     }
+
+    fn hold(&self) {
+        Self::hold(self);
+    }
+
+    fn release(&self) {
+        Self::release(self);
+    }
 }
 
-/// Holds the clock over the call and moves it so that it goes on from there.
+/// Moves the clock in a new domain so that it goes on from where it was.
 #[derive(Debug)]
 pub struct ClockService<'a, 'i, C>(pub &'a XenClock<'i, C>);
 
 impl<C: Cpu> CoreService for ClockService<'_, '_, C> {
-    fn pre_dark(&mut self, _dark: &Dark<'_>) {
-        self.0.hold();
-    }
-
     fn rebuild(&mut self, stage: Stage, _class: Class, _dark: &Dark<'_>) -> Result<(), Fatal> {
         if stage == Stage::Clock {
             self.0.rebuild();
         }
         Ok(())
-    }
-
-    fn cancel(&mut self, _dark: &Dark<'_>) {
-        self.0.release();
     }
 }

@@ -18,6 +18,9 @@ pub(crate) const NEW: Witnesses = Witnesses { canary: Witness::New, callback: Wi
 /// How long the guest is away in a call, by the time of day.
 pub(crate) const AWAY: Nanos = Nanos::from_secs(77);
 
+/// How many steps a run may take here before it is called endless.
+const ENDLESS: usize = 100_000;
+
 /// What the fakes answer, and what they saw.
 pub(crate) struct World {
     pub(crate) log: RefCell<Vec<String>>,
@@ -85,7 +88,9 @@ impl World {
 
     fn say(&self, line: impl Into<String>) {
         self.spend(Nanos::from_millis(1));
-        self.log.borrow_mut().push(line.into());
+        let mut log = self.log.borrow_mut();
+        assert!(log.len() < ENDLESS, "no rest after {ENDLESS} steps");
+        log.push(line.into());
     }
 
     /// As [`World::say`], from a hook of the dark.

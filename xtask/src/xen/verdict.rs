@@ -4,7 +4,7 @@ use super::board::{Board, State};
 use super::console;
 use super::plan::Lane;
 use crate::mock_host::{Failure, Report, RunOnMock};
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Table, presets::NOTHING};
 use guest::lifecycle::{Host, Lifecycle};
 use std::collections::BTreeSet;
 
@@ -23,12 +23,19 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    fn word(&self) -> String {
+    const fn word(&self) -> &'static str {
         match self {
-            Self::Passed => "ok".into(),
-            Self::Failed(_) => "FAILED".into(),
-            Self::NotRun(why) if why.is_empty() => "not run".into(),
-            Self::NotRun(why) => format!("not run: {why}"),
+            Self::Passed => "ok",
+            Self::Failed(_) => "FAILED",
+            Self::NotRun(_) => "not run",
+        }
+    }
+
+    /// Why it did not run, if there is a reason.
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::NotRun(why) if !why.is_empty() => Some(why),
+            _ => None,
         }
     }
 }
@@ -95,12 +102,18 @@ impl Verdict {
     /// The table for people.
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["scenario", "mock", "Xen", "seconds", "blackout on Xen"]);
+        table.load_preset(NOTHING).set_header(["scenario", "mock", "Xen", "seconds", "blackout on Xen"]);
         for row in &self.rows {
             let seconds = if row.seconds > 0.0 { format!("{:.1}", row.seconds) } else { String::new() };
-            table.add_row([row.name.to_owned(), row.mock.word(), row.xen.word(), seconds, row.figures.clone()]);
+            table.add_row([row.name, row.mock.word(), row.xen.word(), &seconds, &row.figures]);
         }
         let mut text = table.to_string();
+        for row in &self.rows {
+            for (host, why) in [("the mock host", row.mock.reason()), ("Xen", row.xen.reason())] {
+                let line = why.map(|why| format!("\n{}: not on {host}: {why}", row.name));
+                text.push_str(&line.unwrap_or_default());
+            }
+        }
         if !self.scenarios.is_empty() {
             text.push_str(&format!(
                 "\n{} self-test scenarios on Xen: {}",
