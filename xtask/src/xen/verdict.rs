@@ -223,7 +223,7 @@ mod tests {
         let only = |host| [(Lifecycle { only: Some((host, "why")), ..lifecycle("a") }, Lane::Foreground)];
         let lines = &DONE;
         let excused = verdict(&only(Host::Xen), lines, Some(bad));
-        assert!(excused.misses().is_empty() && excused.table().contains("not run: why"));
+        assert!(excused.misses().is_empty() && excused.table().contains("a: not on the mock host: why"));
         let skipped = [(lifecycle("a"), Lane::Skipped("quick"))];
         assert!(verdict(&skipped, &[], Some(good)).misses().is_empty());
     }
