@@ -60,16 +60,29 @@ struct Wire<'c, H: Hypercall, G: IrqGate> {
     port: BoundPort<'c, &'c H, G>,
 }
 
+impl<H: Hypercall, G: IrqGate> Wire<'_, H, G> {
+    /// Tells whether it is of this epoch; an older one is inert, and its ring dead memory.
+    fn is_fresh(&self) -> bool {
+        self.port.is_pending().is_ok()
+    }
+}
+
 struct Inner<'c, H: Hypercall, G: IrqGate> {
     wire: Option<Wire<'c, H, G>>,
     backlog: Backlog,
-    /// Between freeze and thaw or resume: everything goes into the backlog.
+    /// Between freeze and thaw or rebuild: everything goes into the backlog.
     held: bool,
     dropped: u64,
+    misbehaved: Option<Misbehaved>,
 }
 
 /// The primary console. All methods take `&self` and never wait: output that the backend does not take is kept in a
 /// backlog of 4096 bytes, and what does not fit there is dropped and counted.
+///
+/// A backend whose indices make no sense loses the connection, in both directions; see [`Console::misbehaved`]. What is
+/// written then is kept and dropped as if nobody read, so that the next [`Console::connect`] brings the oldest of it.
+///
+/// The hook runs within the console's lock: it must not write to the console itself.
 pub struct Console<'c, H: Hypercall, G: IrqGate = NoGate> {
     hook: &'c H,
     events: &'c Events<'c, &'c H, G>,
@@ -81,13 +94,13 @@ pub struct Console<'c, H: Hypercall, G: IrqGate = NoGate> {
 /// Returns the frame of the console's ring.
 ///
 /// # Errors
-/// [`ConnectError::Missing`] if the domain was made without a console; what Xen said.
+/// [`ConnectError::Missing`] if the domain was made without a console: the parameter is 0, or all ones; what Xen said.
 ///
 /// # Xen
 /// `HVM_PARAM_CONSOLE_PFN`.
 pub fn ring_gfn<H: Hypercall + ?Sized>(hook: &H) -> Result<Gfn, ConnectError> {
     match hvm::param(hook, Param::CONSOLE_PFN) {
-        Ok(0) => Err(ConnectError::Missing),
+        Ok(0 | u64::MAX) => Err(ConnectError::Missing),
         Ok(gfn) => Ok(Gfn(gfn)),
         Err(errno) => Err(ConnectError::Xen(errno)),
     }
@@ -112,26 +125,39 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
         page: Option<&'c SharedPage>,
         gate: G,
     ) -> Self {
-        let inner = Inner { wire: None, backlog: Backlog::new(), held: false, dropped: 0 };
+        let inner = Inner { wire: None, backlog: Backlog::new(), held: false, dropped: 0, misbehaved: None };
         Self { hook, events, page, gate, inner: Mutex::new(inner) }
     }
 
-    /// Connects to the backend, for the first time or in a new domain, and sends the backlog.
+    /// Connects to the backend, for the first time, in a new domain, or after it misbehaved, and sends the backlog.
+    ///
+    /// Between freeze and thaw it connects, and sends nothing yet.
     ///
     /// # Errors
-    /// [`ConnectError`]; the console stays as it was before the first connection.
+    /// [`ConnectError`]; the console is not connected then, and keeps its backlog.
     ///
     /// # Xen
     /// `HVM_PARAM_CONSOLE_PFN`, `HVM_PARAM_CONSOLE_EVTCHN`.
     pub fn connect(&self) -> Result<(), ConnectError> {
-        self.locked(|inner| inner.wire = None);
-        let wire = self.wire()?;
-        self.locked(|inner| {
-            inner.wire = Some(wire);
-            inner.held = false;
-            inner.flush();
-        });
-        Ok(())
+        self.locked(|inner| (inner.wire, inner.misbehaved) = (None, None));
+        let wire = self.wire();
+        self.locked(|inner| match wire {
+            Ok(wire) => {
+                inner.wire = Some(wire);
+                inner.kick();
+                Ok(())
+            }
+            Err(error) => {
+                inner.misbehaved = if let ConnectError::Ring(misbehaved) = error { Some(misbehaved) } else { None };
+                Err(error)
+            }
+        })
+    }
+
+    /// Connects in a new context, where nothing is held back any more.
+    fn reconnect(&self) -> Result<(), ConnectError> {
+        self.locked(|inner| (inner.wire, inner.held) = (None, false));
+        self.connect()
     }
 
     fn wire(&self) -> Result<Wire<'c, H, G>, ConnectError> {
@@ -159,7 +185,7 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
         self.locked(|inner| inner.read(to))
     }
 
-    /// Sends what is in the backlog, as far as the ring takes it; tells whether nothing is left.
+    /// Sends what is in the backlog, as far as the ring takes it; tells whether nothing is left there.
     pub fn flush(&self) -> bool {
         self.locked(|inner| {
             inner.flush();
@@ -172,6 +198,11 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
         self.locked(|inner| inner.wire.as_ref().map(|wire| wire.port.number()))
     }
 
+    /// Returns how the backend broke the protocol, if it did since the last [`Console::connect`].
+    pub fn misbehaved(&self) -> Option<Misbehaved> {
+        self.locked(|inner| inner.misbehaved)
+    }
+
     /// Returns how many bytes were dropped so far.
     pub fn dropped(&self) -> u64 {
         self.locked(|inner| inner.dropped)
@@ -182,10 +213,14 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
     }
 }
 
-impl<H: Hypercall, G: IrqGate> Inner<'_, H, G> {
+impl<'c, H: Hypercall, G: IrqGate> Inner<'c, H, G> {
     fn write(&mut self, bytes: &[u8]) -> Written {
-        self.flush();
-        let sent = if self.backlog.is_empty() { self.send(bytes) } else { 0 };
+        let moved = self.fill();
+        // Behind the backlog, never before it.
+        let sent = if self.backlog.is_empty() { self.on_wire(|wire, _| wire.out.send(bytes)) } else { 0 };
+        if moved > 0 || sent > 0 {
+            self.notify();
+        }
         let kept = self.backlog.push(bytes.get(sent..).unwrap_or_default());
         let taken = sent.saturating_add(kept);
         let dropped = bytes.len().saturating_sub(taken);
@@ -193,44 +228,65 @@ impl<H: Hypercall, G: IrqGate> Inner<'_, H, G> {
         Written { taken, dropped }
     }
 
-    /// Puts bytes into the ring and tells the backend; 0 when held, not connected or full.
-    fn send(&mut self, bytes: &[u8]) -> usize {
-        let Some(wire) = self.wire.as_mut().filter(|_| !self.held) else { return 0 };
-        // A backend that broke the protocol gets nothing more, and what is written is dropped.
-        let sent = wire.out.send(bytes).unwrap_or(0);
-        if sent > 0 {
-            // The event is a hint; the backend sees the bytes at its next look anyway.
-            let _ = wire.port.notify();
-        }
-        sent
+    /// Works on the wire, if there is one that may be used; a lie of the backend's ends it.
+    fn on_wire<R: Default>(
+        &mut self,
+        work: impl FnOnce(&mut Wire<'c, H, G>, &mut Backlog) -> Result<R, Misbehaved>,
+    ) -> R {
+        let held = self.held;
+        let Some(wire) = self.wire.as_mut().filter(|wire| !held && wire.is_fresh()) else { return R::default() };
+        work(wire, &mut self.backlog).unwrap_or_else(|misbehaved| {
+            (self.wire, self.misbehaved) = (None, Some(misbehaved));
+            R::default()
+        })
+    }
+
+    /// Moves the backlog into the ring, as far as it fits; returns how many bytes went.
+    fn fill(&mut self) -> usize {
+        self.on_wire(|wire, backlog| {
+            let mut moved = 0_usize;
+            loop {
+                let sent = wire.out.send(backlog.peek())?;
+                if sent == 0 {
+                    return Ok(moved);
+                }
+                backlog.pop(sent);
+                moved = moved.saturating_add(sent);
+            }
+        })
     }
 
     fn flush(&mut self) {
-        while let piece @ [_, ..] = self.backlog.peek() {
-            let mut bytes = [0; 64];
-            let len = piece.len().min(bytes.len());
-            bytes.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
-            let sent = self.send(bytes.get(..len).unwrap_or_default());
-            self.backlog.pop(sent);
-            if sent < len {
-                return;
-            }
+        if self.fill() > 0 {
+            self.notify();
+        }
+    }
+
+    /// Sends the backlog, and tells the backend of anything in the ring: an event of before may not have reached it.
+    fn kick(&mut self) {
+        self.fill();
+        if self.on_wire(|wire, _| wire.out.is_drained().map(|drained| !drained)) {
+            self.notify();
         }
     }
 
     fn read(&mut self, to: &mut [u8]) -> usize {
-        let Some(wire) = self.wire.as_mut().filter(|_| !self.held) else { return 0 };
-        let read = wire.input.receive(to).unwrap_or(0);
+        let read = self.on_wire(|wire, _| wire.input.receive(to));
         if read > 0 {
-            // As above: a hint that there is room again.
-            let _ = wire.port.notify();
+            self.notify();
         }
         read
     }
 
+    fn notify(&self) {
+        if let Some(wire) = &self.wire {
+            // A hint that there are bytes, or room: the backend sees them at its next look anyway.
+            let _ = wire.port.notify();
+        }
+    }
+
     fn is_drained(&mut self) -> bool {
-        let backlog = self.backlog.is_empty();
-        self.wire.as_mut().is_none_or(|wire| backlog && wire.out.is_drained().unwrap_or(true))
+        self.wire.is_none() || (self.backlog.is_empty() && self.on_wire(|wire, _| wire.out.is_drained()))
     }
 }
 

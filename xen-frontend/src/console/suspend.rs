@@ -6,12 +6,14 @@ use core::task::Poll;
 use xen_hypercall::{Hypercall, IrqGate};
 use xen_suspend::{Class, CoreService, Dark, DeviceSuspend, Fatal, Refusal, Stage};
 
-use super::Console;
+use super::{Console, Wire};
 
 /// How often a freeze asks again before it leaves the rest to the backlog.
 const PATIENCE: u8 = 4;
 
 /// The console as a device: flushes a little before the suspend, then keeps its output until the guest is back.
+///
+/// One that does not come back counts as degraded; [`Console::connect`] may be tried at any later time.
 pub struct ConsoleDevice<'a, 'c, H: Hypercall, G: IrqGate> {
     console: &'a Console<'c, H, G>,
     tries: u8,
@@ -53,14 +55,14 @@ impl<H: Hypercall, G: IrqGate> DeviceSuspend for ConsoleDevice<'_, '_, H, G> {
     fn thaw(&mut self, _class: Class) {
         self.console.locked(|inner| {
             inner.held = false;
-            inner.flush();
+            inner.kick();
         });
     }
 
     fn resume(&mut self, _class: Class) -> Poll<Result<(), Refusal>> {
-        // The core service connected it already: output from the rebuild on shows why a resume fails.
-        let connected = self.console.locked(|inner| inner.wire.is_some());
-        if connected || self.console.page.is_none() || self.console.connect().is_ok() {
+        // The core service, if there is one, connected it already: output from the rebuild on shows why a resume fails.
+        let connected = self.console.locked(|inner| inner.wire.as_ref().is_some_and(Wire::is_fresh));
+        if connected || self.console.page.is_none() || self.console.reconnect().is_ok() {
             return Poll::Ready(Ok(()));
         }
         Poll::Ready(Err(Refusal::Device))
@@ -82,7 +84,7 @@ impl<H: Hypercall, G: IrqGate> CoreService for ConsoleService<'_, '_, H, G> {
     fn rebuild(&mut self, stage: Stage, _class: Class, _dark: &Dark<'_>) -> Result<(), Fatal> {
         if stage == Stage::Console {
             // Without a console the guest goes on, and its output is kept as far as there is room.
-            let _ = self.0.connect();
+            let _ = self.0.reconnect();
         }
         Ok(())
     }
