@@ -1,8 +1,8 @@
 //! What this guest, as an operating system, offers the coordinator.
 
-use xen_evtchn::Events;
 use xen_frontend::console::Console;
-use xen_hypercall::{Clock, Cpu, Hypercall, Nanos, Port};
+use xen_hypercall::{Hypercall, Nanos};
+use xen_store::Link;
 use xen_suspend::services::Platform;
 use xen_suspend::{Abort, ControlWord, Ending, Fatal, Observer, OsQuiesce, Policy, Refusal, State};
 
@@ -32,18 +32,14 @@ impl Policy for ByOption {
 }
 
 /// A guest whose only producer of I/O is the one loop, which now runs the coordinator.
-pub(crate) struct OneLoop<'a, 'i, 'c, H: Hypercall, C> {
-    /// The event channels.
-    pub(crate) events: &'a Events<'c, &'c H>,
-    /// The clock of deadlines.
-    pub(crate) clock: &'a Clock<'i, C>,
+pub(crate) struct OneLoop<'a, 'c, H: Hypercall> {
+    /// The way to sleep until xenstore has something to say.
+    pub(crate) link: &'a dyn Link,
     /// The console, whose output is sent while there is nothing else to do.
     pub(crate) console: &'a Console<'c, H>,
-    /// The port to wait for.
-    pub(crate) port: &'a dyn Fn() -> Option<Port>,
 }
 
-impl<H: Hypercall, C: Cpu> OsQuiesce for OneLoop<'_, '_, '_, H, C> {
+impl<H: Hypercall> OsQuiesce for OneLoop<'_, '_, H> {
     fn freeze(&mut self) -> Result<(), Refusal> {
         Ok(())
     }
@@ -52,9 +48,7 @@ impl<H: Hypercall, C: Cpu> OsQuiesce for OneLoop<'_, '_, '_, H, C> {
 
     fn wait(&mut self, until: Nanos) {
         self.console.flush();
-        // An early return is allowed, so an error is harmless.
-        let port = (self.port)();
-        let _ = self.events.wait(port.as_slice(), Some(self.clock.to_system(until)));
+        self.link.wait(until);
     }
 }
 

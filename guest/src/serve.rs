@@ -123,9 +123,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         run: impl FnOnce(Embedder<'_>) -> R,
     ) -> R {
         let ground = self.ground;
-        let port = || ground.link.port();
-        let mut os =
-            OneLoop { events: ground.base.events, clock: ground.base.clock, console: ground.console, port: &port };
+        let mut os = OneLoop { link: ground.link, console: ground.console };
         let (mut policy, mut park) = (ByOption::new(&self.options), SoleVcpu);
         let mut arch = XenArch::new(ground.base.hook, ground.base.canary, Around(ground.base.machine));
         let mut grants = GrantService(ground.table);
