@@ -27,7 +27,7 @@ pub struct Events<'s, H, G = NoGate> {
 impl<'s, H: Hypercall> Events<'s, H> {
     /// Makes a table of the caller's storage, with no port in it.
     ///
-    /// `slots` holds one slot for each port number from 0 up; [`MAX_PORTS`] are all that there can be.
+    /// `slots` holds one slot for each port number from 0 up; [`MAX_PORTS`](crate::MAX_PORTS) are all that there can be.
     /// [`Events::mask_all`] comes next, as soon as `info` is mapped.
     #[must_use]
     pub const fn new(hook: H, epoch: &'s EpochCell, info: &'s SharedInfo, slots: &'s [Slot]) -> Self {
