@@ -70,7 +70,7 @@ impl<M: Machine> Platform for Around<'_, M> {
 pub(crate) struct Witnessing<'a, 'g, 'c, M: Machine, H: Hypercall> {
     voice: &'a Voice<'g, 'c, M, H>,
     counts: &'a dyn Fn() -> Counts,
-    /// The counts when the call was made.
+    /// The counts when the guest went into the dark, or made the call.
     pub(crate) at_call: Counts,
     /// How the last operation ended, and how long the guest was away.
     pub(crate) ended: Option<(Ending, Option<Nanos>)>,
@@ -87,7 +87,7 @@ impl<M: Machine, H: Hypercall> Observer for Witnessing<'_, '_, '_, M, H> {
     fn state(&mut self, _now: Nanos, state: State) {
         match state {
             State::Requested => self.voice.say(format_args!("suspending")),
-            State::InCall => self.at_call = (self.counts)(),
+            State::Dark | State::InCall => self.at_call = (self.counts)(),
             _ => {}
         }
     }

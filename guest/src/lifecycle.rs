@@ -44,6 +44,10 @@ pub enum Step {
     SaveOutOfSpace,
     /// A save whose toolstack resumes the same domain the slow way, as if it were a new one.
     SlowResume,
+    /// The guest is frozen where it is, without being asked, and thawed in the same domain.
+    FreezeHere,
+    /// The guest is frozen where it is, without being asked, and restored into a new domain.
+    FreezeMove,
     /// Write this word to `control/shutdown`, as the toolstack would.
     Word(&'static str),
     /// Wait until `control/shutdown` holds exactly this word (empty: acknowledged).
@@ -64,8 +68,8 @@ pub enum Step {
 }
 
 use Step::{
-    Alive, Checkpoint, Create, Gone, NeverSays, NodeIs, Poweroff, Reboot, RestoreCheckpoint, SaveFails, SaveOutOfSpace,
-    SaveRestore, Says, SlowResume, Word,
+    Alive, Checkpoint, Create, FreezeHere, FreezeMove, Gone, NeverSays, NodeIs, Poweroff, Reboot, RestoreCheckpoint,
+    SaveFails, SaveOutOfSpace, SaveRestore, Says, SlowResume, Word,
 };
 
 /// A checkpoint and what the guest must say of it: it did nothing but go on.
@@ -180,6 +184,25 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
         only: Some((Host::Mock, "`xl` resumes the fast way always")),
+    },
+    Lifecycle {
+        name: "frozen",
+        about: "frozen without being asked: found out after the sleep, and adapted to",
+        cmdline: "wake=1 selftest_after=1",
+        steps: &[
+            Create,
+            FreezeHere,
+            Says("resumed", &["class=frozen", "epoch=0", "intact=yes"]),
+            Says("selftest", &["result=ok"]),
+            FreezeMove,
+            Says("resumed", &["class=new", "epoch=1", "intact=yes"]),
+            Says("selftest", &["result=ok"]),
+            SaveRestore,
+            Says("resumed", &["class=new", "epoch=2", "intact=yes"]),
+            Alive,
+            Poweroff,
+        ],
+        only: Some((Host::Mock, "`xl` asks every PVH guest")),
     },
     both("poweroff", "a clean end", "", &[Create, Alive, Poweroff, Says("stopping", &["reason=poweroff"])]),
     both("halt", "the other word for it", "", &[Create, Word("halt"), Says("stopping", &["reason=halt"]), Gone]),

@@ -15,6 +15,8 @@ pub struct Options {
     pub selftest: bool,
     /// `selftest_after=1`: run the scenarios again after each resume.
     pub selftest_after: bool,
+    /// `wake=1`: find out after each sleep whether the guest was frozen meanwhile.
+    pub wake: bool,
     /// `tick_ms=N`: time between ticks, 1000 by default.
     pub tick: Nanos,
 }
@@ -38,6 +40,7 @@ impl Default for Options {
             fail: None,
             selftest: false,
             selftest_after: false,
+            wake: false,
             tick: Nanos::from_secs(1),
         }
     }
@@ -63,6 +66,7 @@ impl Options {
             "tick_ms" => self.tick = Nanos::from_millis(value.parse().ok().filter(|&millis| millis > 0)?),
             "selftest" => self.selftest = flag(value)?,
             "selftest_after" => self.selftest_after = flag(value)?,
+            "wake" => self.wake = flag(value)?,
             "fail" => self.fail = Some(failing(value)?),
             _ => return known_elsewhere(key, value),
         }

@@ -33,6 +33,15 @@ impl Publisher for Features {
     }
 }
 
+/// Why the coordinator is to look.
+#[derive(Debug, Clone, Copy)]
+enum Cause {
+    /// There may be a word of the toolstack's.
+    Word,
+    /// The guest slept, and may have been frozen.
+    Wake,
+}
+
 /// A guest in service.
 pub(crate) struct Service<'s, 'p, 'b, M: Machine, H: Hypercall> {
     ground: &'s Ground<'p, 'b, M, H>,
@@ -73,8 +82,10 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         if self.options.selftest {
             self.selftest();
         }
+        // After a wake the word is read, too.
+        let cause = if self.options.wake { Cause::Wake } else { Cause::Word };
         loop {
-            if let Some(end) = self.suspend(&mut coordinator, &mut engine) {
+            if let Some(end) = self.suspend(&mut coordinator, &mut engine, cause) {
                 self.say_goodbye(end);
                 return end;
             }
@@ -88,13 +99,19 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         &mut self,
         coordinator: &mut SuspendCoordinator<'_>,
         engine: &mut Engine<'_, 'p, 'b, M, H>,
+        cause: Cause,
     ) -> Option<End> {
         let ground = self.ground;
         let voice = ground.voice();
         let counts = || self.counts();
         let mut observer = Witnessing::new(&voice, &counts);
-        let outcome =
-            self.with_hooks(engine, &mut observer, |embedder| Runner::new(coordinator, embedder, &NoGate).run());
+        let outcome = self.with_hooks(engine, &mut observer, |embedder| {
+            let mut runner = Runner::new(coordinator, embedder, &NoGate);
+            match cause {
+                Cause::Word => runner.run(),
+                Cause::Wake => runner.on_wake(),
+            }
+        });
         let Witnessing { ended, at_call, .. } = observer;
         if let Some((Ending::Resumed(resumed), away)) = ended {
             // Counted before anything else is asked of anybody.

@@ -108,7 +108,11 @@ impl Player {
                 expect(host, begun, |end| end == Outcome::Resumed(1) && same(host))
             }
             Step::SlowResume => expect(host, begun, |end| end == Outcome::Resumed(0) && same(host)),
-            Step::SaveRestore => expect(host, begun, |end| matches!(end, Outcome::Restored(_)) && !same(host)),
+            // What a frozen vCPU's register held is its own affair: the result is of no call.
+            Step::FreezeHere => expect(host, begun, |end| matches!(end, Outcome::Resumed(_)) && same(host)),
+            Step::SaveRestore | Step::FreezeMove => {
+                expect(host, begun, |end| matches!(end, Outcome::Restored(_)) && !same(host))
+            }
             Step::SaveFails => {
                 expect(host, begun, |end| matches!(end, Outcome::NotAcknowledged | Outcome::NotSuspended))
             }
@@ -178,6 +182,8 @@ fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
         Step::Checkpoint | Step::SaveFails => Some(toolstack.save(Save::Checkpoint)),
         Step::SaveOutOfSpace => Some(toolstack.save(Save::Fail)),
         Step::SlowResume => Some(toolstack.save(Save::SlowResume)),
+        Step::FreezeHere => Some(toolstack.freeze(Save::Checkpoint)),
+        Step::FreezeMove => Some(toolstack.freeze(Save::Restore(Destination::default()))),
         Step::SaveRestore => {
             Some(toolstack.save(Save::Restore(Destination { ports_before: 2, ..Destination::default() })))
         }

@@ -35,6 +35,7 @@ lifecycles! {
     mixed = "mixed",
     selftest = "selftest",
     slow_resume = "slow-resume",
+    frozen = "frozen",
     poweroff = "poweroff",
     halt = "halt",
     reboot = "reboot",

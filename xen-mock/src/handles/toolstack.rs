@@ -29,6 +29,15 @@ impl Toolstack {
         self.host.world().begin_wait(save)
     }
 
+    /// Freezes the guest wherever it is, without asking, and lets it go on as `save` says: what libxl does with a guest in
+    /// ACPI S3, or one that it takes for a guest without drivers. The guest comes out of a hypercall that is no suspend.
+    ///
+    /// # Panics
+    /// If another operation is under way.
+    pub fn freeze(&self, save: Save) -> Operation {
+        self.host.world().begin_freeze(save)
+    }
+
     /// Begins `xl shutdown -w`.
     ///
     /// # Panics

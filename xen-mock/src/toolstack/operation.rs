@@ -76,13 +76,18 @@ impl Operations {
 impl World {
     pub(crate) fn begin_save(&mut self, save: Save) -> Operation {
         if self.config.kind == Kind::Hvm && self.domain.params[CALLBACK_IRQ] == 0 {
-            // libxl takes it for a guest without drivers, and freezes it wherever it is.
-            let until = self.now().after(self.config.blackout);
-            let operation = self.begin(Plan::Suspend(save), Stage::Copy { until });
-            self.domain.state = State::Shutdown(Reason::Suspend);
-            return operation;
+            // libxl takes it for a guest without drivers.
+            return self.begin_freeze(save);
         }
         self.ask(Plan::Suspend(save))
+    }
+
+    /// Freezes the guest wherever it is.
+    pub(crate) fn begin_freeze(&mut self, save: Save) -> Operation {
+        let until = self.now().after(self.config.blackout);
+        let operation = self.begin(Plan::Suspend(save), Stage::Copy { until });
+        self.domain.state = State::Shutdown(Reason::Suspend);
+        operation
     }
 
     /// Waits for a suspend without asking by the word: the guest was asked in another way.

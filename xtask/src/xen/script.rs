@@ -45,7 +45,7 @@ fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
         Step::NeverSays(event) => ("never_says", vec![event]),
         Step::Alive => ("alive", vec![]),
         // Lifecycles with this step say that they are for the mock host only.
-        Step::SlowResume => ("not_on_xen", vec![]),
+        Step::SlowResume | Step::FreezeHere | Step::FreezeMove => ("not_on_xen", vec![]),
     }
 }
 
