@@ -23,5 +23,5 @@ mod troubles;
 
 pub use arrangement::Arrangement;
 pub use machine::MockMachine;
-pub use play::{Failure, Line, Report, play};
+pub use play::{Failure, Line, Report, play, play_on};
 pub use troubles::{TROUBLES, Trouble};

@@ -69,17 +69,24 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// [`Failure`] if a step did not end as it should, the guest said `FAIL`, or it broke a rule of the host's.
 pub fn play(lifecycle: &Lifecycle, arrangement: Arrangement) -> Result<Report, Failure> {
-    let host = arrangement.host(lifecycle.name);
+    play_on(&arrangement.host(lifecycle.name), lifecycle)
+}
+
+/// Does as [`play`] on a host of the caller's, whose traces and ledger then tell what the guest did.
+///
+/// # Errors
+/// As [`play`].
+pub fn play_on(host: &Host, lifecycle: &Lifecycle) -> Result<Report, Failure> {
     let player = Rc::new(RefCell::new(Player::new(lifecycle.steps)));
     let director = Rc::clone(&player);
     host.direct(move |host| director.borrow_mut().advance(host));
     let emergencies = Rc::new(RefCell::new(String::new()));
-    run(&host, lifecycle, (&player, &emergencies));
+    run(host, lifecycle, (&player, &emergencies));
     // The end of the console's text may come without an event.
     host.console().drain();
-    player.borrow_mut().advance(&host);
+    player.borrow_mut().advance(host);
     let report = Report { lines: player.borrow().lines().to_vec(), emergencies: emergencies.borrow().clone() };
-    let why = player.borrow().complaint().or_else(|| rules(&host));
+    let why = player.borrow().complaint().or_else(|| rules(host));
     match why {
         None => Ok(report),
         Some(why) => Err(Failure { why, report }),

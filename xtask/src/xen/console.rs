@@ -43,12 +43,11 @@ pub(crate) fn blackouts<'a>(console: impl IntoIterator<Item = &'a str>) -> BTree
     classes
 }
 
-/// One line for the summary: `cancelled 1.2..3.4 ms ×2`.
+/// One line for the summary: `cancelled 120..340 µs ×2`.
 pub(crate) fn figures<'a>(console: impl IntoIterator<Item = &'a str>) -> String {
-    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     let lines: Vec<String> = blackouts(console)
         .iter()
-        .map(|(class, span)| format!("{class} {:.1}..{:.1} ms ×{}", ms(span.min), ms(span.max), span.count))
+        .map(|(class, span)| format!("{class} {}..{} µs ×{}", span.min.as_micros(), span.max.as_micros(), span.count))
         .collect();
     lines.join("\n")
 }
@@ -80,7 +79,7 @@ mod tests {
             "xen-guest: suspending blackout_ns=1",
             "xen-guest: resumed class=cancelled blackout_ns=torn",
         ];
-        assert_eq!(figures(console), "cancelled 2.0..4.5 ms ×2\nnew 9.0..9.0 ms ×1");
+        assert_eq!(figures(console), "cancelled 2000..4500 µs ×2\nnew 9000..9000 µs ×1");
     }
 
     #[test]
