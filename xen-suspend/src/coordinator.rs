@@ -290,10 +290,6 @@ impl<'s> SuspendCoordinator<'s> {
             // Before the clock reads the time as ever again, which after a cancelled suspend includes the pause.
             self.stamps.released = self.now;
         }
-        if state == State::Releasing {
-            // Before the clock reads the time as ever again, which on a cancel includes the pause.
-            self.stamps.released = self.now;
-        }
         self.devices.iter_mut().for_each(|slot| slot.asked = false);
     }
 
