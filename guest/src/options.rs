@@ -93,7 +93,15 @@ fn failing(value: &str) -> Option<Failing> {
 
 /// Options with one meaning so far, and those that the boot code takes for itself.
 fn known_elsewhere(key: &str, value: &str) -> Option<()> {
-    matches!((key, value), ("evtchn", "2l") | ("grant", "v1") | ("suspend_channel", "off") | ("fault", _)).then_some(())
+    matches!(
+        (key, value),
+        ("hypercall", "direct" | "page")
+            | ("evtchn", "2l")
+            | ("grant", "v1")
+            | ("suspend_channel", "off")
+            | ("fault", _)
+    )
+    .then_some(())
 }
 
 #[cfg(test)]

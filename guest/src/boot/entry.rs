@@ -46,6 +46,12 @@ long_mode:
     call {main}
     ud2
 
+    .section .text.hypercall, "ax"
+    .balign 4096
+    .globl hypercall_stubs
+hypercall_stubs:                    // Xen writes here, past our tables
+    .skip 4096
+
     .section .data.entry, "aw"
     .balign 4096
 page_map:

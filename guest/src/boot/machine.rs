@@ -5,28 +5,32 @@ use core::fmt::Write as _;
 use core::ptr::{NonNull, with_exposed_provenance_mut};
 
 use guest::Machine;
-use xen_hypercall::x86_64::{DebugPort, Direct, Native};
+use xen_hypercall::x86_64::{DebugPort, Native, NoHypercallPage};
 use xen_hypercall::{Gfn, PAGE_SIZE, SharedPage};
 
+use super::hook::Hook;
 use super::{paging, pool};
 
 /// A PVH domain of one processor, in which every address below 4 GiB is itself.
 pub(super) struct Pvh {
-    hook: Direct,
+    hook: Hook,
 }
 
 impl Pvh {
-    /// Makes hypercalls as this processor does.
-    pub(super) fn new() -> Self {
-        Self { hook: Direct::new(&Native) }
+    /// Makes hypercalls as the command line says.
+    ///
+    /// # Errors
+    /// [`NoHypercallPage`] if the page is wanted and Xen has none.
+    pub(super) fn new(options: &str) -> Result<Self, NoHypercallPage> {
+        Ok(Self { hook: Hook::new(options)? })
     }
 }
 
 impl Machine for Pvh {
-    type Hook = Direct;
+    type Hook = Hook;
     type Cpu = Native;
 
-    fn hook(&self) -> &Direct {
+    fn hook(&self) -> &Hook {
         &self.hook
     }
 
@@ -50,7 +54,7 @@ impl Machine for Pvh {
     }
 
     fn moved(&self) {
-        self.hook.choose(&Native);
+        self.hook.renew();
     }
 
     fn emergency(&self, text: &str) {

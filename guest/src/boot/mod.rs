@@ -3,6 +3,7 @@
 mod end;
 mod entry;
 mod fault;
+mod hook;
 mod machine;
 mod paging;
 mod pool;
@@ -23,7 +24,6 @@ extern "C" fn main(start_info: u32) -> ! {
         end::complain("xen", &none);
         end::halt();
     }
-    let machine = Pvh::new();
     let mut buffer = [0; start::LONGEST];
     let options = match start::options(start_info, &mut buffer) {
         Ok(options) => options,
@@ -33,6 +33,13 @@ extern "C" fn main(start_info: u32) -> ! {
         }
     };
     provoke::asked(options);
+    let machine = match Pvh::new(options) {
+        Ok(machine) => machine,
+        Err(none) => {
+            end::complain("hypercall-page", &none);
+            end::crash();
+        }
+    };
     let reason = guest::run(&machine, options);
     end::shut_down(machine.hook(), reason)
 }

@@ -1,12 +1,16 @@
 //! x86_64: how a hypercall is made, and the processor itself.
 #![expect(unsafe_code, reason = "instructions")]
 
+mod page;
+
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, _rdtsc};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Cpu, Cpuid, Hypercall, Number, Word};
+
+pub use page::{HypercallPage, NoHypercallPage};
 
 /// The processor that this code runs on. For ring 0.
 #[derive(Debug, Clone, Copy, Default)]
