@@ -36,6 +36,8 @@ pub enum Step {
     Checkpoint,
     /// `xl save`, then `xl restore` of that image: a new domain. Both must succeed.
     SaveRestore,
+    /// `xl migrate` to the same host: a new domain, as after a save and a restore.
+    Migrate,
     /// Destroy the domain, then restore the image of the last [`Step::Checkpoint`].
     RestoreCheckpoint,
     /// `xl save` that must fail because the guest never acknowledges or never suspends; the guest goes on.
@@ -68,8 +70,8 @@ pub enum Step {
 }
 
 use Step::{
-    Alive, Checkpoint, Create, FreezeHere, FreezeMove, Gone, NeverSays, NodeIs, Poweroff, Reboot, RestoreCheckpoint,
-    SaveFails, SaveOutOfSpace, SaveRestore, Says, SlowResume, Word,
+    Alive, Checkpoint, Create, FreezeHere, FreezeMove, Gone, Migrate, NeverSays, NodeIs, Poweroff, Reboot,
+    RestoreCheckpoint, SaveFails, SaveOutOfSpace, SaveRestore, Says, SlowResume, Word,
 };
 
 /// A checkpoint and what the guest must say of it: it did nothing but go on.
@@ -90,6 +92,13 @@ macro_rules! restore {
 /// `control/shutdown` again.
 const UNTOUCHED: &[&str] = &["bound=0", "closed=0", "mapped=0", "registered=0", "xenstore=1"];
 
+/// A migration and what the guest must say of it.
+macro_rules! migrate {
+    () => {
+        [Migrate, Says("resumed", &["class=new", "intact=yes"])]
+    };
+}
+
 const fn five<const N: usize, const M: usize>(cycle: [Step; N]) -> [Step; M] {
     let mut steps = [Alive; M];
     steps[0] = Create;
@@ -104,6 +113,7 @@ const fn five<const N: usize, const M: usize>(cycle: [Step; N]) -> [Step; M] {
 
 const CHECKPOINTS: [Step; 18] = five(checkpoint!());
 const RESTORES: [Step; 13] = five(restore!());
+const MIGRATIONS: [Step; 13] = five(migrate!());
 
 const fn both(name: &'static str, about: &'static str, cmdline: &'static str, steps: &'static [Step]) -> Lifecycle {
     Lifecycle { name, about, cmdline, steps, only: None }
@@ -113,6 +123,7 @@ const fn both(name: &'static str, about: &'static str, cmdline: &'static str, st
 pub const ALL: &[Lifecycle] = &[
     both("checkpoint", "five checkpoints; each is a strict no-op", "", &CHECKPOINTS),
     both("restore", "five times saved and restored into a new domain", "", &RESTORES),
+    both("migrate", "five times migrated", "", &MIGRATIONS),
     Lifecycle {
         name: "rewind",
         about: "a checkpoint's image is restored after the domain is gone",
@@ -204,6 +215,22 @@ pub const ALL: &[Lifecycle] = &[
         ],
         only: Some((Host::Mock, "`xl` asks every PVH guest")),
     },
+    both(
+        "hypercall-page",
+        "hypercalls by the page that Xen fills, and fills again in a new domain",
+        "hypercall=page",
+        &[
+            Create,
+            Checkpoint,
+            Says("resumed", &["class=cancel", "intact=yes"]),
+            SaveRestore,
+            Says("resumed", &["class=new", "intact=yes"]),
+            Migrate,
+            Says("resumed", &["class=new", "intact=yes"]),
+            Alive,
+            Poweroff,
+        ],
+    ),
     both("poweroff", "a clean end", "", &[Create, Alive, Poweroff, Says("stopping", &["reason=poweroff"])]),
     both("halt", "the other word for it", "", &[Create, Word("halt"), Says("stopping", &["reason=halt"]), Gone]),
     both("reboot", "ends and comes again", "", &[Create, Reboot, Alive, Poweroff]),

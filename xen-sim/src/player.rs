@@ -2,7 +2,7 @@
 
 use guest::lifecycle::Step;
 use xen_hypercall::{DomId, Nanos};
-use xen_mock::{Destination, Host, Operation, Outcome, Reason, Save, State};
+use xen_mock::{Destination, Host, Operation, Outcome, Reason, Save, State, Vendor};
 
 use crate::Line;
 
@@ -110,7 +110,7 @@ impl Player {
             Step::SlowResume => expect(host, begun, |end| end == Outcome::Resumed(0) && same(host)),
             // What a frozen vCPU's register held is its own affair: the result is of no call.
             Step::FreezeHere => expect(host, begun, |end| matches!(end, Outcome::Resumed(_)) && same(host)),
-            Step::SaveRestore | Step::FreezeMove => {
+            Step::SaveRestore | Step::Migrate | Step::FreezeMove => {
                 expect(host, begun, |end| matches!(end, Outcome::Restored(_)) && !same(host))
             }
             Step::SaveFails => {
@@ -182,6 +182,7 @@ fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
         Step::Checkpoint | Step::SaveFails => Some(toolstack.save(Save::Checkpoint)),
         Step::SaveOutOfSpace => Some(toolstack.save(Save::Fail)),
         Step::SlowResume => Some(toolstack.save(Save::SlowResume)),
+        Step::Migrate => Some(toolstack.save(Save::Restore(elsewhere()))),
         Step::FreezeHere => Some(toolstack.freeze(Save::Checkpoint)),
         Step::FreezeMove => Some(toolstack.freeze(Save::Restore(Destination::default()))),
         Step::SaveRestore => {
@@ -196,6 +197,16 @@ fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
         _ => None,
     };
     Begun { at: host.now(), operation, domid: host.guest().domid(), ticks: ticks(lines) }
+}
+
+/// A host of another kind: newer, of another vendor, and just started.
+fn elsewhere() -> Destination {
+    Destination {
+        uptime: Nanos::from_secs(7),
+        vendor: Some(Vendor::Amd),
+        version: Some((4, 20)),
+        ..Destination::default()
+    }
 }
 
 fn ticks(lines: &[Line]) -> usize {

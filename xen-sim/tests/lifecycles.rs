@@ -32,10 +32,12 @@ macro_rules! lifecycles {
 lifecycles! {
     checkpoint = "checkpoint",
     restore = "restore",
+    migrate = "migrate",
     mixed = "mixed",
     selftest = "selftest",
     slow_resume = "slow-resume",
     frozen = "frozen",
+    hypercall_page = "hypercall-page",
     poweroff = "poweroff",
     halt = "halt",
     reboot = "reboot",

@@ -3,7 +3,7 @@
 use super::board::Board;
 use super::image::Image;
 use super::machine::{Machine, Next};
-use super::plan::Lane;
+use super::plan::{Daemon, Lane};
 use super::progress::Progress;
 use super::protocol::{self, Line};
 use super::{archive::Archive, script};
@@ -30,6 +30,8 @@ pub(crate) struct Boot<'a> {
     pub(crate) lanes: u32,
     /// Virtual processors of the machine.
     pub(crate) cpus: u32,
+    /// Which xenstore daemon dom0 runs.
+    pub(crate) store: Daemon,
     /// Where logs go.
     pub(crate) logs: PathBuf,
 }
@@ -99,7 +101,13 @@ impl Boot<'_> {
         own.file("rig/guest", &fs::read(self.guest).with_context(|| self.guest.display().to_string())?)?;
         own.file(
             "rig/env",
-            format!("LANES={}\nPATIENCE={}\n", self.lanes.max(1), self.patience().as_secs()).as_bytes(),
+            format!(
+                "LANES={}\nPATIENCE={}\nXENSTORED={}\n",
+                self.lanes.max(1),
+                self.patience().as_secs(),
+                self.store.word()
+            )
+            .as_bytes(),
         )?;
         own.dir("rig/foreground")?;
         own.dir("rig/background")?;

@@ -7,16 +7,19 @@ use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
 /// The toolstack's programs that dom0 runs.
-const TOOLS: [&str; 5] = ["xl", "xenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0"];
+const TOOLS: [&str; 6] = ["xl", "xenstored", "oxenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0"];
 /// The clients of xenstore that the steps call.
 const CLIENTS: [&str; 3] = ["xenstore-read", "xenstore-write", "xenstore-exists"];
+/// What the OCaml daemon must be told; all else is as it has it by itself.
+const OXENSTORED: &str = "persistent = false\nxenstored-kva = /proc/xen/xsd_kva\nxenstored-port = /proc/xen/xsd_port\n\
+     perms-activate = true\nperms-watch-activate = true\n";
 const INIT: &str = include_str!("../../dom0/init");
 const STEPS: &str = include_str!("../../dom0/steps.sh");
 const LISTEN: &str = include_str!("../../dom0/listen.awk");
 
 /// Changes when this program puts other things into the RAM disk.
 pub(crate) fn recipe() -> String {
-    format!("{INIT}{STEPS}{LISTEN}{TOOLS:?}{CLIENTS:?}{:?}", modules::WANTED)
+    format!("{INIT}{STEPS}{OXENSTORED}{LISTEN}{TOOLS:?}{CLIENTS:?}{:?}", modules::WANTED)
 }
 
 /// The RAM disk: programs, libraries, kernel modules and our own scripts.
@@ -26,6 +29,7 @@ pub(crate) fn base(tools: &Path, drivers: Option<&Path>) -> Result<Vec<u8>> {
     archive.file("rig/steps.sh", STEPS.as_bytes())?;
     archive.file("rig/listen.awk", LISTEN.as_bytes())?;
     archive.file("etc/xen/xl.conf", b"autoballoon=\"off\"\n")?;
+    archive.file("etc/xen/oxenstored.conf", OXENSTORED.as_bytes())?;
     add_programs(&mut archive, tools)?;
     add_modules(&mut archive, drivers)?;
     archive.finish()

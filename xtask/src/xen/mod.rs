@@ -22,7 +22,7 @@ use crate::{guest_bin, mock_host, workspace};
 use anyhow::{Context as _, Result, bail};
 use boot::Boot;
 use guest::lifecycle::{self, Lifecycle};
-use plan::{Extent, Lane};
+use plan::{Daemon, Extent, Lane};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use verdict::Verdict;
@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Run so many lifecycles beside each other, not counting those that mostly wait.
     #[arg(long, default_value_t = 1, value_name = "N")]
     jobs: u32,
+    /// Run everything with each of these xenstore daemons, `c` or `ocaml`.
+    #[arg(long, value_delimiter = ',', default_value = "c", value_name = "DAEMON")]
+    xenstored: Vec<Daemon>,
     /// Virtual processors of the machine. More than one is no faster, and guests have been seen to die of it.
     #[arg(long, default_value_t = 1, value_name = "N")]
     smp: u32,
@@ -77,15 +80,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let image = image::prepare(&cache, args)?;
     let logs = cache.join("logs");
     let _ = fs::remove_dir_all(&logs);
-    let mut boot = Boot { image: &image, guest: &guest, jobs: &jobs, lanes: args.jobs, cpus: args.smp, logs };
-    if args.repeat == 1 {
-        return once(&boot);
-    }
-    let all = boot.logs.clone();
+    let (lanes, cpus) = (args.jobs, args.smp);
+    let boot = |store, logs| Boot { image: &image, guest: &guest, jobs: &jobs, lanes, cpus, store, logs };
     for round in 1..=args.repeat {
-        println!("round {round} of {}", args.repeat);
-        boot.logs = all.join(format!("round-{round}"));
-        once(&boot)?;
+        for &store in &args.xenstored {
+            println!("round {round} of {}, xenstored: {}", args.repeat, store.word());
+            once(&boot(store, logs.join(format!("{}-{round}", store.word()))))?;
+        }
     }
     Ok(())
 }

@@ -14,6 +14,25 @@ pub(crate) enum Lane {
     Skipped(&'static str),
 }
 
+/// A xenstore daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Daemon {
+    /// The one in C.
+    C,
+    /// The one in OCaml.
+    Ocaml,
+}
+
+impl Daemon {
+    /// What dom0's init calls it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::C => "c",
+            Self::Ocaml => "ocaml",
+        }
+    }
+}
+
 /// How much of the table runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {

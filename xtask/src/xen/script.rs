@@ -33,6 +33,7 @@ fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
         Step::Create => ("create", vec![]),
         Step::Checkpoint => ("checkpoint", vec![]),
         Step::SaveRestore => ("save_restore", vec![]),
+        Step::Migrate => ("migrate", vec![]),
         Step::RestoreCheckpoint => ("restore_checkpoint", vec![]),
         Step::SaveFails => ("save_fails", vec![]),
         Step::SaveOutOfSpace => ("save_out_of_space", vec![]),
