@@ -72,7 +72,7 @@ const CHECKS: &[Check] = &[
     check("guest", &["xtask", "guest"]),
 ];
 
-const XEN: Check = check("xen", &["xtask", "xen", "--quick"]);
+const XEN: Check = check("xen", &["xtask", "xen", "--quick", "--xenstored", "c,ocaml"]);
 
 /// Runs the checks and stops at the first that fails.
 pub(crate) fn run(args: &Args) -> Result<()> {
