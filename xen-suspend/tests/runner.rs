@@ -106,6 +106,7 @@ fn the_gate_is_closed_once_and_opened_once() {
             suspend(&world);
             assert_eq!((world.count("gate off"), world.count("gate restore")), (round, round));
             assert_eq!((world.count("admission back"), world.off.get()), (round, false));
+            assert_eq!((world.holds.get(), world.held.get()), (round, false));
         }
     }
 }

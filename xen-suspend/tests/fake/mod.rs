@@ -29,6 +29,9 @@ pub(crate) struct World {
     pub(crate) now: Cell<Nanos>,
     pub(crate) wall: Cell<Option<Nanos>>,
     pub(crate) epoch: EpochCell,
+    /// The clock goes on by itself; and how often it was made to.
+    pub(crate) held: Cell<bool>,
+    pub(crate) holds: Cell<usize>,
     /// Interrupts are off.
     pub(crate) off: Cell<bool>,
     pub(crate) node: Cell<ControlWord>,
@@ -62,6 +65,8 @@ impl World {
             now: Cell::new(Nanos::from_secs(5)),
             wall: Cell::new(Some(Nanos::from_secs(1_000_000))),
             epoch: EpochCell::new(),
+            held: Cell::new(false),
+            holds: Cell::new(0),
             off: Cell::new(false),
             node: Cell::new(ControlWord::Idle),
             event: Cell::new(false),
@@ -96,13 +101,13 @@ impl World {
     /// As [`World::say`], from a hook of the dark.
     fn dark(&self, line: impl Into<String>) {
         let line = line.into();
-        assert!(self.off.get(), "{line}, with interrupts on");
+        assert!(self.off.get() && self.held.get(), "{line}, with interrupts on or the clock not held");
         self.say(line);
     }
 
     fn light(&self, line: impl Into<String>) {
         let line = line.into();
-        assert!(!self.off.get(), "{line}, with interrupts off");
+        assert!(!self.off.get() && !self.held.get(), "{line}, with interrupts off or the clock held");
         self.say(line);
     }
 
@@ -143,6 +148,15 @@ impl Clock for Hook {
 
     fn wall(&self) -> Option<Nanos> {
         self.0.wall.get()
+    }
+
+    fn hold(&self) {
+        assert!(!self.0.held.replace(true));
+        self.0.holds.set(self.0.holds.get() + 1);
+    }
+
+    fn release(&self) {
+        self.0.held.set(false);
     }
 }
 
