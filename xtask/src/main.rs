@@ -11,6 +11,7 @@ mod ci;
 mod demo;
 mod guest_bin;
 mod layers;
+mod miri;
 mod mock_host;
 mod shell;
 mod workspace;
@@ -38,6 +39,8 @@ enum Command {
     Guest(guest_bin::Args),
     /// Check that the crate graph has downward arrows only.
     Layers(layers::Args),
+    /// Run the tests of the `no_std` crates under Miri.
+    Miri(miri::Args),
     /// Run the guest's lifecycles on a real Xen, inside an emulated machine.
     Xen(xen::Args),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Guest(args) => guest_bin::run(&args),
         Command::Layers(args) => layers::run(&args),
+        Command::Miri(args) => miri::run(&args),
         Command::Xen(args) => xen::run(&args),
     };
     match done {

@@ -144,6 +144,14 @@ impl Xen {
 /// Words of the argument block of each event channel operation.
 const WORDS: [usize; 10] = [3, 3, 0, 1, 1, 6, 2, 2, 0, 1];
 
+/// `sched_poll`, the padding behind the count taken with it.
+#[repr(C)]
+struct Poll {
+    ports: *const u32,
+    count: u64,
+    timeout: u64,
+}
+
 // SAFETY: it decodes the blocks as the headers say, and touches nothing else.
 unsafe impl Hypercall for Xen {
     unsafe fn call(&self, number: Number, args: [Word; 5]) -> isize {
@@ -155,11 +163,9 @@ unsafe impl Hypercall for Xen {
         }
         if number == Number::SCHED_OP {
             // SAFETY: `sched_poll`: a pointer, a count with padding, a time.
-            let [ports, count, timeout] = unsafe { args[1].as_ptr::<[u64; 3]>().read() };
+            let Poll { ports, count, timeout } = unsafe { args[1].as_ptr::<Poll>().read() };
             // SAFETY: as many ports as the count says.
-            let ports = unsafe {
-                std::slice::from_raw_parts(std::ptr::with_exposed_provenance(ports as usize), count as usize)
-            };
+            let ports = unsafe { std::slice::from_raw_parts(ports, count as usize) };
             *self.polled.borrow_mut() = Some((ports.to_vec(), timeout));
             return 0;
         }

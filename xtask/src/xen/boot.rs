@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// Time for everything but the steps: boot, and handing the logs over.
 const OVERHEAD: Duration = Duration::from_secs(180);
 
+/// How long nothing at all may come from a machine that should say something every ten seconds.
+const SILENCE: Duration = Duration::from_secs(150);
+const STANDS_STILL: &str = "the machine stands still";
+
 /// What a boot needs.
 #[derive(Debug)]
 pub(crate) struct Boot<'a> {
@@ -40,6 +44,17 @@ impl Boot<'_> {
     /// Boots, runs all jobs, and switches off.
     pub(crate) fn run(&self) -> Result<Board> {
         fs::create_dir_all(&self.logs)?;
+        let (board, ended) = self.attempt()?;
+        if ended != STANDS_STILL {
+            return Ok(board);
+        }
+        // The whole machine sleeps and no timer wakes it, dom0 and the hypervisor included: an emulator that lost one.
+        eprintln!("{STANDS_STILL}, dom0 and all: the emulator's doing, not the guest's; once more from the beginning");
+        Ok(self.attempt()?.0)
+    }
+
+    /// One boot; returns why it ended, too.
+    fn attempt(&self) -> Result<(Board, String)> {
         let lifecycles: Vec<Lifecycle> = self.jobs.iter().map(|(lifecycle, _)| *lifecycle).collect();
         let mut board = Board::new(&lifecycles);
         let disk = tempfile::NamedTempFile::new()?;
@@ -48,7 +63,7 @@ impl Boot<'_> {
         let ended = self.watch(&machine, &mut board)?;
         board.close(&ended);
         self.keep_consoles(&board)?;
-        Ok(board)
+        Ok((board, ended))
     }
 
     /// Reads the machine's lines until the last; returns why there are no more.
@@ -58,13 +73,14 @@ impl Boot<'_> {
         let deadline = Instant::now() + self.patience();
         progress.show(0, "Xen boots".into());
         loop {
-            let text = match machine.next(deadline) {
+            let text = match machine.next(deadline.min(Instant::now() + SILENCE)) {
                 Next::Line(text) => text,
                 Next::Off => return Ok("the machine stopped".into()),
+                Next::Late if Instant::now() < deadline => return Ok(STANDS_STILL.into()),
                 Next::Late => return Ok("the time for the whole run is over".into()),
             };
             let line = protocol::parse(&text);
-            if !matches!(line, Line::Console(..)) {
+            if !matches!(line, Line::Console(..) | Line::Beat) {
                 writeln!(log, "{text}")?;
             }
             match &line {

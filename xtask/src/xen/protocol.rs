@@ -5,6 +5,8 @@
 pub(crate) enum Line {
     /// dom0 and its daemons run; jobs begin.
     Up,
+    /// The machine's time goes on.
+    Beat,
     /// A lifecycle begins.
     Start(String),
     /// A step begins: lifecycle, index.
@@ -46,6 +48,7 @@ fn machine(text: &str) -> Option<Line> {
     let owned = name.to_owned();
     Some(match kind {
         "up" => Line::Up,
+        "beat" => Line::Beat,
         "end" => Line::End,
         "dead" => Line::Dead(rest.to_owned()),
         "start" => Line::Start(owned),
