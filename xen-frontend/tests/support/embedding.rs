@@ -48,7 +48,9 @@ impl Control for Word<'_> {
     fn publish(&mut self, _class: Class) {}
 }
 
-struct Willing;
+/// Allows everything.
+#[derive(Debug)]
+pub struct Willing;
 
 impl Policy for Willing {
     fn admit(&mut self) -> Result<(), Refusal> {

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a module of each test")]
 
 mod embedding;
+pub mod whole;
 
 use std::sync::atomic::Ordering::Relaxed;
 
