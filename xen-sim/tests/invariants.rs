@@ -1,8 +1,8 @@
 //! What the guest does to Xen and to xenstore in a suspend, by the mock host's own record.
 
 use guest::lifecycle::{Lifecycle, Step};
-use xen_hypercall::Number;
-use xen_mock::{Call, Host, Mark, Request, StoreOp};
+use xen_hypercall::{Nanos, Number};
+use xen_mock::{Call, Host, Mark, Request, State, StoreOp};
 use xen_sim::play_on;
 
 const EVTCHN: Number = Number::EVENT_CHANNEL_OP;
@@ -45,6 +45,29 @@ fn i18_a_cancelled_suspend_does_nothing() {
     // The first message reads the node again; no watch is registered or taken back, ever.
     assert_eq!((requests[0].op, requests[0].path.as_str()), (StoreOp::Read, "control/shutdown"));
     assert!(requests.iter().all(|request| !matches!(request.op, StoreOp::Watch | StoreOp::Unwatch)));
+}
+
+/// The same by the list of all messages: one read, and then what the next word of the toolstack's asks for.
+#[test]
+fn i18_a_cancelled_suspend_sends_one_message() {
+    for step in [Step::Checkpoint, Step::SaveOutOfSpace] {
+        let host = played(&[step, Step::Says("resumed", &["class=cancel"])]);
+        let (_, requests) = after_suspend(&host);
+        let names: Vec<(StoreOp, &str)> = requests.iter().map(|one| (one.op, one.path.as_str())).collect();
+        let node = "control/shutdown";
+        let expected = [
+            (StoreOp::Read, node),
+            // The guest's own, to report in which domain it is.
+            (StoreOp::Read, "domid"),
+            // The poweroff that ends the guest: read after the event, and acknowledged.
+            (StoreOp::Read, node),
+            (StoreOp::TransactionStart, ""),
+            (StoreOp::Read, node),
+            (StoreOp::Write, node),
+            (StoreOp::TransactionEnd, "T"),
+        ];
+        assert_eq!(names, expected, "{step:?}");
+    }
 }
 
 #[test]
@@ -92,6 +115,31 @@ fn i4_i28_what_the_guest_writes_to_xenstore() {
     let transactions: Vec<u32> = acknowledged.map(|one| one.transaction).collect();
     assert_eq!(transactions.len(), 3);
     assert!(transactions.iter().all(|&transaction| transaction != 0), "{transactions:?}");
+}
+
+/// I4: whatever is in the node at any time, it is a word of the toolstack's or empty, and the node is there.
+#[test]
+fn i4_the_node_never_holds_a_word_of_the_guests() {
+    fn look(host: &Host) {
+        if host.state() != State::Gone {
+            let word = host.store().read("control/shutdown").expect("the node is there");
+            assert!(["", "suspend", "poweroff", "junk"].contains(&word.as_str()), "{word}");
+        }
+        host.after(Nanos::from_millis(1), look);
+    }
+    let host = Host::builder().build();
+    look(&host);
+    let steps = vec![
+        Step::Create,
+        Step::Checkpoint,
+        Step::SaveRestore,
+        Step::Word("junk"),
+        Step::Says("unknown", &["word=junk"]),
+        Step::NodeIs("junk"),
+        Step::SlowResume,
+        Step::Poweroff,
+    ];
+    play_on(&host, &lifecycle(steps)).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 /// I13, I14, I26, I29, I46: however often and in whatever way the guest is suspended, it holds what it held.
