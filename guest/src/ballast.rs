@@ -12,12 +12,14 @@ const CHUNK: usize = 256;
 pub(crate) struct Ballast {
     pages: [Option<SharedPage>; PAGES],
     checksum: u64,
+    /// The page of the counter, outside of the checksum.
+    counter: Option<SharedPage>,
 }
 
 impl Ballast {
     /// Takes and fills the pages; `None` if the machine has not enough.
     pub(crate) fn fill<M: Machine>(machine: &M) -> Option<Self> {
-        let mut ballast = Self { pages: [const { None }; PAGES], checksum: 0 };
+        let mut ballast = Self { pages: [const { None }; PAGES], checksum: 0, counter: Some(machine.page()?) };
         let mut noise = 0x9E37_79B9_7F4A_7C15_u64;
         for slot in &mut ballast.pages {
             let page = machine.page()?;
@@ -31,9 +33,24 @@ impl Ballast {
         Some(ballast)
     }
 
-    /// Tells whether every byte is what it was.
-    pub(crate) fn is_intact(&self) -> bool {
-        self.sum() == self.checksum
+    /// Tells whether every byte is what it was, and the counter says `count`.
+    pub(crate) fn is_intact(&self, count: u64) -> bool {
+        self.sum() == self.checksum && self.counted() == count
+    }
+
+    /// Writes the counter.
+    pub(crate) fn count(&self, count: u64) {
+        if let Some(page) = &self.counter {
+            page.copy_out(0, &count.to_le_bytes());
+        }
+    }
+
+    fn counted(&self) -> u64 {
+        let mut bytes = [0; 8];
+        if let Some(page) = &self.counter {
+            page.copy_in(0, &mut bytes);
+        }
+        u64::from_le_bytes(bytes)
     }
 
     /// Spoils one byte; for a test that the check can fail.
@@ -89,15 +106,16 @@ mod tests {
             // SAFETY: a page of its own, never freed.
             unsafe { SharedPage::new(NonNull::new(ptr).unwrap(), Gfn(gfn)) }
         };
-        let mut ballast = Ballast { pages: [const { None }; PAGES], checksum: 0 };
+        let mut ballast = Ballast { pages: [const { None }; PAGES], checksum: 0, counter: Some(page(0)) };
         for (slot, gfn) in ballast.pages.iter_mut().zip(1..) {
             *slot = Some(page(gfn));
         }
         ballast.checksum = ballast.sum();
-        assert!(ballast.is_intact());
+        assert!(ballast.is_intact(0));
         ballast.spoil();
-        assert!(!ballast.is_intact());
+        assert!(!ballast.is_intact(0));
         ballast.spoil();
-        assert!(ballast.is_intact());
+        ballast.count(7);
+        assert!(ballast.is_intact(7) && !ballast.is_intact(6));
     }
 }

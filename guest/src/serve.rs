@@ -166,7 +166,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         let voice = self.ground.voice();
         let Resumed { class, blackout, degraded } = resumed;
         let (epoch, domid, ticks) = (self.ground.base.epoch.now(), self.domid(), self.ticks);
-        let intact = self.ballast.is_intact();
+        let intact = self.ballast.is_intact(ticks);
         let away = away.unwrap_or_default();
         voice.say(format_args!(
             "resumed class={class} epoch={epoch} domid={domid} blackout_ns={blackout} away_ns={away} \
@@ -185,6 +185,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             return;
         }
         self.ticks += 1;
+        self.ballast.count(self.ticks);
         self.due = now.after(self.options.tick);
         self.ground.voice().say(format_args!("tick n={} ns={now}", self.ticks));
     }

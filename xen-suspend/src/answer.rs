@@ -111,7 +111,8 @@ impl SuspendCoordinator<'_> {
     fn accepted(&mut self) {
         // For a request by the channel it counts from the signal.
         if self.source == Source::Store {
-            self.d1 = self.now.after(self.deadlines.d1());
+            // The toolstack's time runs from the commit, which may have been any time since the acknowledgement was asked for.
+            self.d1 = self.asked.after(self.deadlines.d1());
         }
         self.proceed(State::Acked);
         self.until = self.d1;

@@ -70,6 +70,8 @@ pub struct SuspendCoordinator<'s> {
     /// The limit of everything up to the call.
     pub(crate) d1: Nanos,
     pub(crate) now: Nanos,
+    /// When the action that is being answered was asked for, or before.
+    pub(crate) asked: Nanos,
     pub(crate) class: Class,
     pub(crate) abort: Option<Abort>,
     pub(crate) fatal: Option<Fatal>,
@@ -105,6 +107,7 @@ impl<'s> SuspendCoordinator<'s> {
             until: Nanos::MAX,
             d1: Nanos::MAX,
             now: Nanos::ZERO,
+            asked: Nanos::ZERO,
             class: Class::Abort,
             abort: None,
             fatal: None,
@@ -163,7 +166,7 @@ impl<'s> SuspendCoordinator<'s> {
     }
 
     fn on_answer(&mut self, now: Nanos, answer: Event) {
-        self.now = now;
+        self.asked = core::mem::replace(&mut self.now, now);
         if self.report.take().is_some() {
             return self.take_in();
         }

@@ -195,7 +195,9 @@ pub trait Control {
     /// Lets requests in again.
     fn unfence(&mut self);
 
-    /// Connects anew and registers all watches; tells whether xenstore answered by `until`.
+    /// Connects anew, registers all watches and lets requests in; tells whether xenstore answered by `until`.
+    ///
+    /// Requests are let in although it did not: it may answer later.
     fn store_up(&mut self, class: Class, until: Nanos) -> bool;
 
     /// Writes the guest's nodes (features, data) again.

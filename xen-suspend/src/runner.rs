@@ -50,6 +50,9 @@ pub enum Outcome {
     Crashed(Fatal),
 }
 
+/// Most events in a row that one run serves: a toolstack that writes for ever does not keep the guest for ever.
+const ROUNDS: usize = 64;
+
 /// Runs the coordinator until nothing is left to do. Blocks; for guests that have a thread for it, or nothing else.
 #[derive(Debug)]
 pub struct Runner<'r, 'a, 's, G: IrqGate> {
@@ -67,9 +70,17 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
     }
 
     /// Does whatever there is to do after a watch event, if one came, and until all is at rest.
+    ///
+    /// An event that came with the last answer is served too, so that the embedder may sleep on the port afterwards.
     pub fn run(&mut self) -> Outcome {
-        self.listen();
-        self.drive()
+        for _ in 0..ROUNDS {
+            let heard = self.listen();
+            let outcome = self.drive();
+            if outcome != Outcome::Idle || !heard {
+                return outcome;
+            }
+        }
+        Outcome::Idle
     }
 
     /// Finds out in which domain the guest woke from a sleep that it was not asked about, and adapts.
@@ -78,11 +89,13 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
         self.drive()
     }
 
-    /// Takes in the word of `control/shutdown`, if a watch event came.
-    pub fn listen(&mut self) {
-        if let Some(word) = self.os.control.changed() {
+    /// Takes in the word of `control/shutdown`, if a watch event came; tells whether one did.
+    pub fn listen(&mut self) -> bool {
+        let word = self.os.control.changed();
+        if let Some(word) = word {
             self.feed(Event::Word(word));
         }
+        word.is_some()
     }
 
     /// Takes a fact in, with the present time: a signal on the suspend event channel, a device that recovered, a call-off.

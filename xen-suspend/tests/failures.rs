@@ -186,8 +186,8 @@ fn the_deadlines_count_all_steps_together() {
 fn the_deadline_of_the_call_is_exact() {
     for (late, calls) in [(0, 0), (1, 1)] {
         let mut sim = Sim::new(0);
-        // From the acknowledgement: the freeze, the read, the fence, the rendezvous, and the dark.
-        let spent = Nanos::from_millis(4 + late);
+        // The acknowledgement, from when it was asked for; the freeze, the read, the fence, the rendezvous, and the dark.
+        let spent = Nanos::from_millis(5 + late);
         sim.fault(Fault::slow(Action::EnterDark, sim.deadlines.d1().since(spent))).suspend();
         assert_eq!(sim.calls, calls);
         let why = (calls == 0).then_some(Abort::Deadline(State::Dark));
@@ -218,7 +218,7 @@ fn a_rendezvous_that_was_late_but_complete_goes_on() {
 /// The rendezvous gets its own limit, but never more than is left of D1.
 #[test]
 fn the_limit_of_the_rendezvous_is_within_that_of_the_call() {
-    for (slow, left) in [(10, Nanos::from_secs(2)), (44, Nanos::from_millis(998))] {
+    for (slow, left) in [(10, Nanos::from_secs(2)), (44, Nanos::from_millis(997))] {
         let mut sim = Sim::new(0);
         sim.fault(Fault::slow(Action::FreezeOs, Nanos::from_secs(slow)));
         sim.write(ControlWord::Suspend);
@@ -227,12 +227,21 @@ fn the_limit_of_the_rendezvous_is_within_that_of_the_call() {
     }
 }
 
-/// A commit that came late is a commit: the toolstack saw it, so the guest goes on, and D1 counts from there.
+/// A commit that came late is a commit: the toolstack saw it, so the guest goes on, within D1.
 #[test]
 fn a_late_commit_is_a_commit() {
     let mut sim = Sim::new(1);
     sim.fault(Fault::slow(ACK, Nanos::from_secs(25))).suspend();
     assert_eq!(sim.calls, 1);
+}
+
+/// The toolstack's clock runs from the commit, however late we learn of it: D1 counts from when it was asked for.
+#[test]
+fn i2_a_commit_that_is_learned_of_too_late_is_not_followed_by_a_call() {
+    let mut sim = Sim::new(1);
+    sim.fault(Fault::slow(ACK, Nanos::from_secs(46))).suspend();
+    assert_eq!(sim.calls, 0);
+    assert!(matches!(sim.aborted(), Some(Abort::Deadline(_))), "{:?}", sim.endings);
 }
 
 #[test]

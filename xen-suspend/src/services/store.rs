@@ -90,6 +90,8 @@ where
     fn read(&mut self) -> Option<ControlWord> {
         let read = self.store.with(|store| {
             self.read_at = store.link().now();
+            // What an event told that came before is seen by this read.
+            let _ = store.poll_event_of(self.watch);
             word(store).ok()
         })?;
         self.last = read;
@@ -127,9 +129,8 @@ where
     fn store_up(&mut self, _class: Class, until: Nanos) -> bool {
         self.store.with(|store| {
             let up = store.reregister(until).is_ok();
-            if up {
-                store.unfence();
-            }
+            // However late the server is: what it answers after this is taken, and its watches count.
+            store.unfence();
             up
         })
     }
