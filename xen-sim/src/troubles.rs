@@ -137,6 +137,16 @@ pub const TROUBLES: &[Trouble] = &[
         },
     ),
     trouble(
+        "store-slow",
+        "xenstore is silent for 40 s after a restore: the devices are degraded, and what comes later is served",
+        &[Create, SaveRestore, Says("resumed", &["class=new", "intact=yes"]), Alive, Poweroff],
+        || {
+            Arrangement::default().prepared(|host| {
+                host.faults().on_store(StoreOp::Watch).nth(2).delays(Nanos::from_secs(40));
+            })
+        },
+    ),
+    trouble(
         "console-stuck",
         "nobody reads the console: nothing waits for it",
         &[Checkpoint, SaveRestore, Poweroff],
