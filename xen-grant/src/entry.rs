@@ -5,6 +5,12 @@ use core::sync::atomic::{AtomicU32, Ordering, fence};
 use bitflags::bitflags;
 use xen_hypercall::{DomId, GrantRef, SharedPage};
 
+/// Words of 32 bits in an entry, and which of them names the frame.
+const WORDS: usize = 2;
+const FRAME: usize = 1;
+/// Where the domain stands in the other word, above the flags.
+const DOMAIN_SHIFT: u32 = 16;
+
 /// Entries in a frame of the table, each of 8 bytes.
 pub const ENTRIES_PER_FRAME: usize = 512;
 
@@ -46,9 +52,9 @@ impl<'a> Entry<'a> {
     /// Finds an entry, unless it is beyond the frames.
     pub(crate) fn of(frames: &'a [SharedPage], gref: GrantRef) -> Option<Self> {
         let at = usize::try_from(gref.0).ok()?;
-        let words = frames.get(at / ENTRIES_PER_FRAME)?.u32s_at::<0, { ENTRIES_PER_FRAME * 2 }>();
-        let mut pair = words.iter().skip((at % ENTRIES_PER_FRAME).saturating_mul(2));
-        Some(Self { head: pair.next()?, frame: pair.next()? })
+        let words = frames.get(at / ENTRIES_PER_FRAME)?.u32s_at::<0, { ENTRIES_PER_FRAME * WORDS }>();
+        let at = (at % ENTRIES_PER_FRAME).saturating_mul(WORDS);
+        Some(Self { head: words.get(at)?, frame: words.get(at.saturating_add(FRAME))? })
     }
 
     /// Lets `peer` reach a frame; the entry is unused.
@@ -93,7 +99,7 @@ impl<'a> Entry<'a> {
 }
 
 fn word(flags: Flags, peer: DomId) -> u32 {
-    u32::from(peer.0) << 16 | u32::from(flags.bits())
+    u32::from(peer.0) << DOMAIN_SHIFT | u32::from(flags.bits())
 }
 
 fn in_use(word: u32) -> bool {

@@ -2,10 +2,18 @@
 
 use core::sync::atomic::{AtomicBool, AtomicI8, AtomicU32, AtomicU64, Ordering, fence};
 
+use crate::shared_info::TIME_WORDS;
 use crate::{Cpu, Nanos, SharedInfo};
 
 /// How often a record is read anew when Xen is just writing it, before the last good time is used.
 const RETRIES: usize = 64;
+
+// Where things lie in `vcpu_time_info`, in words of 32 bits; of the last, in its lowest byte.
+const VERSION: usize = 0;
+const TSC_TIMESTAMP: usize = 2;
+const SYSTEM_TIME: usize = 4;
+const TO_SYSTEM_MUL: usize = 6;
+const TSC_SHIFT: usize = 7;
 
 /// Xen's `vcpu_time_info`, copied out whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,17 +43,17 @@ impl TimeInfo {
     ///
     /// # Xen
     /// `vcpu_time_info` of `xen.h`: an odd version means being written; equal versions before and after mean whole.
-    fn read(words: &[AtomicU32; 8]) -> Option<Self> {
-        let [version, _, ts_lo, ts_hi, st_lo, st_hi, mul, rest] = words;
-        let before = version.load(Ordering::Acquire);
+    fn read(words: &[AtomicU32; TIME_WORDS]) -> Option<Self> {
         let wide = |lo: &AtomicU32, hi: &AtomicU32| {
             u64::from(hi.load(Ordering::Relaxed)) << 32 | u64::from(lo.load(Ordering::Relaxed))
         };
-        let [shift, ..] = rest.load(Ordering::Relaxed).to_le_bytes();
+        let version = &words[VERSION];
+        let before = version.load(Ordering::Acquire);
+        let [shift, ..] = words[TSC_SHIFT].load(Ordering::Relaxed).to_le_bytes();
         let found = Self {
-            tsc_timestamp: wide(ts_lo, ts_hi),
-            system_time: wide(st_lo, st_hi),
-            tsc_to_system_mul: mul.load(Ordering::Relaxed),
+            tsc_timestamp: wide(&words[TSC_TIMESTAMP], &words[TSC_TIMESTAMP + 1]),
+            system_time: wide(&words[SYSTEM_TIME], &words[SYSTEM_TIME + 1]),
+            tsc_to_system_mul: words[TO_SYSTEM_MUL].load(Ordering::Relaxed),
             tsc_shift: i8::from_le_bytes([shift]),
         };
         // Pairs with the write barriers between Xen's updates of the version and of the record.

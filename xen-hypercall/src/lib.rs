@@ -52,5 +52,7 @@ pub use gate::{IrqGate, NoGate};
 pub use id::{DomId, Gfn, GrantRef, Nanos, Port, Vcpu};
 pub use page::{PAGE_SIZE, SharedPage};
 pub use shared_info::{EVENT_WORDS, SharedInfo, VcpuInfo};
+#[doc(hidden)]
+pub use start_info::PHYS32_ENTRY;
 pub use start_info::{NoStartInfo, StartInfo};
 pub use word::{Hypercall, Number, Word};

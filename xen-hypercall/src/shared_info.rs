@@ -7,6 +7,24 @@ use crate::SharedPage;
 /// Words of 64 bits in a bitmap of the 2-level event channels.
 pub const EVENT_WORDS: usize = 64;
 
+/// Bytes of a `vcpu_info`.
+pub(crate) const VCPU_INFO_SIZE: usize = 64;
+
+// Where things lie in `shared_info`.
+const PENDING: usize = 2048;
+const MASK: usize = 2560;
+const WC_VERSION: usize = 3072;
+const WC_SEC: usize = 3076;
+const WC_NSEC: usize = 3080;
+const WC_SEC_HI: usize = 3084;
+
+// Where things lie in `vcpu_info`.
+const UPCALL_PENDING: usize = 0;
+const PENDING_SEL: usize = 8;
+const TIME: usize = 32;
+/// Words of 32 bits in a `vcpu_time_info`.
+pub(crate) const TIME_WORDS: usize = 8;
+
 /// The `shared_info` page of a domain of 64 bits.
 ///
 /// Xen sets pending bits and writes the time; the guest clears pending bits and writes masks.
@@ -32,13 +50,13 @@ impl SharedInfo {
     /// Returns the bits of events that have come (`evtchn_pending`): set by Xen, cleared by the guest.
     #[must_use]
     pub fn pending(&self) -> &[AtomicU64; EVENT_WORDS] {
-        self.0.u64s_at::<2048, EVENT_WORDS>()
+        self.0.u64s_at::<PENDING, EVENT_WORDS>()
     }
 
     /// Returns the bits of ports that shall not disturb (`evtchn_mask`): written by the guest.
     #[must_use]
     pub fn mask(&self) -> &[AtomicU64; EVENT_WORDS] {
-        self.0.u64s_at::<2560, EVENT_WORDS>()
+        self.0.u64s_at::<MASK, EVENT_WORDS>()
     }
 
     /// Returns the record of vCPU 0, the only one of this page that a guest of one processor uses.
@@ -50,8 +68,8 @@ impl SharedInfo {
     /// Returns `wc_version`, `wc_sec` (low), `wc_nsec` and `wc_sec_hi`: the wall clock at system time 0.
     #[must_use]
     pub fn wall_clock(&self) -> [&AtomicU32; 4] {
-        let [version, sec, nsec, sec_hi] = self.0.u32s_at::<3072, 4>();
-        [version, sec, nsec, sec_hi]
+        let page = &self.0;
+        [page.u32_at::<WC_VERSION>(), page.u32_at::<WC_SEC>(), page.u32_at::<WC_NSEC>(), page.u32_at::<WC_SEC_HI>()]
     }
 }
 
@@ -66,18 +84,18 @@ impl<'a> VcpuInfo<'a> {
     /// Returns `evtchn_upcall_pending`: set by Xen when there is a new event, cleared by the guest before it looks.
     #[must_use]
     pub fn upcall_pending(self) -> &'a AtomicU8 {
-        self.0.u8_at::<0>()
+        self.0.u8_at::<UPCALL_PENDING>()
     }
 
     /// Returns `evtchn_pending_sel`: a bit for each word of [`SharedInfo::pending`] that is worth a look.
     #[must_use]
     pub fn pending_sel(self) -> &'a AtomicU64 {
-        self.0.u64_at::<8>()
+        self.0.u64_at::<PENDING_SEL>()
     }
 
     /// Returns the 8 words of `vcpu_time_info`, which Xen writes under a version.
     #[must_use]
-    pub fn time(self) -> &'a [AtomicU32; 8] {
-        self.0.u32s_at::<32, 8>()
+    pub fn time(self) -> &'a [AtomicU32; TIME_WORDS] {
+        self.0.u32s_at::<TIME, TIME_WORDS>()
     }
 }

@@ -89,6 +89,10 @@ impl StartInfo {
     }
 }
 
+/// The kind of the ELF note; for [`pvh_note`](crate::pvh_note).
+#[doc(hidden)]
+pub const PHYS32_ENTRY: u32 = 18;
+
 /// Emits the ELF note that makes an ELF file a PVH guest: the physical address of its 32-bit entry.
 ///
 /// The linker script must keep section `.note.xen` in a segment of notes.
@@ -101,10 +105,11 @@ macro_rules! pvh_note {
         core::arch::global_asm!(
             ".pushsection .note.xen, \"a\", @note",
             ".balign 4",
-            ".long 4, 4, 18",
+            ".long 4, 4, {kind}",
             ".asciz \"Xen\"",
             concat!(".long ", $entry),
             ".popsection",
+            kind = const $crate::PHYS32_ENTRY,
         );
     };
 }

@@ -96,6 +96,10 @@ const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
 
-// The rings of `io/blkif.h`, `io/netif.h` (tx, rx).
-const _: () = assert!(fitting(112) == 32 && fitting(12) == 256 && fitting(8) == 256);
+/// Bytes of a slot, and slots in a page, of the rings of `io/blkif.h` and `io/netif.h` (tx, rx).
+const KNOWN: [(usize, u32); 3] = [(112, 32), (12, 256), (8, 256)];
+const _: () = {
+    let [block, sent, received] = KNOWN;
+    assert!(fitting(block.0) == block.1 && fitting(sent.0) == sent.1 && fitting(received.0) == received.1);
+};
 const _: () = assert!(fitting(1) == 2048 && fitting(2016) == 2 && fitting(2017) == 1 && fitting(4032) == 1);

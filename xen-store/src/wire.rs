@@ -25,6 +25,7 @@ pub(crate) const MESSAGE_MAX: usize = HEADER_SIZE + PAYLOAD_MAX;
 /// # Xen
 /// `struct xsd_sockmsg` of `io/xs_wire.h`; every guest that Xen runs is little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct Header {
     /// The type; [`MessageType`](crate::MessageType) names it.
     pub kind: u32,
@@ -35,6 +36,9 @@ pub struct Header {
     /// The length of the body, in bytes.
     pub len: u32,
 }
+
+// The codec below writes the fields in their order.
+const _: () = assert!(size_of::<Header>() == HEADER_SIZE);
 
 impl Header {
     /// Reads the bytes of the wire.

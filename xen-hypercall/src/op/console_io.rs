@@ -3,6 +3,8 @@
 use crate::command::issue_text;
 use crate::{Errno, Hypercall};
 
+const WRITE: usize = 0;
+
 /// Writes text on Xen's console.
 ///
 /// # Errors
@@ -11,5 +13,5 @@ use crate::{Errno, Hypercall};
 /// # Xen
 /// `CONSOLEIO_write`. Text for emergencies goes to [`DebugPort`](crate::x86_64::DebugPort), which is open to all.
 pub fn write<H: Hypercall + ?Sized>(hook: &H, text: &[u8]) -> Result<(), Errno> {
-    Errno::value(issue_text(hook, 0, text)).map(drop)
+    Errno::value(issue_text(hook, WRITE, text)).map(drop)
 }

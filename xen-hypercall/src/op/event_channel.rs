@@ -20,6 +20,13 @@ impl Virq {
     pub const DEBUG: Self = Self(1);
 }
 
+const CLOSED: u32 = 0;
+const UNBOUND: u32 = 1;
+const INTERDOMAIN: u32 = 2;
+const PIRQ: u32 = 3;
+const VIRQ: u32 = 4;
+const IPI: u32 = 5;
+
 /// What a port is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binding {
@@ -174,12 +181,12 @@ pub fn status<H: Hypercall + ?Sized>(hook: &H, port: Port) -> Result<Status, Err
     let [low, high, ..] = block.u0.to_le_bytes();
     let dom = DomId(u16::from_le_bytes([low, high]));
     let binding = match block.status {
-        0 => Binding::Closed,
-        1 => Binding::Unbound(dom),
-        2 => Binding::Interdomain(dom, Port(block.u1)),
-        3 => Binding::Pirq(block.u0),
-        4 => Binding::Virq(Virq(block.u0)),
-        5 => Binding::Ipi,
+        CLOSED => Binding::Closed,
+        UNBOUND => Binding::Unbound(dom),
+        INTERDOMAIN => Binding::Interdomain(dom, Port(block.u1)),
+        PIRQ => Binding::Pirq(block.u0),
+        VIRQ => Binding::Virq(Virq(block.u0)),
+        IPI => Binding::Ipi,
         other => Binding::Other(other),
     };
     Ok(Status { binding, vcpu: Vcpu(block.vcpu) })

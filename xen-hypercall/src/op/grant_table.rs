@@ -76,6 +76,7 @@ unsafe impl Command for QuerySize {
     const COUNT: usize = 1;
 }
 
+const OKAY: i16 = 0;
 /// A status that Xen never gives: what is still there was not written.
 const UNWRITTEN: i16 = i16::MIN;
 
@@ -91,7 +92,7 @@ pub fn query_size<H: Hypercall + ?Sized>(hook: &H) -> Result<Size, GrantError> {
         QuerySize { dom: DomId::SELF.0, pad: 0, nr_frames: 0, max_nr_frames: 0, status: UNWRITTEN, pad2: 0 };
     Errno::exact(issue(hook, &mut block))?;
     match block.status {
-        0 => Ok(Size { frames: block.nr_frames, max_frames: block.max_nr_frames }),
+        OKAY => Ok(Size { frames: block.nr_frames, max_frames: block.max_nr_frames }),
         other => Err(GrantError::Status(GrantStatus(other))),
     }
 }

@@ -23,6 +23,10 @@ impl Param {
     pub const CONSOLE_EVTCHN: Self = Self(18);
 }
 
+/// The kind of callback, and where in the parameter it stands.
+const CALLBACK_VECTOR: u64 = 2;
+const CALLBACK_KIND_SHIFT: u32 = 56;
+
 /// A value of [`Param::CALLBACK_IRQ`]: an interrupt vector on vCPU 0, without acknowledgement at a LAPIC.
 ///
 /// # Xen
@@ -31,7 +35,7 @@ impl Param {
 pub const fn callback_vector(vector: u8) -> u64 {
     #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
     let vector = vector as u64;
-    2 << 56 | vector
+    CALLBACK_VECTOR << CALLBACK_KIND_SHIFT | vector
 }
 
 #[repr(C)]

@@ -50,6 +50,8 @@ pub fn shutdown<H: Hypercall + ?Sized>(hook: &H, reason: Reason) -> isize {
     issue(hook, &mut Shutdown { reason: reason.0 })
 }
 
+const YIELD: usize = 0;
+
 /// Lets other domains run.
 ///
 /// # Errors
@@ -58,7 +60,7 @@ pub fn shutdown<H: Hypercall + ?Sized>(hook: &H, reason: Reason) -> isize {
 /// # Xen
 /// `SCHEDOP_yield`.
 pub fn yield_now<H: Hypercall + ?Sized>(hook: &H) -> Result<(), Errno> {
-    Errno::exact(issue_plain(hook, Number::SCHED_OP, 0))
+    Errno::exact(issue_plain(hook, Number::SCHED_OP, YIELD))
 }
 
 #[repr(C)]

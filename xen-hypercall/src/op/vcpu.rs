@@ -4,7 +4,10 @@
 use static_assertions::const_assert_eq;
 
 use crate::command::{Command, issue_vcpu, issue_vcpu_plain};
-use crate::{Errno, Hypercall, Number, SharedPage, Vcpu};
+use crate::shared_info::VCPU_INFO_SIZE;
+use crate::{Errno, Hypercall, Number, PAGE_SIZE, SharedPage, Vcpu};
+
+const IS_UP: usize = 3;
 
 /// Tells whether a processor is up.
 ///
@@ -15,7 +18,7 @@ use crate::{Errno, Hypercall, Number, SharedPage, Vcpu};
 /// `VCPUOP_is_up`.
 pub fn is_up<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<bool, Errno> {
     let number = usize::try_from(vcpu.0).map_err(|_| Errno::ENOENT)?;
-    Errno::value(issue_vcpu_plain(hook, number, 3)).map(|up| up != 0)
+    Errno::value(issue_vcpu_plain(hook, number, IS_UP)).map(|up| up != 0)
 }
 
 #[repr(C)]
@@ -47,7 +50,7 @@ pub fn register_vcpu_info<H: Hypercall + ?Sized, const OFFSET: usize>(
     vcpu: Vcpu,
     page: &'static SharedPage,
 ) -> Result<(), Errno> {
-    const { assert!(OFFSET.is_multiple_of(8) && OFFSET <= crate::PAGE_SIZE - 64, "64 aligned bytes in the page") }
+    const { assert!(OFFSET.is_multiple_of(8) && OFFSET <= PAGE_SIZE - VCPU_INFO_SIZE, "64 aligned bytes in the page") }
     let number = usize::try_from(vcpu.0).map_err(|_| Errno::ENOENT)?;
     let offset = u32::try_from(OFFSET).map_err(|_| Errno::EINVAL)?;
     let mut block = RegisterVcpuInfo { mfn: page.gfn().0, offset, rsvd: 0 };

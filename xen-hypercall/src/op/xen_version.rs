@@ -15,6 +15,8 @@ pub struct Version {
     pub minor: u16,
 }
 
+const VERSION: usize = 0;
+
 /// Returns the version of the running Xen.
 ///
 /// # Errors
@@ -23,7 +25,7 @@ pub struct Version {
 /// # Xen
 /// `XENVER_version`, every version.
 pub fn version<H: Hypercall + ?Sized>(hook: &H) -> Result<Version, Errno> {
-    let raw = Errno::value(issue_plain(hook, Number::XEN_VERSION, 0))?;
+    let raw = Errno::value(issue_plain(hook, Number::XEN_VERSION, VERSION))?;
     let [b0, b1, b2, b3, ..] = raw.to_le_bytes();
     Ok(Version { major: u16::from_le_bytes([b2, b3]), minor: u16::from_le_bytes([b0, b1]) })
 }
