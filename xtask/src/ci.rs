@@ -28,6 +28,7 @@ const fn check(name: &'static str, words: &'static [&'static str]) -> Check {
 const CHECKS: &[Check] = &[
     check("fmt", &["fmt", "--all", "--check"]),
     check("layers", &["xtask", "layers"]),
+    check("abi", &["xtask", "abi", "--require"]),
     check("clippy", &["clippy", "--workspace", "--", "-D", "warnings"]),
     check(
         "clippy, tests",

@@ -7,6 +7,7 @@
     reason = "a hosted tool: a panic is a failed command"
 )]
 
+mod abi;
 mod ci;
 mod demo;
 mod guest_bin;
@@ -31,6 +32,8 @@ struct Cli {
 /// One variant a command, one module a variant.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Compare the crates' layouts and numbers with Xen's C headers.
+    Abi(abi::Args),
     /// Show the guest on the mock host: every lifecycle and every trouble, as a timeline.
     Demo(demo::Args),
     /// Run what CI runs.
@@ -47,6 +50,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
+        Command::Abi(args) => abi::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Guest(args) => guest_bin::run(&args),

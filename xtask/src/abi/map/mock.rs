@@ -1,0 +1,71 @@
+//! `xen-mock`, written from the same headers independently: its constants. Its argument blocks are offsets in the code, which
+//! the crates' tests hold against their own structs.
+
+use super::{Table, ours, values};
+
+pub(super) const TABLE: Table = Table {
+    package: "xen-mock",
+    rules: &[
+        values("errno::*", &["-XEN_{}"]),
+        // The hypervisor.
+        values("hypervisor::event_op::VIRQS", &["NR_VIRQS"]),
+        ours("hypervisor::event_op::PER_VCPU"),
+        values(
+            "hypervisor::version_op::FEATURES",
+            &["1 << XENFEAT_auto_translated_physmap | 1 << XENFEAT_hvm_callback_vector
+                | 1 << XENFEAT_hvm_safe_pvclock | 1 << XENFEAT_memory_op_vnode_supported"],
+        ),
+        ours("hypervisor::argument::LOWEST"),
+        values("hypervisor::vcpu_op::LAST_PLACE", &["4096 - sizeof(struct vcpu_info)"]),
+        values("hypervisor::hvm_op::VM86_TSS", &["HVM_PARAM_VM86_TSS"]),
+        values("hypervisor::hvm_op::ACPI_IOPORTS", &["HVM_PARAM_ACPI_IOPORTS_LOCATION"]),
+        values("hypervisor::hvm_op::GENERATION_ID", &["HVM_PARAM_VM_GENERATION_ID_ADDR"]),
+        values("hypervisor::hvm_op::ALTP2M", &["HVM_PARAM_ALTP2M"]),
+        values("hypervisor::hvm_op::FIP_WIDTH", &["HVM_PARAM_X87_FIP_WIDTH"]),
+        values("hypervisor::hvm_op::VM86_TSS_SIZED", &["HVM_PARAM_VM86_TSS_SIZED"]),
+        ours("hypervisor::hvm_op::DEPRECATED"),
+        ours("hypervisor::hvm_op::LOWEST_VECTOR"),
+        values("hypervisor::memory_op::*", &["XENMAPSPACE_{lower}"]),
+        values("hypervisor::grant_op::BAD_DOMAIN", &["GNTST_bad_domain"]),
+        values("hypervisor::grant_op::DENIED", &["GNTST_permission_denied"]),
+        ours("hypervisor::sched_op::*"),
+        ours("hypervisor::CALL_TIME"),
+        // The domain.
+        values("domain::*", &["HVM_PARAM_{}"]),
+        values("domain::PARAMS", &["HVM_NR_PARAMS"]),
+        values("domain::VCPU_INFO", &["sizeof(struct vcpu_info)"]),
+        values("clock::WALL", &["offsetof(struct shared_info, wc_version)"]),
+        values("clock::TIME", &["offsetof(struct vcpu_info, time)"]),
+        ours("clock::*"),
+        values("events::PENDING", &["offsetof(struct shared_info, evtchn_pending)"]),
+        values("events::MASK", &["offsetof(struct shared_info, evtchn_mask)"]),
+        values("events::SELECT", &["offsetof(struct vcpu_info, evtchn_pending_sel)"]),
+        ours("events::BUCKET"),
+        values("grants::*", &["GTF_{lower}"]),
+        values("grants::PER_PAGE", &["4096 / sizeof(struct grant_entry_v1)"]),
+        values("grants::RESERVED", &["GNTTAB_NR_RESERVED_ENTRIES"]),
+        values("guest::FIRST_LEAF", &["XEN_CPUID_FIRST_LEAF"]),
+        ours("guest::*"),
+        ours("memory::*"),
+        // Its dom0.
+        values("dom0::XEN_BITS", &["GTF_reading | GTF_writing"]),
+        values("console::IN_SIZE", &["sizeof(((struct xencons_interface *)0)->in)"]),
+        values("console::OUT_SIZE", &["sizeof(((struct xencons_interface *)0)->out)"]),
+        values("console::*", &["offsetof(struct xencons_interface, {lower})"]),
+        values("xenstored::ring::*", &["offsetof(struct xenstore_domain_interface, {lower})"]),
+        values("xenstored::ring::SIZE", &["XENSTORE_RING_SIZE"]),
+        values("xenstored::ring::RESPONSES", &["offsetof(struct xenstore_domain_interface, rsp)"]),
+        values("xenstored::ring::FEATURES", &["offsetof(struct xenstore_domain_interface, server_features)"]),
+        values("xenstored::ring::RingError::Index", &["XENSTORE_ERROR_RINGIDX"]),
+        values("xenstored::ring::RingError::Protocol", &["XENSTORE_ERROR_PROTO"]),
+        values("xenstored::path::ABSOLUTE_MAX", &["XENSTORE_ABS_PATH_MAX"]),
+        values("xenstored::path::RELATIVE_MAX", &["XENSTORE_REL_PATH_MAX"]),
+        values("xenstored::wire::HEADER", &["sizeof(struct xsd_sockmsg)"]),
+        values("xenstored::wire::PAYLOAD_MAX", &["XENSTORE_PAYLOAD_MAX"]),
+        values("xenstored::wire::KNOWN::*", &["XS_{SNAKE}"]),
+        ours("xenstored::request::OK"),
+        ours("toolstack::*"),
+        ours("world::DAEMON_LATENCY"),
+        ours("faults::Window::ONCE"),
+    ],
+};
