@@ -18,7 +18,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// # Xen
     /// `EVTCHNOP_alloc_unbound`.
     pub fn alloc_unbound(&self, remote: DomId) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.open_by(Kind::Channel, |hook| event_channel::alloc_unbound(hook, remote))
+        self.open_by((Kind::Channel, Vcpu(0)), |hook| event_channel::alloc_unbound(hook, remote))
     }
 
     /// Makes a port bound to the port `port` that `remote` offers us.
@@ -31,7 +31,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// # Xen
     /// `EVTCHNOP_bind_interdomain`.
     pub fn bind_interdomain(&self, remote: DomId, port: Port) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.open_by(Kind::Channel, |hook| event_channel::bind_interdomain(hook, remote, port))
+        self.open_by((Kind::Channel, Vcpu(0)), |hook| event_channel::bind_interdomain(hook, remote, port))
     }
 
     /// Makes a port for a virtual interrupt of one processor.
@@ -42,7 +42,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// # Xen
     /// `EVTCHNOP_bind_virq`.
     pub fn bind_virq(&self, virq: Virq, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.open_by(Kind::Local, |hook| event_channel::bind_virq(hook, virq, vcpu))
+        self.open_by((Kind::Local, vcpu), |hook| event_channel::bind_virq(hook, virq, vcpu))
     }
 
     /// Makes a port by which our processors call `vcpu`.
@@ -53,7 +53,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// # Xen
     /// `EVTCHNOP_bind_ipi`.
     pub fn bind_ipi(&self, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.open_by(Kind::Local, |hook| event_channel::bind_ipi(hook, vcpu))
+        self.open_by((Kind::Local, vcpu), |hook| event_channel::bind_ipi(hook, vcpu))
     }
 
     /// Takes charge of a port that the toolstack made (of the store, of the console), without a hypercall.
@@ -63,17 +63,17 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// # Errors
     /// [`BindError`], save that of Xen.
     pub fn adopt(&self, port: Port) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.gate.run(|| self.enter(port, Kind::Adopted))
+        self.gate.run(|| self.enter(port, (Kind::Adopted, Vcpu(0))))
     }
 
     fn open_by(
         &self,
-        kind: Kind,
+        owner: (Kind, Vcpu),
         make: impl FnOnce(&H) -> Result<Port, Errno>,
     ) -> Result<BoundPort<'_, H, G>, BindError> {
         self.gate.run(|| {
             let port = make(&self.hook)?;
-            let entered = self.enter(port, kind);
+            let entered = self.enter(port, owner);
             if let Err(BindError::NoSlot(port)) = entered {
                 bits::mask(self.info, port);
                 event_channel::close(&self.hook, port)?;
@@ -83,12 +83,12 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     }
 
     /// Masks the port and gives it a guard; to be called in a section of the gate.
-    pub(crate) fn enter(&self, port: Port, kind: Kind) -> Result<BoundPort<'_, H, G>, BindError> {
+    pub(crate) fn enter(&self, port: Port, (kind, vcpu): (Kind, Vcpu)) -> Result<BoundPort<'_, H, G>, BindError> {
         if port.0 == 0 || usize::try_from(port.0).map_or(true, |number| number >= MAX_PORTS) {
             return Err(BindError::NotAPort(port));
         }
         let slot = self.slot(port).ok_or(BindError::NoSlot(port))?;
-        if !slot.claim(kind) {
+        if !slot.claim(kind, vcpu) {
             return Err(BindError::Taken(port));
         }
         bits::mask(self.info, port);

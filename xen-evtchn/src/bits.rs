@@ -43,6 +43,10 @@ pub(crate) fn mask_all(info: &SharedInfo) {
     }
 }
 
+pub(crate) fn is_masked(info: &SharedInfo, port: Port) -> bool {
+    Bit::of(info.mask(), port).is_some_and(|bit| bit.test())
+}
+
 pub(crate) fn is_pending(info: &SharedInfo, port: Port) -> bool {
     Bit::of(info.pending(), port).is_some_and(|bit| bit.test())
 }

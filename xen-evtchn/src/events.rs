@@ -19,7 +19,7 @@ pub struct Events<'s, H, G = NoGate> {
     pub(crate) epoch: &'s EpochCell,
     pub(crate) info: &'s SharedInfo,
     pub(crate) slots: &'s [Slot],
-    /// Of vCPU 0. More processors: one each, with the port's processor in its slot.
+    /// Of vCPU 0; others have a [`Scanner`](crate::Scanner) each.
     pub(crate) scan: Scan,
     pub(crate) strays: AtomicU64,
 }

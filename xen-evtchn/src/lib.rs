@@ -3,7 +3,8 @@
 //! # What it is for
 //! [`Events`] is the table of a guest's ports; a [`BoundPort`] guards one of them and closes it when dropped, but never in
 //! a later epoch: a number remembered from before a resume may be a stranger's port by then. [`Events::poll_pending`]
-//! is the body of an upcall handler; [`Events::wait`] serves a guest that has none.
+//! is the body of an upcall handler; [`Events::wait`] serves a guest that has none. Each further processor has a
+//! [`Scanner`], and [`Events::poll_pending_on`] names the ports that are its own.
 //!
 //! # What you must supply
 //! A hook, the mapped [`SharedInfo`](xen_hypercall::SharedInfo), the [`EpochCell`](xen_hypercall::EpochCell) that the
@@ -36,7 +37,7 @@
 //! ```
 //!
 //! # What it does not do
-//! One processor for now, and no FIFO event channels. It dispatches to nobody: it names the port, and the owner of the
+//! No FIFO event channels. It dispatches to nobody: it names the port, and the owner of the
 //! guard knows its number. It maps no page.
 #![no_std]
 
@@ -53,4 +54,5 @@ pub use bits::MAX_PORTS;
 pub use error::{BindError, CloseError, PortError};
 pub use events::Events;
 pub use port::BoundPort;
+pub use scan::Scanner;
 pub use slot::Slot;

@@ -4,7 +4,7 @@ use core::fmt;
 use core::mem::ManuallyDrop;
 
 use xen_hypercall::op::event_channel::{self, Binding};
-use xen_hypercall::{Epoch, Errno, Hypercall, IrqGate, NoGate, Port, Stale};
+use xen_hypercall::{Epoch, Errno, Hypercall, IrqGate, NoGate, Port, Stale, Vcpu};
 
 use crate::{CloseError, Events, PortError, bits};
 
@@ -76,9 +76,34 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// # Xen
     /// `EVTCHNOP_unmask`, if an event is pending.
     pub fn unmask(&self) -> Result<(), PortError> {
+        self.fresh(|| self.unmask_now().map_err(PortError::from))?
+    }
+
+    fn unmask_now(&self) -> Result<(), Errno> {
+        let came = bits::unmask(self.events.info, self.port);
+        if came { event_channel::unmask(&self.events.hook, self.port) } else { Ok(()) }
+    }
+
+    /// Has another processor told of this port's events from now on; not for ports that are one processor's own.
+    ///
+    /// An event that comes meanwhile is not lost: the port is masked during the change.
+    ///
+    /// # Errors
+    /// [`PortError`]; the port is told to the same processor as before.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_bind_vcpu`.
+    pub fn tell(&self, vcpu: Vcpu) -> Result<(), PortError> {
         self.fresh(|| {
-            let came = bits::unmask(self.events.info, self.port);
-            if came { event_channel::unmask(&self.events.hook, self.port).map_err(PortError::from) } else { Ok(()) }
+            let Some(slot) = self.events.slot(self.port) else { return Ok(()) };
+            let masked = bits::is_masked(self.events.info, self.port);
+            bits::mask(self.events.info, self.port);
+            let told = event_channel::bind_vcpu(&self.events.hook, self.port, vcpu);
+            if told.is_ok() {
+                slot.tell(vcpu);
+            }
+            let unmasked = if masked { Ok(()) } else { self.unmask_now() };
+            told.and(unmasked).map_err(PortError::from)
         })?
     }
 

@@ -9,7 +9,8 @@ use crate::slot::Kind;
 use crate::{BindError, BoundPort, Events, Slot, bits};
 
 impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
-    /// Forgets every port and masks all: for a new domain, after `shared_info` is mapped.
+    /// Forgets every port and masks all: for a new domain, after `shared_info` is mapped. Every other processor calls
+    /// [`Scanner::reset`](crate::Scanner::reset).
     ///
     /// Closes nothing: the numbers may be those of the new store and console ports. Pending bits stay as they are; they are
     /// of the new domain, and an event too many does no harm.
@@ -106,7 +107,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ) -> Option<Result<BoundPort<'_, H, G>, BindError>> {
         self.gate.run(|| {
             let port = candidates.find(|&port| event_channel::status(&self.hook, port) == Ok(wanted))?;
-            Some(self.enter(port, Kind::Local))
+            Some(self.enter(port, (Kind::Local, wanted.vcpu)))
         })
     }
 

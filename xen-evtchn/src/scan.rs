@@ -2,10 +2,10 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use xen_hypercall::{EVENT_WORDS, Hypercall, IrqGate, Port, SharedInfo};
+use xen_hypercall::{EVENT_WORDS, Hypercall, IrqGate, Port, SharedInfo, Vcpu, VcpuInfo};
 
+use crate::Events;
 use crate::bits::{self, MAX_PORTS};
-use crate::{Events, Slot};
 
 /// Where one processor's scan stands.
 #[derive(Debug)]
@@ -27,8 +27,7 @@ impl Scan {
     }
 
     /// Takes over what Xen named since last time.
-    fn select(&self, info: &SharedInfo) {
-        let vcpu = info.vcpu0();
+    fn select(&self, vcpu: VcpuInfo<'_>) {
         // Before the selector is read: Xen sets pending bit, selector, upcall in this order, so that an event of which we
         // miss the selector bit makes a new upcall.
         vcpu.upcall_pending().store(0, Ordering::SeqCst);
@@ -37,8 +36,8 @@ impl Scan {
         self.selected.fetch_or(named, Ordering::Relaxed);
     }
 
-    /// Takes the next event, from where the last one was, around.
-    fn take(&self, info: &SharedInfo) -> Option<Port> {
+    /// Takes the next event on a port that is `mine`, from where the last one was, around.
+    fn take(&self, info: &SharedInfo, mine: &impl Fn(Port) -> bool) -> Option<Port> {
         let start = self.next.load(Ordering::Relaxed);
         let above = u64::MAX.wrapping_shl(start);
         let window = |turn| match turn {
@@ -49,13 +48,18 @@ impl Scan {
         };
         let port = (0..=FULL_TURN).find_map(|turn| {
             let word = (start >> 6).wrapping_add(turn) % FULL_TURN;
-            self.take_in(info, word, window(turn))
+            self.take_in(info, (word, window(turn)), mine)
         })?;
         self.next.store(port.0.wrapping_add(1), Ordering::Relaxed);
         Some(port)
     }
 
-    fn take_in(&self, info: &SharedInfo, word: u32, window: u64) -> Option<Port> {
+    fn take_in(
+        &self,
+        info: &SharedInfo,
+        (word, window): (u32, u64),
+        mine: &impl Fn(Port) -> bool,
+    ) -> Option<Port> {
         let bit = 1_u64.wrapping_shl(word);
         if self.selected.load(Ordering::Relaxed) & bit == 0 {
             return None;
@@ -63,12 +67,12 @@ impl Scan {
         let index = usize::try_from(word).ok()?;
         let (pending, mask) = (info.pending().get(index)?, info.mask().get(index)?);
         let ready = pending.load(Ordering::SeqCst) & !mask.load(Ordering::SeqCst);
-        if ready == 0 {
+        let port = |low: u32| Port(word.wrapping_mul(64).wrapping_add(low));
+        // Of the others in this word their own processors are told.
+        if !ones(ready).map(port).any(mine) {
             self.selected.fetch_and(!bit, Ordering::Relaxed);
         }
-        ones(ready & window)
-            .map(|low| Port(word.wrapping_mul(64).wrapping_add(low)))
-            .find(|&port| bits::take_pending(info, port))
+        ones(ready & window).map(port).filter(|&port| mine(port)).find(|&port| bits::take_pending(info, port))
     }
 }
 
@@ -85,16 +89,55 @@ fn ones(bits: u64) -> impl Iterator<Item = u32> {
     })
 }
 
+/// One processor's way to its events: its record, and where its scan stands.
+///
+/// vCPU 0 needs none, as long as its record is in `shared_info`. A scanner is used by its own processor only.
+#[derive(Debug)]
+pub struct Scanner<'a> {
+    vcpu: Vcpu,
+    record: VcpuInfo<'a>,
+    scan: Scan,
+}
+
+impl<'a> Scanner<'a> {
+    /// Makes the scanner of a processor whose record is `record`.
+    #[must_use]
+    pub const fn new(vcpu: Vcpu, record: VcpuInfo<'a>) -> Self {
+        Self { vcpu, record, scan: Scan::new() }
+    }
+
+    /// Returns the processor's record.
+    #[must_use]
+    pub const fn record(&self) -> VcpuInfo<'a> {
+        self.record
+    }
+
+    /// Forgets what it found in an earlier domain; Xen names anew what there is.
+    pub fn reset(&self) {
+        self.scan.reset();
+    }
+}
+
 impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
-    /// Returns a port on which an event has come and forgets the event; `None` when there is no more.
+    /// Returns a port of vCPU 0's on which an event has come and forgets the event; `None` when there is no more.
     ///
     /// For the upcall handler, or for a guest without one. Ports take turns. A port without a guard is masked, counted
     /// in [`Events::strays`] and not returned. An owner that cannot work at once masks its port until it has.
     pub fn poll_pending(&self) -> Option<Port> {
+        self.poll_of(Vcpu(0), self.info.vcpu0(), &self.scan)
+    }
+
+    /// Does as [`Events::poll_pending`] on another processor: names the ports of which that one is told.
+    pub fn poll_pending_on(&self, scanner: &Scanner<'_>) -> Option<Port> {
+        self.poll_of(scanner.vcpu, scanner.record, &scanner.scan)
+    }
+
+    fn poll_of(&self, vcpu: Vcpu, record: VcpuInfo<'_>, scan: &Scan) -> Option<Port> {
         self.gate.run(|| {
-            self.scan.select(self.info);
+            scan.select(record);
+            let mine = |port| self.slot(port).is_none_or(|slot| !slot.kind().is_live() || slot.vcpu() == vcpu);
             // A stray port is masked, so each comes once and the bound is never reached.
-            (0..=MAX_PORTS).map_while(|_| self.scan.take(self.info)).find(|&port| self.has_guard(port))
+            (0..=MAX_PORTS).map_while(|_| scan.take(self.info, &mine)).find(|&port| self.has_guard(port))
         })
     }
 
@@ -113,7 +156,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     }
 
     fn has_guard(&self, port: Port) -> bool {
-        let known = self.slot(port).map(Slot::kind).is_some_and(|kind| kind.is_live());
+        let known = self.slot(port).is_some_and(|slot| slot.kind().is_live());
         if !known {
             bits::mask(self.info, port);
             self.strays.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,8 @@
 //! What the table remembers of one port.
 
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use xen_hypercall::Vcpu;
 
 /// What a port is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +31,8 @@ impl Kind {
     }
 
     #[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, which no other form gives")]
-    const fn code(self) -> u8 {
-        self as u8
+    const fn code(self) -> u32 {
+        self as u32
     }
 }
 
@@ -38,37 +40,61 @@ impl Kind {
 ///
 /// Xen gives out the lowest free number, so a table of as many slots as there are ports is enough.
 #[derive(Debug, Default)]
-pub struct Slot(AtomicU8);
+pub struct Slot(AtomicU32);
+
+/// The kind is in the low bits, the processor above.
+const KIND_BITS: u32 = 8;
+const KIND: u32 = (1 << KIND_BITS) - 1;
+
+/// What is known of a port.
+const fn pack(kind: Kind, vcpu: Vcpu) -> u32 {
+    vcpu.0.wrapping_shl(KIND_BITS) | kind.code()
+}
+
+fn kind_of(value: u32) -> Kind {
+    let code = usize::try_from(value & KIND).ok();
+    code.and_then(|code| KINDS.get(code)).copied().unwrap_or(Kind::Free)
+}
 
 impl Slot {
     /// Makes an empty slot.
     #[must_use]
     pub const fn new() -> Self {
-        Self(AtomicU8::new(0))
+        Self(AtomicU32::new(0))
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        let code = usize::from(self.0.load(Ordering::Relaxed));
-        KINDS.get(code).copied().unwrap_or(Kind::Free)
+        kind_of(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Names the processor that Xen tells of the port's events.
+    pub(crate) fn vcpu(&self) -> Vcpu {
+        Vcpu(self.0.load(Ordering::Relaxed) >> KIND_BITS)
     }
 
     pub(crate) fn set(&self, kind: Kind) {
-        self.0.store(kind.code(), Ordering::Relaxed);
+        let keep = |value: u32| Some(value & !KIND | kind.code());
+        // The closure refuses nothing.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep);
+    }
+
+    /// Has another processor told.
+    pub(crate) fn tell(&self, vcpu: Vcpu) {
+        let keep = |value: u32| Some(pack(kind_of(value), vcpu));
+        // The closure refuses nothing.
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep);
     }
 
     /// Takes the slot unless it has a guard, and tells whether it did.
-    pub(crate) fn claim(&self, kind: Kind) -> bool {
-        let take = |code: u8| {
-            let live = KINDS.get(usize::from(code)).is_some_and(|old| old.is_live());
-            (!live).then_some(kind.code())
-        };
+    pub(crate) fn claim(&self, kind: Kind, vcpu: Vcpu) -> bool {
+        let take = |value| (!kind_of(value).is_live()).then_some(pack(kind, vcpu));
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KINDS, Kind, Slot};
+    use super::{KINDS, Kind, Slot, Vcpu};
 
     #[test]
     fn codes_are_indices_and_zero_is_free() {
@@ -85,7 +111,18 @@ mod tests {
         for kind in KINDS {
             let slot = Slot::new();
             slot.set(kind);
-            assert_eq!(slot.claim(Kind::Local), !kind.is_live(), "{kind:?}");
+            assert_eq!(slot.claim(Kind::Local, Vcpu(0)), !kind.is_live(), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn kind_and_processor_do_not_disturb_each_other() {
+        let slot = Slot::new();
+        assert!(slot.claim(Kind::Local, Vcpu(127)));
+        slot.set(Kind::Kept);
+        assert_eq!((slot.kind(), slot.vcpu()), (Kind::Kept, Vcpu(127)));
+        assert!(slot.claim(Kind::Channel, Vcpu(0)));
+        slot.tell(Vcpu(4095));
+        assert_eq!((slot.kind(), slot.vcpu()), (Kind::Channel, Vcpu(4095)));
     }
 }

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, AtomicI8, AtomicU32, AtomicU64, Ordering, fence};
 
 use crate::shared_info::TIME_WORDS;
-use crate::{Cpu, Nanos, SharedInfo};
+use crate::{Cpu, Nanos, SharedInfo, VcpuInfo};
 
 /// How often a record is read anew when Xen is just writing it, before the last good time is used.
 const RETRIES: usize = 64;
@@ -86,21 +86,25 @@ impl<'a, C: Cpu> Clock<'a, C> {
     }
 
     /// Returns Xen's system time, in which hypercalls take deadlines; `None` if Xen's record stays in the making.
+    ///
+    /// By the record of vCPU 0, on which this is to be called; another processor has one of its own, see
+    /// [`Clock::now_on`].
     pub fn system_time(&self) -> Option<Nanos> {
+        self.system_time_on(self.info.vcpu0())
+    }
+
+    fn system_time_on(&self, vcpu: VcpuInfo<'_>) -> Option<Nanos> {
         let info = match self.held.load() {
             Some(held) => Some(held),
-            None => self.record(),
+            None => record(vcpu),
         };
         info.map(|info| info.at(self.cpu.tsc()))
     }
 
-    fn record(&self) -> Option<TimeInfo> {
-        (0..RETRIES).find_map(|_| TimeInfo::read(self.info.vcpu0().time()))
-    }
-
-    /// Keeps a private copy of Xen's record, and uses it until the clock is released or rebuilt. One processor only.
+    /// Keeps a private copy of Xen's record, and uses it until the clock is released or rebuilt: on vCPU 0, when the other
+    /// processors are parked.
     pub fn hold(&self) {
-        if let Some(info) = self.record() {
+        if let Some(info) = record(self.info.vcpu0()) {
             self.held.store(&info);
         }
     }
@@ -112,8 +116,14 @@ impl<'a, C: Cpu> Clock<'a, C> {
 
     /// Returns the guest's monotonic time. Works with interrupts off.
     pub fn now(&self) -> Nanos {
+        self.now_on(self.info.vcpu0())
+    }
+
+    /// Returns the guest's monotonic time on the processor whose record this is. What one processor has read, no other
+    /// reads an earlier time after.
+    pub fn now_on(&self, vcpu: VcpuInfo<'_>) -> Nanos {
         let offset = self.offset.load(Ordering::Relaxed);
-        let now = self.system_time().map_or(0, |system| system.0.wrapping_add(offset));
+        let now = self.system_time_on(vcpu).map_or(0, |system| system.0.wrapping_add(offset));
         Nanos(self.last.fetch_max(now, Ordering::Relaxed).max(now))
     }
 
@@ -147,6 +157,10 @@ impl<'a, C: Cpu> Clock<'a, C> {
         let whole = before & 1 == 0 && version.load(Ordering::Relaxed) == before;
         whole.then_some(Nanos::from_secs(secs).after(Nanos(nanos)))
     }
+}
+
+fn record(vcpu: VcpuInfo<'_>) -> Option<TimeInfo> {
+    (0..RETRIES).find_map(|_| TimeInfo::read(vcpu.time()))
 }
 
 /// A private copy of Xen's record. Written while one processor runs alone, hence without a version.

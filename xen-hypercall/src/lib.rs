@@ -51,7 +51,7 @@ pub use errno::Errno;
 pub use gate::{IrqGate, NoGate};
 pub use id::{DomId, Gfn, GrantRef, Nanos, Port, Vcpu};
 pub use page::{PAGE_SIZE, SharedPage};
-pub use shared_info::{EVENT_WORDS, SharedInfo, VcpuInfo};
+pub use shared_info::{EVENT_WORDS, LEGACY_VCPUS, SharedInfo, VcpuInfo};
 #[doc(hidden)]
 pub use start_info::PHYS32_ENTRY;
 pub use start_info::{NoStartInfo, StartInfo};

@@ -2,13 +2,15 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use crate::SharedPage;
+use crate::{PAGE_SIZE, SharedPage, Vcpu};
 
 /// Words of 64 bits in a bitmap of the 2-level event channels.
 pub const EVENT_WORDS: usize = 64;
 
 /// Bytes of a `vcpu_info`.
 pub(crate) const VCPU_INFO_SIZE: usize = 64;
+/// Processors whose record has a place in [`SharedInfo`].
+pub const LEGACY_VCPUS: usize = 32;
 
 // Where things lie in `shared_info`.
 const PENDING: usize = 2048;
@@ -62,7 +64,15 @@ impl SharedInfo {
     /// Returns the record of vCPU 0, the only one of this page that a guest of one processor uses.
     #[must_use]
     pub const fn vcpu0(&self) -> VcpuInfo<'_> {
-        VcpuInfo(&self.0)
+        VcpuInfo { page: &self.0, place: 0 }
+    }
+
+    /// Returns the record that a processor has in this page as long as it has registered none elsewhere; `None` for those
+    /// from [`LEGACY_VCPUS`] on, which have no place here.
+    #[must_use]
+    pub fn vcpu(&self, vcpu: Vcpu) -> Option<VcpuInfo<'_>> {
+        let place = usize::try_from(vcpu.0).ok().filter(|&place| place < LEGACY_VCPUS)?;
+        Some(VcpuInfo { page: &self.0, place })
     }
 
     /// Returns `wc_version`, `wc_sec` (low), `wc_nsec` and `wc_sec_hi`: the wall clock at system time 0.
@@ -73,29 +83,60 @@ impl SharedInfo {
     }
 }
 
-/// The record of one processor, in the place that it has in [`SharedInfo`].
+/// The record of one processor: in its place in [`SharedInfo`], or where it was registered.
 ///
 /// # Xen
 /// `vcpu_info` of `xen.h`, x86_64.
 #[derive(Debug, Clone, Copy)]
-pub struct VcpuInfo<'a>(&'a SharedPage);
+pub struct VcpuInfo<'a> {
+    page: &'a SharedPage,
+    /// Below [`VcpuInfo::PLACES`].
+    place: usize,
+}
 
 impl<'a> VcpuInfo<'a> {
+    /// Places of 64 bytes for records in one page.
+    pub const PLACES: usize = PAGE_SIZE / VCPU_INFO_SIZE;
+
+    /// Names a place in a page of records, to register it; `None` from [`VcpuInfo::PLACES`] on.
+    #[must_use]
+    pub fn new(page: &'a SharedPage, place: usize) -> Option<Self> {
+        (place < Self::PLACES).then_some(Self { page, place })
+    }
+
+    /// Returns the page, and the byte in it where the record begins.
+    pub(crate) const fn location(self) -> (&'a SharedPage, usize) {
+        (self.page, self.place.wrapping_mul(VCPU_INFO_SIZE))
+    }
+
     /// Returns `evtchn_upcall_pending`: set by Xen when there is a new event, cleared by the guest before it looks.
     #[must_use]
     pub fn upcall_pending(self) -> &'a AtomicU8 {
-        self.0.u8_at::<UPCALL_PENDING>()
+        let bytes = self.page.u8s_at::<0, PAGE_SIZE>();
+        at::<VCPU_INFO_SIZE, _>(bytes, self.place, UPCALL_PENDING)
     }
 
     /// Returns `evtchn_pending_sel`: a bit for each word of [`SharedInfo::pending`] that is worth a look.
     #[must_use]
     pub fn pending_sel(self) -> &'a AtomicU64 {
-        self.0.u64_at::<PENDING_SEL>()
+        let words = self.page.u64s_at::<0, { PAGE_SIZE / 8 }>();
+        at::<{ VCPU_INFO_SIZE / 8 }, _>(words, self.place, PENDING_SEL / 8)
     }
 
     /// Returns the 8 words of `vcpu_time_info`, which Xen writes under a version.
     #[must_use]
     pub fn time(self) -> &'a [AtomicU32; TIME_WORDS] {
-        self.0.u32s_at::<TIME, TIME_WORDS>()
+        let (records, _) = self.page.u32s_at::<0, { PAGE_SIZE / 4 }>().as_chunks::<TIME_WORDS>();
+        // Two chunks a record: what comes first, and the time.
+        at::<{ VCPU_INFO_SIZE / TIME_SIZE }, _>(records, self.place, TIME / TIME_SIZE)
     }
+}
+
+/// Bytes of a `vcpu_time_info`.
+const TIME_SIZE: usize = TIME_WORDS * 4;
+
+/// The element that is `index` elements into the record at `place`, in a page of records of `EACH` elements.
+#[expect(clippy::indexing_slicing, reason = "a place is below the number of places, and the constant within a record")]
+fn at<const EACH: usize, T>(page: &[T], place: usize, index: usize) -> &T {
+    &page[place.wrapping_mul(EACH).wrapping_add(index)]
 }

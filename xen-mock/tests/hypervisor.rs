@@ -8,7 +8,7 @@ mod common;
 use common::{after, raw};
 use xen_hypercall::op::hvm::{self, Param};
 use xen_hypercall::op::{console_io, event_channel, memory, sched, vcpu, xen_version};
-use xen_hypercall::{Cpu, DomId, Errno, Gfn, NoXen, Number, Port, SharedPage, Vcpu, Word, detect};
+use xen_hypercall::{Cpu, DomId, Errno, Gfn, NoXen, Number, Port, SharedPage, Vcpu, VcpuInfo, Word, detect};
 use xen_mock::{Host, Leaves, Mark, Vendor, Violation};
 
 #[test]
@@ -46,9 +46,10 @@ fn vcpu_info_moves() {
     let guest = host.guest();
     let xen = guest.hook();
     let page: &'static SharedPage = Box::leak(Box::new(guest.page()));
-    vcpu::register_vcpu_info::<_, 128>(&xen, Vcpu(0), page).unwrap();
-    assert_eq!(vcpu::register_vcpu_info::<_, 128>(&xen, Vcpu(0), page), Err(Errno::EBUSY));
-    assert_eq!(vcpu::register_vcpu_info::<_, 0>(&xen, Vcpu(2), page), Err(Errno::ENOENT));
+    let place = |place| VcpuInfo::new(page, place).unwrap();
+    vcpu::register_vcpu_info(&xen, Vcpu(0), place(2)).unwrap();
+    assert_eq!(vcpu::register_vcpu_info(&xen, Vcpu(0), place(2)), Err(Errno::EBUSY));
+    assert_eq!(vcpu::register_vcpu_info(&xen, Vcpu(2), place(0)), Err(Errno::ENOENT));
     use std::sync::atomic::Ordering::Relaxed;
     assert_eq!(page.u8_at::<128>().load(Relaxed), 1, "Xen marks everything as pending");
     assert_ne!(page.u64_at::<176>().load(Relaxed), 0, "and keeps the time there");

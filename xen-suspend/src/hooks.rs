@@ -7,7 +7,7 @@ use xen_hypercall::Nanos;
 
 use crate::{Ack, Class, ControlWord, Ending, Fatal, Refusal, State, Witnesses};
 
-/// The proof that one processor runs alone, with interrupts off. Nobody but the runner can make one.
+/// The proof that vCPU 0 runs alone, with interrupts off. Nobody but the runner can make one.
 #[derive(Debug)]
 pub struct Dark<'a>(PhantomData<&'a mut ()>);
 
@@ -62,7 +62,20 @@ pub trait OsQuiesce {
 /// The processors.
 pub trait VcpuPark {
     /// Parks all other processors outside of critical sections and goes to vCPU 0; tells whether all came by `until`.
+    ///
+    /// If not, [`VcpuPark::release`] follows, and one that comes later finds that it is not wanted any more.
     fn park(&mut self, until: Nanos) -> bool;
+
+    /// Has each parked processor rebuild, on itself, its own part of a stage that [is per vCPU](Stage::is_per_vcpu).
+    ///
+    /// vCPU 0's part is that of the [`CoreService`]s, and is done before.
+    ///
+    /// # Errors
+    /// [`Fatal`] if one of them cannot go on.
+    fn on_each(&mut self, stage: Stage, class: Class, dark: &Dark<'_>) -> Result<(), Fatal> {
+        let _ = (stage, class, dark);
+        Ok(())
+    }
 
     /// Releases those that are parked.
     fn release(&mut self);
@@ -128,6 +141,12 @@ impl Stage {
         Self::Platform,
         Self::Store,
     ];
+
+    /// Tells whether each processor has a part of its own in this stage.
+    #[must_use]
+    pub const fn is_per_vcpu(self) -> bool {
+        matches!(self, Self::PerVcpu | Self::Timers)
+    }
 }
 
 /// A service without which the guest cannot run. Each does its part in the stages that concern it.

@@ -9,7 +9,8 @@
 //! # What you must supply
 //! The effects, by small traits: [`Clock`], [`Policy`], [`OsQuiesce`], [`VcpuPark`], [`ArchOps`], [`Control`], a
 //! [`CoreService`] each for what Xen forgets, a [`DeviceSuspend`] each for your devices, an [`Observer`]. For the services
-//! of this family they are ready in [`services`]. [`Runner`] is the loop, or with [`Runner::step`] a step of it, for a
+//! of this family they are ready in [`services`]. With several processors, [`Rendezvous`] is the barrier at which the others
+//! wait. [`Runner`] is the loop, or with [`Runner::step`] a step of it, for a
 //! kernel with a scheduler of its own. A simulator drives [`SuspendCoordinator::poll`] and
 //! [`SuspendCoordinator::handle`] itself.
 //!
@@ -40,10 +41,12 @@ mod event;
 mod failure;
 mod hooks;
 mod poll;
+mod rendezvous;
 mod runner;
 pub mod services;
 mod slot;
 mod state;
+mod sync;
 
 pub use class::{CallResult, Class, Witness, Witnesses};
 pub use control_word::{ControlWord, Unknown};
@@ -54,6 +57,7 @@ pub use failure::{Abort, Fatal, Refusal};
 pub use hooks::{
     ArchOps, Blind, Clock, Control, CoreService, Dark, DeviceSuspend, Observer, OsQuiesce, Policy, Stage, VcpuPark,
 };
+pub use rendezvous::{Duty, NoSeat, Order, Rendezvous, Seat};
 pub use runner::{Embedder, Outcome, Runner};
 pub use slot::{DeviceSlot, Progress};
 pub use state::State;

@@ -248,6 +248,9 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
             for service in self.os.core.iter_mut() {
                 service.rebuild(stage, class, dark)?;
             }
+            if stage.is_per_vcpu() {
+                self.os.park.on_each(stage, class, dark)?;
+            }
         }
         Ok(())
     }

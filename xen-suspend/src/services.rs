@@ -8,10 +8,12 @@ mod event;
 mod grant;
 mod park;
 mod store;
+mod vcpu;
 
 pub use arch::{Platform, XenArch};
 pub use clock::ClockService;
 pub use event::{Canary, EventService};
 pub use grant::GrantService;
-pub use park::SoleVcpu;
+pub use park::{IpiPark, Reach, SoleVcpu};
 pub use store::{Exclusive, Publisher, StoreControl, StoreService};
+pub use vcpu::{Registration, VcpuService};

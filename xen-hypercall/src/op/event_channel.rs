@@ -81,6 +81,7 @@ command!(4, 4, "evtchn_send", Send { port: u32 });
 command!(5, 24, "evtchn_status", GetStatus { dom: u16, pad: u16, port: u32, status: u32, vcpu: u32, u0: u32, u1: u32 });
 command!(6, 8, "evtchn_alloc_unbound", AllocUnbound { dom: u16, remote_dom: u16, port: u32 });
 command!(7, 8, "evtchn_bind_ipi", BindIpi { vcpu: u32, port: u32 });
+command!(8, 8, "evtchn_bind_vcpu", BindVcpu { port: u32, vcpu: u32 });
 command!(9, 4, "evtchn_unmask", Unmask { port: u32 });
 
 /// Makes a port that `remote` may bind to.
@@ -133,6 +134,17 @@ pub fn bind_ipi<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<Port, Err
     let mut block = BindIpi { vcpu: vcpu.0, port: 0 };
     Errno::exact(issue(hook, &mut block))?;
     Ok(Port(block.port))
+}
+
+/// Has another processor told of a port's events.
+///
+/// # Errors
+/// What Xen said; `EINVAL` for a port of one processor's own (IPI, timer), `ENOENT` for a processor that there is not.
+///
+/// # Xen
+/// `EVTCHNOP_bind_vcpu`.
+pub fn bind_vcpu<H: Hypercall + ?Sized>(hook: &H, port: Port, vcpu: Vcpu) -> Result<(), Errno> {
+    Errno::exact(issue(hook, &mut BindVcpu { port: port.0, vcpu: vcpu.0 }))
 }
 
 /// Closes a port; its number may be given out anew.

@@ -4,7 +4,7 @@
 use static_assertions::const_assert_eq;
 
 use crate::command::{Command, issue};
-use crate::{DomId, Errno, Hypercall, Number};
+use crate::{DomId, Errno, Hypercall, Number, Vcpu};
 
 /// A parameter that the toolstack or the guest sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +24,7 @@ impl Param {
 }
 
 /// The kind of callback, and where in the parameter it stands.
+const CALLBACK_GSI: u64 = 0;
 const CALLBACK_VECTOR: u64 = 2;
 const CALLBACK_KIND_SHIFT: u32 = 56;
 
@@ -36,6 +37,20 @@ pub const fn callback_vector(vector: u8) -> u64 {
     #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
     let vector = vector as u64;
     CALLBACK_VECTOR << CALLBACK_KIND_SHIFT | vector
+}
+
+/// A value of [`Param::CALLBACK_IRQ`]: a global system interrupt, raised while vCPU 0 has events that it was not told of.
+///
+/// A guest whose processors have vectors of their own ([`set_upcall_vector`]) gives one that it does not use, such as 1:
+/// what counts then is that the parameter is not 0.
+///
+/// # Xen
+/// `HVM_PARAM_CALLBACK_TYPE_GSI` in the top byte.
+#[must_use]
+pub const fn callback_gsi(gsi: u8) -> u64 {
+    #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
+    let gsi = gsi as u64;
+    CALLBACK_GSI << CALLBACK_KIND_SHIFT | gsi
 }
 
 #[repr(C)]
@@ -89,4 +104,32 @@ pub fn param<H: Hypercall + ?Sized>(hook: &H, param: Param) -> Result<u64, Errno
 /// `HVMOP_set_param`.
 pub fn set_param<H: Hypercall + ?Sized>(hook: &H, param: Param, value: u64) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut block(param, value)))
+}
+
+#[repr(C)]
+struct SetUpcallVector {
+    vcpu: u32,
+    vector: u8,
+    pad: [u8; 3],
+}
+
+const_assert_eq!(size_of::<SetUpcallVector>(), 8);
+
+// SAFETY: laid out as `xen_hvm_evtchn_upcall_vector`, with its padding named; Xen reads the block only.
+unsafe impl Command for SetUpcallVector {
+    const NUMBER: Number = Number::HVM_OP;
+    const CMD: usize = 23;
+}
+
+/// Has a processor told of its events by an interrupt of its own, which its local APIC delivers and must acknowledge.
+///
+/// Not saved with a guest. If events are pending Xen interrupts at once.
+///
+/// # Errors
+/// What Xen said; `EINVAL` for a vector below 16, `ENOENT` for a processor that there is not.
+///
+/// # Xen
+/// `HVMOP_set_evtchn_upcall_vector`, Xen 4.5.
+pub fn set_upcall_vector<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, vector: u8) -> Result<(), Errno> {
+    Errno::exact(issue(hook, &mut SetUpcallVector { vcpu: vcpu.0, vector, pad: [0; 3] }))
 }

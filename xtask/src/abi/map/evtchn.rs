@@ -7,6 +7,8 @@ pub(super) const TABLE: Table = Table {
     rules: &[
         values("bits::MAX_PORTS", &["EVTCHN_2L_NR_CHANNELS"]),
         ours("slot::KINDS::*"),
+        ours("slot::KIND_BITS"),
+        ours("slot::KIND"),
         ours("resume::CANARY_VCPU"),
         ours("scan::FULL_TURN"),
     ],
