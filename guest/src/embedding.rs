@@ -1,7 +1,7 @@
 //! What this guest, as an operating system, offers the coordinator.
 
 use xen_frontend::console::Console;
-use xen_hypercall::{Hypercall, Nanos};
+use xen_hypercall::{Hypercall, IrqGate, Nanos};
 use xen_store::Link;
 use xen_suspend::services::Platform;
 use xen_suspend::{Abort, ControlWord, Ending, Fatal, Observer, OsQuiesce, Policy, Refusal, State};
@@ -32,14 +32,14 @@ impl Policy for ByOption {
 }
 
 /// A guest whose only producer of I/O is the one loop, which now runs the coordinator.
-pub(crate) struct OneLoop<'a, 'c, H: Hypercall> {
+pub(crate) struct OneLoop<'a, 'c, H: Hypercall, G: IrqGate> {
     /// The way to sleep until xenstore has something to say.
     pub(crate) link: &'a dyn Link,
     /// The console, whose output is sent while there is nothing else to do.
-    pub(crate) console: &'a Console<'c, H>,
+    pub(crate) console: &'a Console<'c, H, G>,
 }
 
-impl<H: Hypercall> OsQuiesce for OneLoop<'_, '_, H> {
+impl<H: Hypercall, G: IrqGate> OsQuiesce for OneLoop<'_, '_, H, G> {
     fn freeze(&mut self) -> Result<(), Refusal> {
         Ok(())
     }

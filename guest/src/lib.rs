@@ -7,9 +7,9 @@
 //!
 //! | event | when | keys |
 //! | --- | --- | --- |
-//! | `ready` | all services are up | `domid`, `epoch` |
+//! | `ready` | all services are up | `domid`, `epoch`, `vcpus` |
 //! | `option` | an option means nothing here | `unknown` |
-//! | `tick` | about once a second | `n`, `ns` |
+//! | `tick` | about once a second | `n`, `ns`; `cpus`: processors that worked since the last |
 //! | `suspending` | a request was taken up | |
 //! | `refused`, `aborted` | it was given up, before or after the guest agreed | `why` |
 //! | `resumed` | the guest came back | `class`, `epoch`, `domid`, `blackout_ns`, `away_ns`, `intact`, `n`, `degraded` |
@@ -27,6 +27,7 @@
 
 mod ballast;
 mod contrary;
+mod crew;
 mod embedding;
 pub mod lifecycle;
 mod machine;
@@ -37,6 +38,6 @@ mod start;
 mod trace;
 mod voice;
 
-pub use machine::Machine;
-pub use options::{Failing, Options};
+pub use machine::{Machine, Others, StartFailed, Turn};
+pub use options::{Failing, Options, Upcall};
 pub use start::{StartError, run};

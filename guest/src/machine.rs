@@ -1,6 +1,8 @@
 //! What the guest asks of the machine it runs on.
 
-use xen_hypercall::{Cpu, Gfn, Hypercall, SharedPage};
+use xen_hypercall::{Cpu, Errno, Gfn, Hypercall, IrqGate, SharedPage, Vcpu};
+
+use crate::options::Upcall;
 
 /// The machine under the guest: the PVH binary has the real one, the tests that of the mock host.
 pub trait Machine {
@@ -8,6 +10,8 @@ pub trait Machine {
     type Hook: Hypercall;
     /// The processor.
     type Cpu: Cpu;
+    /// Interrupts off and back, on the calling processor.
+    type Gate: IrqGate + Copy;
 
     /// Returns the hook to Xen.
     fn hook(&self) -> &Self::Hook;
@@ -15,8 +19,14 @@ pub trait Machine {
     /// Returns the processor.
     fn cpu(&self) -> &Self::Cpu;
 
+    /// Returns the gate.
+    fn gate(&self) -> Self::Gate;
+
     /// Takes a fresh page, zeroed, that nobody else uses; `None` when there is no more memory.
     fn page(&self) -> Option<SharedPage>;
+
+    /// Does as [`Machine::page`], for a page that Xen writes as long as the domain lives.
+    fn lasting_page(&self) -> Option<&'static SharedPage>;
 
     /// Maps a frame that Xen or the toolstack names, such as the ring of xenstore. Asked once for each frame.
     fn map(&self, gfn: Gfn) -> SharedPage;
@@ -27,4 +37,51 @@ pub trait Machine {
 
     /// Prints on the hypervisor's console, whatever state the guest is in.
     fn emergency(&self, text: &str);
+
+    /// Runs `rest` on vCPU 0, and what `others` says on every other processor that is started meanwhile. While `rest`
+    /// runs, vCPU 0 is interrupted as `upcall` has it. All others have stopped when this returns.
+    fn with_others<R>(&self, others: &dyn Others, upcall: Upcall, rest: impl FnOnce() -> R) -> R;
+
+    /// Starts a processor, within [`Machine::with_others`].
+    ///
+    /// # Errors
+    /// [`StartFailed`]; the guest does without it.
+    fn start(&self, vcpu: Vcpu) -> Result<(), StartFailed>;
+
+    /// Lets a moment pass on vCPU 0, in which the other processors may run.
+    fn pause(&self, others: &dyn Others);
+
+    /// Counts the interrupts by which Xen told a processor of events.
+    fn interrupts(&self, vcpu: Vcpu) -> u64;
+}
+
+/// Why a processor does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartFailed {
+    /// There is no memory for its stack.
+    NoMemory,
+    /// Xen said no.
+    Xen(Errno),
+}
+
+/// What the processors other than vCPU 0 do, and what any does when it is interrupted.
+pub trait Others {
+    /// Does a piece of work on a processor; the first is to bring itself up.
+    fn turn(&self, vcpu: Vcpu) -> Turn;
+
+    /// Takes note, in the interrupt by which Xen tells a processor of events; before the interrupt is acknowledged.
+    fn heard(&self, vcpu: Vcpu);
+
+    /// Waits in that interrupt, if all are called together: asked again, with interrupts off, while it says
+    /// [`Turn::Parked`].
+    fn attend(&self, vcpu: Vcpu) -> Turn;
+}
+
+/// What a processor is to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Sleep until it is interrupted, unless it was since the turn began.
+    Idle,
+    /// Make no hypercall, and ask again.
+    Parked,
 }

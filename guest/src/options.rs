@@ -17,6 +17,10 @@ pub struct Options {
     pub selftest_after: bool,
     /// `wake=1`: find out after each sleep whether the guest was frozen meanwhile.
     pub wake: bool,
+    /// `upcall=poll|vector|callback`: how vCPU 0 is told of events; it does not want to be, by default.
+    pub upcall: Upcall,
+    /// `rendezvous_ms=N`: how long the other processors may take to come together, 2000 by default.
+    pub rendezvous: Nanos,
     /// `tick_ms=N`: time between ticks, 1000 by default.
     pub tick: Nanos,
 }
@@ -32,6 +36,18 @@ pub enum Failing {
     Resume,
 }
 
+/// How Xen tells processors of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Upcall {
+    /// vCPU 0 looks for itself, with interrupts off always; the others are told as by [`Upcall::Callback`].
+    #[default]
+    Poll,
+    /// By an interrupt vector of each processor's own, acknowledged at its local APIC.
+    Vector,
+    /// By the vector of the domain's callback, which needs no acknowledgement.
+    Callback,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -41,6 +57,8 @@ impl Default for Options {
             selftest: false,
             selftest_after: false,
             wake: false,
+            upcall: Upcall::Poll,
+            rendezvous: Nanos::from_secs(2),
             tick: Nanos::from_secs(1),
         }
     }
@@ -63,6 +81,8 @@ impl Options {
         match key {
             "refuse" => self.refuse = flag(value)?,
             "ack_delay_ms" => self.ack_delay = Nanos::from_millis(value.parse().ok()?),
+            "upcall" => self.upcall = upcall(value)?,
+            "rendezvous_ms" => self.rendezvous = Nanos::from_millis(value.parse().ok().filter(|&millis| millis > 0)?),
             "tick_ms" => self.tick = Nanos::from_millis(value.parse().ok().filter(|&millis| millis > 0)?),
             "selftest" => self.selftest = flag(value)?,
             "selftest_after" => self.selftest_after = flag(value)?,
@@ -87,6 +107,15 @@ fn failing(value: &str) -> Option<Failing> {
         "prepare" => Some(Failing::Prepare),
         "freeze" => Some(Failing::Freeze),
         "resume" => Some(Failing::Resume),
+        _ => None,
+    }
+}
+
+fn upcall(value: &str) -> Option<Upcall> {
+    match value {
+        "poll" => Some(Upcall::Poll),
+        "vector" => Some(Upcall::Vector),
+        "callback" => Some(Upcall::Callback),
         _ => None,
     }
 }

@@ -8,10 +8,10 @@ mod store;
 use core::cell::RefCell;
 use core::fmt;
 
-use xen_grant::Table;
 use xen_hypercall::Hypercall;
 
 use crate::Machine;
+use crate::crew::TableOf;
 use crate::start::{Base, StoreOf};
 use crate::voice::Voice;
 
@@ -20,7 +20,7 @@ pub(crate) struct Bench<'s, 'p, 'b, M: Machine, H: Hypercall> {
     /// The machine, the hook, event channels and the clock.
     pub(crate) base: &'s Base<'b, M, H>,
     /// The grant table.
-    pub(crate) table: &'s Table<'p, &'b H>,
+    pub(crate) table: &'s TableOf<'p, 'b, M, H>,
     /// xenstore.
     pub(crate) store: &'s RefCell<StoreOf<'p, 'b, M, H>>,
 }

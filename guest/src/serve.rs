@@ -5,9 +5,11 @@ use core::fmt;
 
 use xen_frontend::console::{ConsoleDevice, ConsoleService};
 use xen_hypercall::op::sched::Reason;
-use xen_hypercall::{Hypercall, Nanos, NoGate};
+use xen_hypercall::{Hypercall, Nanos};
 use xen_store::{Link, Nodes, Path};
-use xen_suspend::services::{ClockService, EventService, GrantService, Publisher, SoleVcpu, StoreService, XenArch};
+use xen_suspend::services::{
+    ClockService, EventService, GrantService, IpiPark, Publisher, StoreService, VcpuService, XenArch,
+};
 use xen_suspend::{
     Control, Deadlines, DeviceSlot, Embedder, Ending, Observer, Outcome, Resumed, Runner, SuspendCoordinator,
 };
@@ -56,14 +58,16 @@ pub(crate) struct Service<'s, 'p, 'b, M: Machine, H: Hypercall> {
 
 /// What the rebuild and the coordinator need beside the guest itself.
 pub(crate) struct Engine<'e, 'p, 'b, M: Machine, H: Hypercall> {
-    pub(crate) events: EventService<'b, H, NoGate>,
+    pub(crate) events: EventService<'b, H, M::Gate>,
+    pub(crate) vcpu: VcpuService<'b, H>,
     pub(crate) link: StoreServiceOf<'e, 'p, 'b, M, H>,
     pub(crate) control: &'e mut dyn Control,
 }
 
 /// xenstore's part of the rebuild.
 type StoreServiceOf<'e, 'p, 'b, M, H> =
-    StoreService<'e, 'p, 'b, RefCell<StoreOf<'p, 'b, M, H>>, H, NoGate, &'b <M as Machine>::Cpu, REQUESTS, WATCHES>;
+    StoreService<'e, 'p, 'b, RefCell<StoreOf<'p, 'b, M, H>>, H, GateOf<M>, &'b <M as Machine>::Cpu, REQUESTS, WATCHES>;
+type GateOf<M> = <M as Machine>::Gate;
 
 impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     /// Makes the guest; it has not ticked yet.
@@ -78,7 +82,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     /// Serves until the guest is to stop.
     pub(crate) fn serve(mut self, mut engine: Engine<'_, 'p, 'b, M, H>) -> End {
         let mut slots = [DeviceSlot::new(); 2];
-        let mut coordinator = SuspendCoordinator::new(&mut slots, Deadlines::default());
+        let mut coordinator = SuspendCoordinator::new(&mut slots, Deadlines::default().with_dr(self.options.rendezvous));
         if self.options.selftest {
             self.selftest();
         }
@@ -105,8 +109,9 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         let voice = ground.voice();
         let counts = || self.counts();
         let mut observer = Witnessing::new(&voice, &counts);
+        let gate = ground.base.machine.gate();
         let outcome = self.with_hooks(engine, &mut observer, |embedder| {
-            let mut runner = Runner::new(coordinator, embedder, &NoGate);
+            let mut runner = Runner::new(coordinator, embedder, &gate);
             match cause {
                 Cause::Word => runner.run(),
                 Cause::Wake => runner.on_wake(),
@@ -141,7 +146,8 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     ) -> R {
         let ground = self.ground;
         let mut os = OneLoop { link: ground.link, console: ground.console };
-        let (mut policy, mut park) = (ByOption::new(&self.options), SoleVcpu);
+        let mut policy = ByOption::new(&self.options);
+        let mut park = IpiPark::new(ground.crew.rendezvous(), ground.crew, ground.base.clock);
         let mut arch = XenArch::new(ground.base.hook, ground.base.canary, Around(ground.base.machine));
         let mut grants = GrantService(ground.table);
         let (mut console, mut clock) = (ConsoleService(ground.console), ClockService(ground.base.clock));
@@ -155,7 +161,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             park: &mut park,
             arch: &mut arch,
             control: engine.control,
-            core: &mut [&mut engine.events, &mut grants, &mut console, &mut clock, &mut engine.link],
+            core: &mut [&mut engine.events, &mut engine.vcpu, &mut grants, &mut console, &mut clock, &mut engine.link],
             devices: &mut [&mut screen, &mut contrary],
             observer,
         })
@@ -187,13 +193,15 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         self.ticks += 1;
         self.ballast.count(self.ticks);
         self.due = now.after(self.options.tick);
-        self.ground.voice().say(format_args!("tick n={} ns={now}", self.ticks));
+        let cpus = self.ground.crew.at_work();
+        self.ground.voice().say(format_args!("tick n={} ns={now} cpus={cpus}", self.ticks));
     }
 
     /// Sleeps until the next tick is due, or xenstore has something to say.
     fn wait(&self) {
         self.ground.console.flush();
         self.ground.link.wait(self.due);
+        self.ground.base.machine.pause(self.ground.crew);
     }
 
     fn selftest(&self) {

@@ -6,14 +6,16 @@ use core::fmt;
 use xen_evtchn::Events;
 use xen_frontend::console::{Console, ring_gfn};
 use xen_grant::{Table, TableError};
-use xen_hypercall::op::hvm::callback_vector;
+use xen_hypercall::op::hvm::{callback_gsi, callback_vector};
 use xen_hypercall::op::memory;
 use xen_hypercall::op::sched::{self, Reason};
-use xen_hypercall::{Clock, EpochCell, Errno, Hypercall, NoGate, NoXen, SharedInfo, Traced, detect};
+use xen_hypercall::{Clock, EpochCell, Errno, Hypercall, NoXen, SharedInfo, Traced, detect};
 use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, StoreError};
-use xen_suspend::services::{Canary, EventService, StoreControl, StoreService};
+use xen_suspend::services::{Canary, EventService, Registration, StoreControl, StoreService, VcpuService};
 
 use crate::ballast::Ballast;
+use crate::crew::{Crew, Quarters, TableOf};
+use crate::options::Upcall;
 use crate::serve::{Engine, Features, Service};
 use crate::trace::Trace;
 use crate::voice::{Voice, cry};
@@ -26,7 +28,7 @@ pub(crate) const WATCHES: usize = 4;
 pub(crate) const DOMID: Path<'static> = Path::literal("domid");
 
 /// The link to xenstore of a guest on machine `M` with hook `H`.
-pub(crate) type LinkOf<'b, M, H> = PortLink<'b, H, NoGate, &'b <M as Machine>::Cpu>;
+pub(crate) type LinkOf<'b, M, H> = PortLink<'b, H, <M as Machine>::Gate, &'b <M as Machine>::Cpu>;
 
 /// The xenstore client of a guest on machine `M` with hook `H`.
 pub(crate) type StoreOf<'p, 'b, M, H> = Store<'p, &'p LinkOf<'b, M, H>, REQUESTS, WATCHES>;
@@ -92,59 +94,90 @@ pub(crate) enum End {
     Crashed,
 }
 
+/// What the core services start with.
+pub(crate) type Core0<'b, M, H> = (EventService<'b, H, <M as Machine>::Gate>, VcpuService<'b, H>);
+
 /// Makes what everything else refers to: `shared_info`, event channels and the clock.
 fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -> Result<End, StartError> {
     detect(machine.cpu()).map_err(StartError::NoXen)?;
+    // What means nothing is said when there is somebody to say it to.
+    let options = Options::parse(run.0, |_| ());
     let info = SharedInfo::new(machine.page().ok_or(StartError::NoMemory)?);
     memory::map_shared_info(hook, info.page()).map_err(StartError::Xen)?;
     let (epoch, canary) = (EpochCell::new(), Canary::new());
-    let ports = [const { xen_evtchn::Slot::new() }; 256];
-    let events = Events::new(hook, &epoch, &info, &ports);
-    let callback = (callback_vector(0xF3), &canary);
+    let ports = [const { xen_evtchn::Slot::new() }; 512];
+    let events = Events::new(hook, &epoch, &info, &ports).with_gate(machine.gate());
+    let callback = (callback(options.upcall), &canary);
     let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
+    let vector = vector(options.upcall);
+    let vcpu = VcpuService::start(hook, Registration { record: None, upcall: vector }).map_err(StartError::Xen)?;
     let clock = Clock::new(machine.cpu(), &info);
-    let base = Base { machine, hook, epoch: &epoch, canary: &canary, events: &events, clock: &clock };
-    furnish(base, service, run)
+    let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
+    let base = Base { machine, hook, info: &info, epoch, canary, events, clock, vector };
+    furnish(base, (service, vcpu), (options, run))
 }
+
+/// The callback parameter. With vectors of the processors' own it only has to be something.
+const fn callback(upcall: Upcall) -> u64 {
+    match upcall {
+        Upcall::Poll | Upcall::Callback => callback_vector(VECTOR),
+        Upcall::Vector => callback_gsi(1),
+    }
+}
+
+/// The vector of each processor's own.
+fn vector(upcall: Upcall) -> Option<u8> {
+    (upcall == Upcall::Vector).then_some(VECTOR)
+}
+
+/// The interrupt vector of events.
+pub(crate) const VECTOR: u8 = 0xF3;
 
 /// What everything else refers to.
 pub(crate) struct Base<'b, M: Machine, H> {
     pub(crate) machine: &'b M,
     pub(crate) hook: &'b H,
+    pub(crate) info: &'b SharedInfo,
     pub(crate) epoch: &'b EpochCell,
     pub(crate) canary: &'b Canary,
-    pub(crate) events: &'b Events<'b, &'b H>,
+    pub(crate) events: &'b Events<'b, &'b H, M::Gate>,
     pub(crate) clock: &'b Clock<'b, &'b M::Cpu>,
+    /// The upcall vector that each processor registers for itself.
+    pub(crate) vector: Option<u8>,
 }
 
-/// Makes console, grant table and the link to xenstore.
+/// Makes console and grant table, starts the other processors, and makes the link to xenstore.
 fn furnish<'b, M: Machine, H: Hypercall>(
     base: Base<'b, M, H>,
-    service: EventService<'b, H, NoGate>,
-    run: (&str, &Trace),
+    core: Core0<'b, M, H>,
+    (options, run): (Options, (&str, &Trace)),
 ) -> Result<End, StartError> {
     let Base { machine, hook, events, clock, .. } = base;
+    let gate = machine.gate();
     let ring = ring_gfn(hook).ok().map(|gfn| machine.map(gfn));
-    let console = Console::new(hook, events, ring.as_ref());
+    let console = Console::with_gate(hook, events, ring.as_ref(), gate);
     if let Err(error) = console.connect() {
         // It goes on without: what it says is kept, as far as there is room.
         cry(machine, format_args!("console {error}"));
     }
     let frames = [machine.page().ok_or(StartError::NoMemory)?];
     let entries = [const { xen_grant::Slot::new() }; 64];
-    let table = Table::new(hook, base.epoch, &frames, &entries);
+    let table = Table::new(hook, base.epoch, &frames, &entries).with_gate(gate);
     table.rebuild().map_err(StartError::Grants)?;
-    let link = PortLink::new(hook, events, clock);
-    let ground = Ground { base: &base, console: &console, table: &table, link: &link };
-    connect(&ground, service, run)
+    let link = PortLink::with_gate(hook, events, clock, gate);
+    let quarters = Quarters::new();
+    let crew = Crew::new(&base, &table, &quarters);
+    let ground = Ground { base: &base, console: &console, table: &table, link: &link, crew: &crew };
+    machine.with_others(&crew, options.upcall, || connect(&ground, core, (options, run)))
 }
 
 /// What lies below xenstore.
 pub(crate) struct Ground<'g, 'b, M: Machine, H: Hypercall> {
     pub(crate) base: &'g Base<'b, M, H>,
-    pub(crate) console: &'g Console<'b, H>,
-    pub(crate) table: &'g Table<'g, &'b H>,
+    pub(crate) console: &'g Console<'b, H, M::Gate>,
+    pub(crate) table: &'g TableOf<'g, 'b, M, H>,
     pub(crate) link: &'g LinkOf<'b, M, H>,
+    pub(crate) crew: &'g Crew<'g, 'b, M, H>,
 }
 
 impl<'g, 'b, M: Machine, H: Hypercall> Ground<'g, 'b, M, H> {
@@ -156,10 +189,11 @@ impl<'g, 'b, M: Machine, H: Hypercall> Ground<'g, 'b, M, H> {
 /// Connects to xenstore and serves.
 fn connect<'b, M: Machine, H: Hypercall>(
     ground: &Ground<'_, 'b, M, H>,
-    events: EventService<'b, H, NoGate>,
-    (line, trace): (&str, &Trace),
+    (events, vcpu): Core0<'b, M, H>,
+    (options, (line, trace)): (Options, (&str, &Trace)),
 ) -> Result<End, StartError> {
     let Base { machine, hook, .. } = *ground.base;
+    let vcpus = ground.crew.muster();
     let gfn = LinkOf::<M, H>::ring_gfn(hook).map_err(StartError::Link)?;
     let page = machine.map(gfn);
     ground.link.connect().map_err(StartError::Link)?;
@@ -169,9 +203,9 @@ fn connect<'b, M: Machine, H: Hypercall>(
     let ballast = Ballast::fill(machine).ok_or(StartError::NoMemory)?;
     let voice = ground.voice();
     let domid = store.borrow_mut().read_number(DOMID).map_err(StartError::Store)?;
-    voice.say(format_args!("ready domid={domid} epoch={}", ground.base.epoch.now()));
-    let options = Options::parse(line, |word| voice.say(format_args!("option unknown={word}")));
+    voice.say(format_args!("ready domid={domid} epoch={} vcpus={vcpus}", ground.base.epoch.now()));
+    Options::parse(line, |word| voice.say(format_args!("option unknown={word}")));
     let link = StoreService::new(&store, hook, ground.link, &page);
     let service = Service::new(ground, &store, (options, trace, ballast));
-    Ok(service.serve(Engine { events, link, control: &mut control }))
+    Ok(service.serve(Engine { events, vcpu, link, control: &mut control }))
 }

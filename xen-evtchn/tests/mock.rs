@@ -59,7 +59,7 @@ fn a_backend_and_we_call_each_other() {
     p.host.dom0().notify(end);
     assert_eq!(events.poll_pending(), None, "masked");
     port.unmask().unwrap();
-    assert!(p.host.guest().upcall_pending());
+    assert!(p.host.guest().upcall_pending(Vcpu(0)));
     assert_eq!((events.poll_pending(), events.poll_pending()), (Some(port.number()), None));
     drop(port);
     assert_eq!((p.host.ledger().holdings().ports, p.host.check()), (vec![], Ok(())));

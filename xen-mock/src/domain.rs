@@ -17,6 +17,10 @@ pub(crate) const STORE_EVTCHN: usize = 2;
 pub(crate) const CONSOLE_PFN: usize = 17;
 pub(crate) const CONSOLE_EVTCHN: usize = 18;
 
+/// Where the kind of callback stands in its parameter, and the kind that any processor takes.
+const CALLBACK_KIND: u32 = 56;
+const BY_VECTOR: u64 = 2;
+
 /// Why a domain stopped.
 ///
 /// # Xen
@@ -74,12 +78,40 @@ pub(crate) struct Domain {
     pub(crate) grants: GrantTable,
     /// Where the guest moved the `vcpu_info` of each processor to.
     pub(crate) registered: Vec<Option<(Frame, usize)>>,
+    /// What else there is of each processor.
+    pub(crate) vcpus: Vec<VcpuState>,
     /// When the single-shot timer of each processor goes off.
     pub(crate) timers: Vec<Option<Nanos>>,
     /// When each watchdog bites; an armed one that has fired stays in use.
     pub(crate) watchdogs: [Option<Nanos>; 2],
     /// Whether the guest has mapped `shared_info`.
     pub(crate) shared_info_mapped: bool,
+}
+
+/// One processor.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct VcpuState {
+    /// It was given its first registers.
+    pub(crate) initialised: bool,
+    pub(crate) up: bool,
+    /// The upcall vector of its own.
+    pub(crate) vector: Option<u8>,
+    /// vCPU 0 came out of its sleep for this one's interrupt already.
+    pub(crate) told: bool,
+}
+
+impl VcpuState {
+    /// All processors of a domain at its start: the first is up.
+    fn all(count: usize) -> Vec<Self> {
+        let mut all = vec![Self::default(); count];
+        (all[0].initialised, all[0].up) = (true, true);
+        all
+    }
+
+    /// What a saved image has of it.
+    pub(crate) fn saved(self) -> Self {
+        Self { vector: None, told: false, ..self }
+    }
 }
 
 /// What the configuration says of each domain of this name.
@@ -102,6 +134,7 @@ impl Domain {
             shared_info: Frame::new(),
             grants: GrantTable::new(shape.max_grant_frames),
             registered: vec![None; vcpus],
+            vcpus: VcpuState::all(vcpus),
             timers: vec![None; vcpus],
             watchdogs: [None; 2],
             shared_info_mapped: false,
@@ -117,6 +150,25 @@ impl Domain {
 
     pub(crate) fn has_vcpu(&self, vcpu: u32) -> bool {
         (vcpu as usize) < self.registered.len()
+    }
+
+    /// Tells whether Xen would interrupt a processor now, if interrupts were on there.
+    pub(crate) fn interrupts(&self, vcpu: u32) -> bool {
+        let Some(state) = self.vcpus.get(vcpu as usize) else { return false };
+        let callback = self.params[CALLBACK_IRQ];
+        let told = state.vector.is_some() || callback >> CALLBACK_KIND == BY_VECTOR || (vcpu == 0 && callback != 0);
+        state.up && told && self.upcall_pending(vcpu)
+    }
+
+    /// Tells whether another processor than the first has something to do since the last time that this was asked.
+    pub(crate) fn others_wake(&mut self) -> bool {
+        let mut any = false;
+        for vcpu in 1..self.vcpus.len() {
+            let now = self.interrupts(vcpu as u32);
+            let before = std::mem::replace(&mut self.vcpus[vcpu].told, now);
+            any |= now && !before;
+        }
+        any
     }
 
     /// Returns where the `vcpu_info` of a processor is.

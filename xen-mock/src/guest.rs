@@ -1,7 +1,7 @@
 //! The guest's side: what the code under test is given.
 #![expect(unsafe_code, reason = "implements the seams, whose instructions are promises")]
 
-use xen_hypercall::{Cpu, Cpuid, DomId, Gfn, Hypercall, Nanos, Number, SharedPage, Word};
+use xen_hypercall::{Cpu, Cpuid, DomId, Gfn, Hypercall, Nanos, Number, SharedPage, Vcpu, Word};
 
 use crate::config::Leaves;
 use crate::host::Host;
@@ -57,11 +57,26 @@ impl Guest {
         Nanos(self.host.world().clock.system())
     }
 
-    /// Tells whether Xen would interrupt the first processor now, if interrupts were on.
+    /// Tells whether Xen would interrupt a processor now, if interrupts were on there: it is up, an event is pending, and
+    /// the callback or an upcall vector of its own is set.
     #[must_use]
-    pub fn upcall_pending(&self) -> bool {
-        let world = self.host.world();
-        world.domain.params[crate::domain::CALLBACK_IRQ] != 0 && world.domain.upcall_pending(0)
+    pub fn upcall_pending(&self, vcpu: Vcpu) -> bool {
+        self.host.world().domain.interrupts(vcpu.0)
+    }
+
+    /// Tells whether a processor is up.
+    #[must_use]
+    pub fn is_up(&self, vcpu: Vcpu) -> bool {
+        self.host.world().domain.vcpus.get(vcpu.0 as usize).is_some_and(|state| state.up)
+    }
+
+    /// Runs `work` as that which the guest does on another processor. All processors share the one thread: others run when
+    /// the code under test lets them, and none can sleep in a hypercall but vCPU 0.
+    pub fn on_vcpu<R>(&self, vcpu: Vcpu, work: impl FnOnce() -> R) -> R {
+        let before = std::mem::replace(&mut self.host.world().current, vcpu.0);
+        let result = work();
+        self.host.world().current = before;
+        result
     }
 }
 

@@ -9,7 +9,7 @@ pub(crate) mod sched_op;
 mod vcpu_op;
 mod version_op;
 
-use xen_hypercall::{DomId, Nanos, Number, Word};
+use xen_hypercall::{DomId, Nanos, Number, Vcpu, Word};
 
 use crate::domain::State;
 use crate::errno::{Answer, ENOSYS, EPERM, ESRCH};
@@ -35,7 +35,8 @@ impl World {
     pub(crate) fn enter(&mut self, number: Number, cmd: usize) -> Option<isize> {
         self.clock.advance(CALL_TIME);
         let at = self.now();
-        self.records.calls.push(Call { number, cmd, result: None, at });
+        let vcpu = Vcpu(self.current);
+        self.records.calls.push(Call { number, cmd, result: None, at, vcpu });
         let made = self.records.calls.len() as u64;
         let within = made <= self.config.budget || std::thread::panicking();
         assert!(within, "the guest made {made} hypercalls: an endless loop? (Builder::budget)");

@@ -1,6 +1,6 @@
 //! What the guest did, in order.
 
-use xen_hypercall::{Nanos, Number};
+use xen_hypercall::{Nanos, Number, Vcpu};
 
 use crate::xenstored::wire::{Message, StoreOp};
 
@@ -15,6 +15,8 @@ pub struct Call {
     pub result: Option<isize>,
     /// When it was made.
     pub at: Nanos,
+    /// The processor that made it.
+    pub vcpu: Vcpu,
 }
 
 /// A request that the guest made to xenstored.

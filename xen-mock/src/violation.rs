@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use xen_hypercall::{DomId, Gfn, GrantRef, Number, Port};
+use xen_hypercall::{DomId, Gfn, GrantRef, Number, Port, Vcpu};
 
 /// Something that the guest did and must not do, even where Xen bears it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub enum Violation {
     SuspendedUnasked,
     /// It named a frame that it does not have.
     NoSuchFrame(Gfn),
+    /// It registered the `vcpu_info` of another processor that runs.
+    RegisteredForAnother(Vcpu),
+    /// It suspended on another processor than vCPU 0, where the toolstack writes the result.
+    SuspendedElsewhere(Vcpu),
 }
 
 impl fmt::Display for Violation {
@@ -47,6 +51,10 @@ impl fmt::Display for Violation {
             Self::BrokenConsoleRing => f.write_str("the ring of the console makes no sense"),
             Self::SuspendedUnasked => f.write_str("the guest suspended, and the toolstack does not wait for it"),
             Self::NoSuchFrame(gfn) => write!(f, "there is no frame {gfn}"),
+            Self::RegisteredForAnother(vcpu) => {
+                write!(f, "the vcpu_info of vCPU {vcpu} was registered by another while it ran")
+            }
+            Self::SuspendedElsewhere(vcpu) => write!(f, "the suspend call was made on vCPU {vcpu}"),
         }
     }
 }

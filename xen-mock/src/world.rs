@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) faults: FaultRules,
     pub(crate) records: Records,
     pub(crate) violations: Vec<Violation>,
+    /// The processor on which the guest runs.
+    pub(crate) current: u32,
     /// How often the guest was restored: the TSC's incarnation.
     pub(crate) incarnation: u32,
     pub(crate) vendor: [u8; 12],
@@ -64,6 +66,7 @@ impl World {
             faults: FaultRules::default(),
             records: Records::default(),
             violations: Vec::new(),
+            current: 0,
             incarnation: 0,
             vendor: config.vendor,
             version: config.version,
@@ -129,8 +132,11 @@ impl World {
 
     /// Writes the time records of all processors.
     pub(crate) fn write_times(&self) {
-        for vcpu in 0..self.config.shape.vcpus.min(32) {
-            self.clock.write_time(self.domain.vcpu_info(vcpu));
+        for vcpu in 0..self.config.shape.vcpus {
+            // Beyond those of `shared_info`, only who has registered has a record.
+            if vcpu < 32 || self.domain.registered[vcpu as usize].is_some() {
+                self.clock.write_time(self.domain.vcpu_info(vcpu));
+            }
         }
     }
 

@@ -1,33 +1,81 @@
 //! The mock host's machine, as the guest wants one.
+#![expect(unsafe_code, reason = "gives a processor its first registers, as a real machine does")]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use guest::Machine;
-use xen_hypercall::{Gfn, SharedPage};
+use guest::{Machine, Others, StartFailed, Turn, Upcall};
+use xen_hypercall::op::vcpu::{self, LongMode};
+use xen_hypercall::{Gfn, NoGate, SharedPage, Vcpu};
 use xen_mock::{Guest, Hook, MockCpu};
 
-/// A guest's machine on the mock host.
+/// A guest's machine on the mock host. Its other processors take their turns when vCPU 0 lets a moment pass.
 #[derive(Debug)]
 pub struct MockMachine {
     guest: Guest,
     hook: Hook,
     cpu: MockCpu,
     emergencies: Rc<RefCell<String>>,
+    /// Processors that were started, and whether each has something to do.
+    started: RefCell<BTreeMap<u32, bool>>,
+    /// How vCPU 0 is told of events.
+    upcall: Cell<Upcall>,
+    interrupts: RefCell<BTreeMap<u32, u64>>,
 }
+
+/// Registers with which a real machine would start a processor: paging and protection, PAE, long mode.
+const REGISTERS: LongMode = LongMode {
+    rax: 0,
+    rcx: 0,
+    rdx: 0,
+    rbx: 0,
+    rsp: 0x8000,
+    rbp: 0,
+    rsi: 0,
+    rdi: 0,
+    rip: 0x20_0000,
+    rflags: 2,
+    cr0: 0x8001_0031,
+    cr3: 0x1000,
+    cr4: 1 << 5,
+    efer: 1 << 8 | 1 << 10,
+};
 
 impl MockMachine {
     /// Makes the machine of a mock guest; what the guest says in an emergency goes into `emergencies`.
     #[must_use]
     pub fn new(guest: Guest, emergencies: Rc<RefCell<String>>) -> Self {
         let (hook, cpu) = (guest.hook(), guest.cpu());
-        Self { guest, hook, cpu, emergencies }
+        let (started, upcall, interrupts) = (RefCell::default(), Cell::default(), RefCell::default());
+        Self { guest, hook, cpu, emergencies, started, upcall, interrupts }
+    }
+
+    /// Interrupts a processor if Xen would; tells whether it did.
+    fn interrupt(&self, vcpu: Vcpu, others: &dyn Others) -> bool {
+        let pending = self.guest.upcall_pending(vcpu);
+        if pending {
+            *self.interrupts.borrow_mut().entry(vcpu.0).or_default() += 1;
+            others.heard(vcpu);
+        }
+        pending
+    }
+
+    /// Lets a processor do one piece of work, if it is `awake`; tells whether it has more.
+    fn run(&self, vcpu: Vcpu, (others, awake): (&dyn Others, bool)) -> bool {
+        self.guest.on_vcpu(vcpu, || {
+            let interrupted = self.interrupt(vcpu, others);
+            // In the interrupt it waits if all are called together, and does nothing else.
+            let parked = interrupted && others.attend(vcpu) == Turn::Parked;
+            parked || ((awake || interrupted) && others.turn(vcpu) == Turn::Parked)
+        })
     }
 }
 
 impl Machine for MockMachine {
     type Hook = Hook;
     type Cpu = MockCpu;
+    type Gate = NoGate;
 
     fn hook(&self) -> &Hook {
         &self.hook
@@ -37,8 +85,16 @@ impl Machine for MockMachine {
         &self.cpu
     }
 
+    fn gate(&self) -> NoGate {
+        NoGate
+    }
+
     fn page(&self) -> Option<SharedPage> {
         Some(self.guest.page())
+    }
+
+    fn lasting_page(&self) -> Option<&'static SharedPage> {
+        Some(Box::leak(Box::new(self.guest.page())))
     }
 
     fn map(&self, gfn: Gfn) -> SharedPage {
@@ -51,5 +107,35 @@ impl Machine for MockMachine {
 
     fn emergency(&self, text: &str) {
         self.emergencies.borrow_mut().push_str(text);
+    }
+
+    fn with_others<R>(&self, _others: &dyn Others, upcall: Upcall, rest: impl FnOnce() -> R) -> R {
+        self.upcall.set(upcall);
+        let result = rest();
+        self.started.borrow_mut().clear();
+        result
+    }
+
+    fn start(&self, vcpu: Vcpu) -> Result<(), StartFailed> {
+        // SAFETY: the mock host starts nothing at these addresses.
+        unsafe { vcpu::initialise(&self.hook, vcpu, REGISTERS) }.map_err(StartFailed::Xen)?;
+        vcpu::up(&self.hook, vcpu).map_err(StartFailed::Xen)?;
+        self.started.borrow_mut().insert(vcpu.0, true);
+        Ok(())
+    }
+
+    fn pause(&self, others: &dyn Others) {
+        if self.upcall.get() != Upcall::Poll {
+            self.interrupt(Vcpu(0), others);
+        }
+        let started: Vec<(u32, bool)> = self.started.borrow().iter().map(|(vcpu, awake)| (*vcpu, *awake)).collect();
+        for (vcpu, awake) in started {
+            let awake = self.run(Vcpu(vcpu), (others, awake));
+            self.started.borrow_mut().insert(vcpu, awake);
+        }
+    }
+
+    fn interrupts(&self, vcpu: Vcpu) -> u64 {
+        self.interrupts.borrow().get(&vcpu.0).copied().unwrap_or(0)
     }
 }

@@ -62,6 +62,8 @@ fn arrows_of(package: &Package) -> impl Iterator<Item = Arrow<'_>> {
         to: dependency.name.as_str(),
         kind: match dependency.kind {
             DependencyKind::Development => Kind::Test,
+            // Built where loom explores interleavings, and nowhere else.
+            _ if dependency.target.as_ref().is_some_and(|target| target.to_string() == "cfg(loom)") => Kind::Test,
             _ if dependency.optional => Kind::Optional,
             _ => Kind::Built,
         },

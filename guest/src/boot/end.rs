@@ -40,10 +40,10 @@ pub(super) fn crash() -> ! {
     shut_down(&Direct::new(&Native), Reason::CRASH)
 }
 
-/// Stops the processor for good; Xen takes that for a power-off.
+/// Stops the processor for good; Xen takes it for one that went down, and when it is the last for a power-off.
 pub(super) fn halt() -> ! {
     loop {
-        // SAFETY: nothing waits for this processor, which is the only one.
+        // SAFETY: nothing waits for this processor.
         unsafe { asm!("cli", "hlt", options(nomem, nostack)) }
     }
 }

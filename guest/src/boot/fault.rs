@@ -1,21 +1,26 @@
-//! Exceptions: reported on the hypervisor's console, and the end of the domain.
+//! The table of gates. Exceptions are reported on the hypervisor's console, and are the end of the domain.
 #![expect(unsafe_code, reason = "the processor calls in here")]
 
 use core::arch::{asm, global_asm};
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use super::apic::SPURIOUS_VECTOR;
+use super::upcall::{spurious_entry, upcall_entry};
 use super::end;
 
-const VECTORS: usize = 32;
+const EXCEPTIONS: usize = 32;
+const VECTORS: usize = 256;
 
 /// Bytes from the entry of one exception to that of the next.
 const ENTRY_SIZE: u64 = 16;
 
-/// An interrupt gate of ring 0 on the first stack of the interrupt stack table, into the code segment 0x08.
-const GATE: u64 = 0x8E << 40 | 1 << 32 | 0x08 << 16;
+/// An interrupt gate of ring 0, into the code segment 0x08.
+const GATE: u64 = 0x8E << 40 | 0x08 << 16;
+/// It has the first stack of the interrupt stack table.
+const OWN_STACK: u64 = 1 << 32;
 
-/// Two words each: the gates of the exceptions.
+/// Two words each: the gates of exceptions and interrupts.
 static GATES: [[AtomicU64; 2]; VECTORS] = [const { [const { AtomicU64::new(0) }; 2] }; VECTORS];
 
 // The processor pushes a code for some exceptions; the entry does it for the others, then pushes the vector.
@@ -89,21 +94,32 @@ extern "C" fn report(frame: &Frame, address: u64) -> ! {
 /// Has the processor report exceptions from now on.
 pub(super) fn watch() {
     let mut entry = (&raw const fault_entries).addr() as u64;
-    for [low, high] in &GATES {
-        low.store(entry & 0xFFFF | GATE | (entry & 0xFFFF_0000) << 32, Ordering::Relaxed);
-        high.store(entry >> 32, Ordering::Relaxed);
+    for at in 0..EXCEPTIONS {
+        set(at, entry, GATE | OWN_STACK);
         entry += ENTRY_SIZE;
     }
+    set(UPCALL_VECTOR, (&raw const upcall_entry).addr() as u64, GATE);
+    set(usize::from(SPURIOUS_VECTOR), (&raw const spurious_entry).addr() as u64, GATE);
     load();
 }
 
-fn load() {
+/// The vector that the guest tells Xen.
+const UPCALL_VECTOR: usize = 0xF3;
+
+fn set(at: usize, entry: u64, kind: u64) {
+    let [low, high] = &GATES[at];
+    low.store(entry & 0xFFFF | kind | (entry & 0xFFFF_0000) << 32, Ordering::Relaxed);
+    high.store(entry >> 32, Ordering::Relaxed);
+}
+
+/// Has the calling processor use the table.
+pub(super) fn load() {
     #[repr(C, packed)]
     struct Pointer {
         limit: u16,
         base: *const [[AtomicU64; 2]; VECTORS],
     }
-    const LIMIT: u16 = 16 * 32 - 1;
+    const LIMIT: u16 = 16 * 256 - 1;
     let pointer = Pointer { limit: LIMIT, base: &raw const GATES };
     // SAFETY: the gates are static, filled, and lead to entries that never return.
     unsafe { asm!("lidt [{}]", in(reg) &raw const pointer, options(readonly, nostack, preserves_flags)) }

@@ -4,14 +4,16 @@
 use core::fmt::Write as _;
 use core::ptr::{NonNull, with_exposed_provenance_mut};
 
-use guest::Machine;
+use guest::{Machine, Others, StartFailed, Upcall};
 use xen_hypercall::x86_64::{DebugPort, Native, NoHypercallPage};
-use xen_hypercall::{Gfn, PAGE_SIZE, SharedPage};
+use xen_hypercall::{Gfn, IrqGate as _, PAGE_SIZE, SharedPage, Vcpu};
 
 use super::hook::Hook;
-use super::{paging, pool};
+use super::gate::InterruptFlag;
+use super::upcall::{self, LENT};
+use super::{apic, end, gate, paging, pool, processor};
 
-/// A PVH domain of one processor, in which every address below 4 GiB is itself.
+/// A PVH domain, in which every address below 4 GiB is itself.
 pub(super) struct Pvh {
     hook: Hook,
 }
@@ -29,6 +31,7 @@ impl Pvh {
 impl Machine for Pvh {
     type Hook = Hook;
     type Cpu = Native;
+    type Gate = InterruptFlag;
 
     fn hook(&self) -> &Hook {
         &self.hook
@@ -38,8 +41,16 @@ impl Machine for Pvh {
         &Native
     }
 
+    fn gate(&self) -> InterruptFlag {
+        InterruptFlag
+    }
+
     fn page(&self) -> Option<SharedPage> {
         pool::take()
+    }
+
+    fn lasting_page(&self) -> Option<&'static SharedPage> {
+        pool::take_lasting()
     }
 
     #[expect(clippy::expect_used, reason = "the line above excludes it")]
@@ -57,8 +68,44 @@ impl Machine for Pvh {
         self.hook.renew();
     }
 
+    fn with_others<R>(&self, others: &dyn Others, upcall: Upcall, rest: impl FnOnce() -> R) -> R {
+        // SAFETY: what the guest lends consists of atomics and locks around a hook that can be used from everywhere, as the
+        // assertion below has it; `stop` waits for the others, and interrupts are off before and after.
+        unsafe { LENT.lend(others) }
+        if upcall != Upcall::Poll {
+            if apic::enable().is_err() {
+                end::complain("interrupts", &"there is no x2APIC");
+                end::crash();
+            }
+            gate::on();
+        }
+        let result = rest();
+        processor::stop(&self.hook);
+        InterruptFlag.off();
+        LENT.back();
+        result
+    }
+
+    fn start(&self, vcpu: Vcpu) -> Result<(), StartFailed> {
+        processor::start(&self.hook, vcpu)
+    }
+
+    fn pause(&self, _others: &dyn Others) {
+        core::hint::spin_loop();
+    }
+
+    fn interrupts(&self, vcpu: Vcpu) -> u64 {
+        upcall::count(vcpu)
+    }
+
     fn emergency(&self, text: &str) {
         // The port takes everything.
         let _ = DebugPort.write_str(text);
     }
 }
+
+/// Every processor makes its hypercalls through the one hook, and takes its pages from the one pool.
+const _: () = {
+    const fn usable_from_everywhere<T: Sync>() {}
+    usable_from_everywhere::<Pvh>();
+};

@@ -1,14 +1,18 @@
 //! From the first instruction to the guest, and from its end to the domain's.
 
+mod apic;
 mod end;
 mod entry;
 mod fault;
+mod gate;
 mod hook;
 mod machine;
 mod paging;
 mod pool;
+mod processor;
 mod provoke;
 mod start;
+mod upcall;
 
 use guest::Machine as _;
 use xen_hypercall::detect;
@@ -18,6 +22,7 @@ use machine::Pvh;
 
 /// Runs the guest: on its stack, in long mode, with interrupts off.
 extern "C" fn main(start_info: u32) -> ! {
+    processor::first();
     fault::watch();
     paging::protect();
     if let Err(none) = detect(&Native) {

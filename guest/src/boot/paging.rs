@@ -58,6 +58,14 @@ pub(super) fn is_image(at: u64) -> bool {
     (address(&raw const image_start)..address(&raw const image_end)).contains(&at)
 }
 
+/// Returns the address of the page map, for another processor.
+pub(super) fn map() -> u64 {
+    let map: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, cr3", out(reg) map, options(nomem, nostack, preserves_flags)) }
+    map
+}
+
 /// Protects the image: code cannot be written, data not executed; there is no page at 0 nor below a stack.
 pub(super) fn protect() {
     let mut at = 0;

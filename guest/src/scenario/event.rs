@@ -2,7 +2,7 @@
 
 use xen_evtchn::{BindError, BoundPort, Events};
 use xen_hypercall::op::event_channel::{self, Binding};
-use xen_hypercall::{DomId, Errno, Hypercall, Port, Vcpu};
+use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Port, Vcpu};
 
 use super::{Bench, Failed, at, hold};
 use crate::Machine;
@@ -38,7 +38,7 @@ pub(super) fn ipi<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> 
     port.close().map_err(at("close"))
 }
 
-fn scanned<H: Hypercall>(events: &Events<'_, &H>, port: &BoundPort<'_, &H>) -> bool {
+fn scanned<H: Hypercall, G: IrqGate>(events: &Events<'_, &H, G>, port: &BoundPort<'_, &H, G>) -> bool {
     events.poll_some(64).any(|found| found == port.number())
 }
 

@@ -22,7 +22,7 @@ impl World {
         match args.cmd {
             0 => self.set_param(args, block),
             1 => self.param(args, block),
-            23 => self.set_upcall_vector(block),
+            23 => self.set_upcall_vector(args, block),
             _ => Err(ENOSYS),
         }
     }
@@ -62,11 +62,14 @@ impl World {
         block.write_at(8, &self.domain.params[index].to_le_bytes()).map(|()| 0)
     }
 
-    fn set_upcall_vector(&self, block: Argument) -> Answer {
-        let fields = block.read::<5>()?;
+    fn set_upcall_vector(&mut self, args: Args, block: Argument) -> Answer {
+        let fields = block.read::<8>()?;
+        self.padding(args, fields.u64(0) >> 40);
         if fields[4] < LOWEST_VECTOR {
             return Err(EINVAL);
         }
-        if self.domain.has_vcpu(fields.u32(0)) { Ok(0) } else { Err(ENOENT) }
+        let vcpu = self.domain.vcpus.get_mut(fields.u32(0) as usize).ok_or(ENOENT)?;
+        vcpu.vector = Some(fields[4]);
+        Ok(0)
     }
 }

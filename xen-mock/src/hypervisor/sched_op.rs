@@ -1,6 +1,6 @@
 //! `sched_op` (`sched.h`): what may sleep, and so gives the host its turns.
 
-use xen_hypercall::{Nanos, Port, Word};
+use xen_hypercall::{Nanos, Port, Vcpu, Word};
 
 use super::Args;
 use super::argument::{Argument, Fields};
@@ -106,6 +106,10 @@ impl Host {
         let code = block.read::<4>()?.u32(0);
         let asked = Reason::from_code(code).ok_or(EINVAL)?;
         let reason = self.world().domain.latched.unwrap_or(asked);
+        let current = self.world().current;
+        if reason == Reason::Suspend && current != 0 {
+            self.world().violation(Violation::SuspendedElsewhere(Vcpu(current)));
+        }
         self.world().domain.state = State::Shutdown(reason);
         if reason != Reason::Suspend {
             self.turn();
@@ -148,11 +152,13 @@ impl World {
         Ok(answer)
     }
 
-    fn is_awake(&self, wait: &Wait) -> bool {
+    fn is_awake(&mut self, wait: &Wait) -> bool {
         let event = wait.ports.iter().any(|port| self.domain.is_pending(*port));
         let upcall = wait.upcall == Upcall::Wakes && self.domain.upcall_pending(0);
         let late = wait.until.is_some_and(|until| until <= self.now());
-        self.domain.state == State::Running && (event || upcall || late)
+        // It runs when this one comes out of its sleep, which it may at any time.
+        let other = self.domain.others_wake();
+        self.domain.state == State::Running && (event || upcall || late || other)
     }
 
     /// Looks whether the guest left alone what is mapped from it.

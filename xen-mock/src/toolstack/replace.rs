@@ -24,7 +24,9 @@ impl World {
         self.version = to.version.unwrap_or(self.version);
         self.clock.move_to_host(to.uptime);
         self.incarnation += 1;
+        let vcpus: Vec<_> = self.domain.vcpus.iter().map(|vcpu| vcpu.saved()).collect();
         self.replace_domain(id, to.ports_before);
+        self.domain.vcpus = vcpus;
         self.operations.resume_code = Some(0);
         id
     }
