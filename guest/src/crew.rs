@@ -205,7 +205,7 @@ impl<M: Machine, H: Hypercall> Others for Crew<'_, '_, M, H> {
 
 impl<M: Machine, H: Hypercall> Reach for &Crew<'_, '_, M, H> {
     fn interrupt(&self, vcpu: Vcpu) {
-        self.call(vcpu);
+        self.base.machine.interrupt(vcpu);
     }
 
     fn pause(&self) {

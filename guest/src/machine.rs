@@ -48,6 +48,9 @@ pub trait Machine {
     /// [`StartFailed`]; the guest does without it.
     fn start(&self, vcpu: Vcpu) -> Result<(), StartFailed>;
 
+    /// Interrupts a processor by hardware: reaches it in a new domain too, where none of its ports exists.
+    fn interrupt(&self, vcpu: Vcpu);
+
     /// Lets a moment pass on vCPU 0, in which the other processors may run.
     fn pause(&self, others: &dyn Others);
 
@@ -60,6 +63,8 @@ pub trait Machine {
 pub enum StartFailed {
     /// There is no memory for its stack.
     NoMemory,
+    /// There is no x2APIC by which it can be reached.
+    NoApic,
     /// Xen said no.
     Xen(Errno),
 }

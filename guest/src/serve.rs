@@ -200,8 +200,9 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     /// Sleeps until the next tick is due, or xenstore has something to say.
     fn wait(&self) {
         self.ground.console.flush();
-        self.ground.link.wait(self.due);
+        // Before the sleep: behind it the guest may be in another domain, which vCPU 0 finds out first.
         self.ground.base.machine.pause(self.ground.crew);
+        self.ground.link.wait(self.due);
     }
 
     fn selftest(&self) {

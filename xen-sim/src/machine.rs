@@ -17,11 +17,22 @@ pub struct MockMachine {
     hook: Hook,
     cpu: MockCpu,
     emergencies: Rc<RefCell<String>>,
-    /// Processors that were started, and whether each has something to do.
-    started: RefCell<BTreeMap<u32, bool>>,
+    /// Processors that were started.
+    started: RefCell<BTreeMap<u32, Sleep>>,
     /// How vCPU 0 is told of events.
     upcall: Cell<Upcall>,
     interrupts: RefCell<BTreeMap<u32, u64>>,
+}
+
+/// What a processor does between its turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sleep {
+    /// Nothing, until it is interrupted.
+    Asleep,
+    /// Something: it goes on in the next moment.
+    Awake,
+    /// It was interrupted by another.
+    Called,
 }
 
 /// Registers with which a real machine would start a processor: paging and protection, PAE, long mode.
@@ -52,7 +63,7 @@ impl MockMachine {
     }
 
     /// Interrupts a processor if Xen would; tells whether it did.
-    fn interrupt(&self, vcpu: Vcpu, others: &dyn Others) -> bool {
+    fn take_upcall(&self, vcpu: Vcpu, others: &dyn Others) -> bool {
         let pending = self.guest.upcall_pending(vcpu);
         if pending {
             *self.interrupts.borrow_mut().entry(vcpu.0).or_default() += 1;
@@ -61,13 +72,14 @@ impl MockMachine {
         pending
     }
 
-    /// Lets a processor do one piece of work, if it is `awake`; tells whether it has more.
-    fn run(&self, vcpu: Vcpu, (others, awake): (&dyn Others, bool)) -> bool {
+    /// Lets a processor do one piece of work, unless it sleeps.
+    fn run(&self, vcpu: Vcpu, (others, sleep): (&dyn Others, Sleep)) -> Sleep {
         self.guest.on_vcpu(vcpu, || {
-            let interrupted = self.interrupt(vcpu, others);
+            let interrupted = self.take_upcall(vcpu, others) || sleep == Sleep::Called;
             // In the interrupt it waits if all are called together, and does nothing else.
             let parked = interrupted && others.attend(vcpu) == Turn::Parked;
-            parked || ((awake || interrupted) && others.turn(vcpu) == Turn::Parked)
+            let works = interrupted || sleep == Sleep::Awake;
+            if parked || (works && others.turn(vcpu) == Turn::Parked) { Sleep::Awake } else { Sleep::Asleep }
         })
     }
 }
@@ -120,18 +132,24 @@ impl Machine for MockMachine {
         // SAFETY: the mock host starts nothing at these addresses.
         unsafe { vcpu::initialise(&self.hook, vcpu, REGISTERS) }.map_err(StartFailed::Xen)?;
         vcpu::up(&self.hook, vcpu).map_err(StartFailed::Xen)?;
-        self.started.borrow_mut().insert(vcpu.0, true);
+        self.started.borrow_mut().insert(vcpu.0, Sleep::Awake);
         Ok(())
+    }
+
+    fn interrupt(&self, vcpu: Vcpu) {
+        if let Some(sleep) = self.started.borrow_mut().get_mut(&vcpu.0) {
+            *sleep = Sleep::Called;
+        }
     }
 
     fn pause(&self, others: &dyn Others) {
         if self.upcall.get() != Upcall::Poll {
-            self.interrupt(Vcpu(0), others);
+            self.take_upcall(Vcpu(0), others);
         }
-        let started: Vec<(u32, bool)> = self.started.borrow().iter().map(|(vcpu, awake)| (*vcpu, *awake)).collect();
-        for (vcpu, awake) in started {
-            let awake = self.run(Vcpu(vcpu), (others, awake));
-            self.started.borrow_mut().insert(vcpu, awake);
+        let started: Vec<(u32, Sleep)> = self.started.borrow().iter().map(|(vcpu, sleep)| (*vcpu, *sleep)).collect();
+        for (vcpu, sleep) in started {
+            let sleep = self.run(Vcpu(vcpu), (others, sleep));
+            self.started.borrow_mut().insert(vcpu, sleep);
         }
     }
 

@@ -13,6 +13,7 @@ fn on_mock() -> impl Iterator<Item = &'static Lifecycle> {
 fn every_lifecycle_with_2_8_and_33_processors() {
     for vcpus in [2, 8, 33] {
         for lifecycle in on_mock() {
+            eprintln!("{}", lifecycle.name);
             let arrangement = Arrangement::default().built(move |builder| builder.vcpus(vcpus));
             let report = play(lifecycle, arrangement).unwrap_or_else(|failure| panic!("{}: {failure}", lifecycle.name));
             let ready = format!("vcpus={vcpus}");

@@ -11,6 +11,10 @@ const X2APIC: u32 = 1 << 21;
 const BASE: u32 = 0x1B;
 const ON: u64 = 0b11 << 10;
 
+/// The processor's own number among the APICs, and the register that sends interrupts to others.
+const ID: u32 = 0x802;
+const COMMAND: u32 = 0x830;
+
 /// End of interrupt.
 const EOI: u32 = 0x80B;
 
@@ -40,6 +44,19 @@ pub(super) fn enable() -> Result<(), NoApic> {
     // SAFETY: the APIC is an x2APIC by the line above; the vector has a gate.
     unsafe { Native.write_msr(SPURIOUS, TAKES | u64::from(SPURIOUS_VECTOR)) }
     Ok(())
+}
+
+/// Returns the number by which others reach this processor; after [`enable`].
+pub(super) fn id() -> u32 {
+    // SAFETY: the register exists, since the APIC is an x2APIC.
+    let id = unsafe { Native.read_msr(ID) };
+    id as u32
+}
+
+/// Interrupts another processor; after [`enable`].
+pub(super) fn send(id: u32, vector: u8) {
+    // SAFETY: the register exists, since the APIC is an x2APIC; the vector has a gate on every processor.
+    unsafe { Native.write_msr(COMMAND, u64::from(id) << 32 | u64::from(vector)) }
 }
 
 /// Acknowledges the interrupt that is being served, if it came by the APIC; without effect otherwise.

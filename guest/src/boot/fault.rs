@@ -98,13 +98,13 @@ pub(super) fn watch() {
         set(at, entry, GATE | OWN_STACK);
         entry += ENTRY_SIZE;
     }
-    set(UPCALL_VECTOR, (&raw const upcall_entry).addr() as u64, GATE);
+    set(usize::from(UPCALL_VECTOR), (&raw const upcall_entry).addr() as u64, GATE);
     set(usize::from(SPURIOUS_VECTOR), (&raw const spurious_entry).addr() as u64, GATE);
     load();
 }
 
-/// The vector that the guest tells Xen.
-const UPCALL_VECTOR: usize = 0xF3;
+/// The vector that the guest tells Xen, and by which processors call each other.
+pub(super) const UPCALL_VECTOR: u8 = 0xF3;
 
 fn set(at: usize, entry: u64, kind: u64) {
     let [low, high] = &GATES[at];

@@ -90,6 +90,10 @@ impl Machine for Pvh {
         processor::start(&self.hook, vcpu)
     }
 
+    fn interrupt(&self, vcpu: Vcpu) {
+        processor::interrupt(vcpu);
+    }
+
     fn pause(&self, _others: &dyn Others) {
         core::hint::spin_loop();
     }

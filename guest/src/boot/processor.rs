@@ -70,6 +70,8 @@ unsafe extern "C" {
 }
 
 static FIRST: u32 = 0;
+/// By which number each is reached; 0, which is vCPU 0's own, for one that did not come up.
+static APIC_IDS: [AtomicU32; MOST] = [const { AtomicU32::new(0) }; MOST];
 /// The others are to stop.
 static STOP: AtomicBool = AtomicBool::new(false);
 /// How many run.
@@ -85,6 +87,9 @@ pub(super) fn first() {
 /// # Errors
 /// [`StartFailed`].
 pub(super) fn start<H: Hypercall>(hook: &H, vcpu: Vcpu) -> Result<(), StartFailed> {
+    if apic::enable().is_err() {
+        return Err(StartFailed::NoApic);
+    }
     let block = pool::take_run::<Block>().filter(|_| (vcpu.0 as usize) < MOST).ok_or(StartFailed::NoMemory)?;
     let at = block.as_ptr().expose_provenance() as u64;
     let block = block.as_ptr();
@@ -127,6 +132,14 @@ pub(super) fn start<H: Hypercall>(hook: &H, vcpu: Vcpu) -> Result<(), StartFaile
     })
 }
 
+/// Interrupts a processor that has come up.
+pub(super) fn interrupt(vcpu: Vcpu) {
+    let id = APIC_IDS.get(vcpu.0 as usize).map_or(0, |id| id.load(Ordering::Acquire));
+    if id != 0 {
+        apic::send(id, fault::UPCALL_VECTOR);
+    }
+}
+
 /// A processor's life.
 extern "C" fn live(block: &'static Block) -> ! {
     fault::load();
@@ -135,6 +148,7 @@ extern "C" fn live(block: &'static Block) -> ! {
         end::complain("processor", &"it has no x2APIC");
         end::crash();
     }
+    APIC_IDS[block.number as usize].store(apic::id(), Ordering::Release);
     gate::on();
     while let Some(others) = LENT.get().filter(|_| !STOP.load(Ordering::Acquire)) {
         match others.turn(Vcpu(block.number)) {

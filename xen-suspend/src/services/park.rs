@@ -22,6 +22,9 @@ impl VcpuPark for SoleVcpu {
 /// How one processor reaches another, and waits for it.
 pub trait Reach {
     /// Interrupts a processor, so that it looks at its duty.
+    ///
+    /// By the local APIC, where there is one: a guest that was frozen without being asked parks its processors before it
+    /// knows whether its event channels still exist. It may be called more than once for one rendezvous.
     fn interrupt(&self, vcpu: Vcpu);
 
     /// Lets a moment pass.
