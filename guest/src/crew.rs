@@ -10,10 +10,10 @@ use xen_hypercall::{DomId, Hypercall, IrqGate as _, LEGACY_VCPUS, Nanos, SharedP
 use xen_suspend::services::Reach;
 use xen_suspend::{Class, Duty, Rendezvous, Seat};
 
-use crate::Machine;
 use crate::machine::{Others, StartFailed, Turn};
 use crate::start::Base;
 use crate::voice::cry;
+use crate::{Machine, Options};
 
 use member::Member;
 
@@ -44,6 +44,8 @@ pub(crate) struct Crew<'c, 'b, M: Machine, H: Hypercall> {
     table: &'c TableOf<'c, 'b, M, H>,
     rendezvous: Rendezvous<'c>,
     members: &'c [Member<'b, M, H>],
+    /// It does not hear when it is called: for a rendezvous that fails.
+    deaf: Option<Vcpu>,
 }
 
 impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
@@ -52,8 +54,10 @@ impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
         base: &'c Base<'b, M, H>,
         table: &'c TableOf<'c, 'b, M, H>,
         quarters: &'c Quarters<'b, M, H>,
+        options: &Options,
     ) -> Self {
-        Self { base, table, rendezvous: Rendezvous::new(&quarters.seats), members: &quarters.members }
+        let deaf = if options.deaf { Some(Vcpu(1)) } else { None };
+        Self { base, table, rendezvous: Rendezvous::new(&quarters.seats), members: &quarters.members, deaf }
     }
 
     /// The barrier.
@@ -190,6 +194,9 @@ impl<M: Machine, H: Hypercall> Others for Crew<'_, '_, M, H> {
     }
 
     fn attend(&self, vcpu: Vcpu) -> Turn {
+        if self.deaf == Some(vcpu) {
+            return Turn::Idle;
+        }
         self.gate().run(|| match (self.rendezvous.duty(vcpu), self.member(vcpu)) {
             (Duty::Do(order), Some(member)) => {
                 // One that is not up yet has nothing to rebuild.

@@ -21,6 +21,8 @@ pub struct Options {
     pub upcall: Upcall,
     /// `rendezvous_ms=N`: how long the other processors may take to come together, 2000 by default.
     pub rendezvous: Nanos,
+    /// `deaf=1`: vCPU 1 does not come to the rendezvous.
+    pub deaf: bool,
     /// `tick_ms=N`: time between ticks, 1000 by default.
     pub tick: Nanos,
 }
@@ -59,6 +61,7 @@ impl Default for Options {
             wake: false,
             upcall: Upcall::Poll,
             rendezvous: Nanos::from_secs(2),
+            deaf: false,
             tick: Nanos::from_secs(1),
         }
     }
@@ -86,6 +89,7 @@ impl Options {
             "tick_ms" => self.tick = Nanos::from_millis(value.parse().ok().filter(|&millis| millis > 0)?),
             "selftest" => self.selftest = flag(value)?,
             "selftest_after" => self.selftest_after = flag(value)?,
+            "deaf" => self.deaf = flag(value)?,
             "wake" => self.wake = flag(value)?,
             "fail" => self.fail = Some(failing(value)?),
             _ => return known_elsewhere(key, value),

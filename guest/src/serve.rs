@@ -82,7 +82,8 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     /// Serves until the guest is to stop.
     pub(crate) fn serve(mut self, mut engine: Engine<'_, 'p, 'b, M, H>) -> End {
         let mut slots = [DeviceSlot::new(); 2];
-        let mut coordinator = SuspendCoordinator::new(&mut slots, Deadlines::default().with_dr(self.options.rendezvous));
+        let mut coordinator =
+            SuspendCoordinator::new(&mut slots, Deadlines::default().with_dr(self.options.rendezvous));
         if self.options.selftest {
             self.selftest();
         }

@@ -166,7 +166,7 @@ fn furnish<'b, M: Machine, H: Hypercall>(
     table.rebuild().map_err(StartError::Grants)?;
     let link = PortLink::with_gate(hook, events, clock, gate);
     let quarters = Quarters::new();
-    let crew = Crew::new(&base, &table, &quarters);
+    let crew = Crew::new(&base, &table, &quarters, &options);
     let ground = Ground { base: &base, console: &console, table: &table, link: &link, crew: &crew };
     machine.with_others(&crew, options.upcall, || connect(&ground, core, (options, run)))
 }

@@ -54,12 +54,7 @@ impl Scan {
         Some(port)
     }
 
-    fn take_in(
-        &self,
-        info: &SharedInfo,
-        (word, window): (u32, u64),
-        mine: &impl Fn(Port) -> bool,
-    ) -> Option<Port> {
+    fn take_in(&self, info: &SharedInfo, (word, window): (u32, u64), mine: &impl Fn(Port) -> bool) -> Option<Port> {
         let bit = 1_u64.wrapping_shl(word);
         if self.selected.load(Ordering::Relaxed) & bit == 0 {
             return None;

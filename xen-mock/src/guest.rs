@@ -64,6 +64,11 @@ impl Guest {
         self.host.world().domain.interrupts(vcpu.0)
     }
 
+    /// Lets virtual time pass in which the guest does nothing but wait in a loop of its own.
+    pub fn spin(&self, time: Nanos) {
+        self.host.world().clock.advance(time);
+    }
+
     /// Tells whether a processor is up.
     #[must_use]
     pub fn is_up(&self, vcpu: Vcpu) -> bool {

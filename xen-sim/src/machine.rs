@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use guest::{Machine, Others, StartFailed, Turn, Upcall};
 use xen_hypercall::op::vcpu::{self, LongMode};
-use xen_hypercall::{Gfn, NoGate, SharedPage, Vcpu};
+use xen_hypercall::{Gfn, Nanos, NoGate, SharedPage, Vcpu};
 use xen_mock::{Guest, Hook, MockCpu};
 
 /// A guest's machine on the mock host. Its other processors take their turns when vCPU 0 lets a moment pass.
@@ -34,6 +34,9 @@ enum Sleep {
     /// It was interrupted by another.
     Called,
 }
+
+/// How long a moment of vCPU 0's is.
+const MOMENT: Nanos = Nanos(5_000);
 
 /// Registers with which a real machine would start a processor: paging and protection, PAE, long mode.
 const REGISTERS: LongMode = LongMode {
@@ -147,6 +150,10 @@ impl Machine for MockMachine {
             self.take_upcall(Vcpu(0), others);
         }
         let started: Vec<(u32, Sleep)> = self.started.borrow().iter().map(|(vcpu, sleep)| (*vcpu, *sleep)).collect();
+        if started.is_empty() {
+            return;
+        }
+        self.guest.spin(MOMENT);
         for (vcpu, sleep) in started {
             let sleep = self.run(Vcpu(vcpu), (others, sleep));
             self.started.borrow_mut().insert(vcpu, sleep);

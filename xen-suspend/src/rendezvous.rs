@@ -185,9 +185,8 @@ impl<'s> Rendezvous<'s> {
     pub fn absent(&self) -> impl Iterator<Item = Vcpu> {
         let round = self.round.load(Ordering::Relaxed);
         // Pairs with `join` and `duty`.
-        let absent = move |seat: &Seat| {
-            seat.joined.load(Ordering::SeqCst) && seat.round.load(Ordering::Acquire) != round
-        };
+        let absent =
+            move |seat: &Seat| seat.joined.load(Ordering::SeqCst) && seat.round.load(Ordering::Acquire) != round;
         (0..).map(Vcpu).zip(self.seats).skip(1).filter(move |(_, seat)| absent(seat)).map(|(vcpu, _)| vcpu)
     }
 

@@ -6,8 +6,8 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use super::apic::SPURIOUS_VECTOR;
-use super::upcall::{spurious_entry, upcall_entry};
 use super::end;
+use super::upcall::{spurious_entry, upcall_entry};
 
 const EXCEPTIONS: usize = 32;
 const VECTORS: usize = 256;

@@ -8,8 +8,8 @@ use guest::{Machine, Others, StartFailed, Upcall};
 use xen_hypercall::x86_64::{DebugPort, Native, NoHypercallPage};
 use xen_hypercall::{Gfn, IrqGate as _, PAGE_SIZE, SharedPage, Vcpu};
 
-use super::hook::Hook;
 use super::gate::InterruptFlag;
+use super::hook::Hook;
 use super::upcall::{self, LENT};
 use super::{apic, end, gate, paging, pool, processor};
 

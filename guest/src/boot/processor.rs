@@ -7,8 +7,8 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use guest::{StartFailed, Turn};
-use xen_hypercall::op::vcpu::{self, LongMode};
 use xen_hypercall::op::sched;
+use xen_hypercall::op::vcpu::{self, LongMode};
 use xen_hypercall::{Hypercall, Vcpu};
 
 use super::upcall::{self, LENT};

@@ -7,12 +7,12 @@ use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use guest::{Others, Turn};
-use xen_hypercall::{Cpu as _, IrqGate as _, Vcpu};
 use xen_hypercall::x86_64::Native;
+use xen_hypercall::{Cpu as _, IrqGate as _, Vcpu};
 
+use super::apic;
 use super::gate::{self, InterruptFlag};
 use super::processor::MOST;
-use super::apic;
 
 // Saves what the handler may change; the stack is aligned for it, whatever it was.
 global_asm!(
