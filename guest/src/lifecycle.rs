@@ -46,6 +46,8 @@ pub enum Step {
     SaveOutOfSpace,
     /// A save whose toolstack resumes the same domain the slow way, as if it were a new one.
     SlowResume,
+    /// `xl pause`, and after a while `xl unpause`.
+    Pause,
     /// The guest is frozen where it is, without being asked, and thawed in the same domain.
     FreezeHere,
     /// The guest is frozen where it is, without being asked, and restored into a new domain.
@@ -70,7 +72,7 @@ pub enum Step {
 }
 
 use Step::{
-    Alive, Checkpoint, Create, FreezeHere, FreezeMove, Gone, Migrate, NeverSays, NodeIs, Poweroff, Reboot,
+    Alive, Checkpoint, Create, FreezeHere, FreezeMove, Gone, Migrate, NeverSays, NodeIs, Pause, Poweroff, Reboot,
     RestoreCheckpoint, SaveFails, SaveOutOfSpace, SaveRestore, Says, SlowResume, Word,
 };
 
@@ -178,11 +180,11 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
     ),
-    Lifecycle {
-        name: "slow-resume",
-        about: "the same domain, resumed as if it were a new one: everything exists, and is found to",
-        cmdline: "selftest_after=1",
-        steps: &[
+    both(
+        "slow-resume",
+        "the same domain, resumed as if it were a new one: everything exists, and is found to",
+        "selftest_after=1",
+        &[
             Create,
             SlowResume,
             Says("resumed", &["class=inplace", "epoch=1", "intact=yes"]),
@@ -194,14 +196,16 @@ pub const ALL: &[Lifecycle] = &[
             Alive,
             Poweroff,
         ],
-        only: Some((Host::Mock, "`xl` resumes the fast way always")),
-    },
-    Lifecycle {
-        name: "frozen",
-        about: "frozen without being asked: found out after the sleep, and adapted to",
-        cmdline: "wake=1 selftest_after=1",
-        steps: &[
+    ),
+    both(
+        "frozen",
+        "frozen without being asked: found out after the sleep, and adapted to",
+        "wake=1 selftest_after=1",
+        &[
             Create,
+            Pause,
+            Says("resumed", &["class=frozen", "epoch=0", "intact=yes"]),
+            Says("selftest", &["result=ok"]),
             FreezeHere,
             Says("resumed", &["class=frozen", "epoch=0", "intact=yes"]),
             Says("selftest", &["result=ok"]),
@@ -213,8 +217,7 @@ pub const ALL: &[Lifecycle] = &[
             Alive,
             Poweroff,
         ],
-        only: Some((Host::Mock, "`xl` asks every PVH guest")),
-    },
+    ),
     both(
         "hypercall-page",
         "hypercalls by the page that Xen fills, and fills again in a new domain",

@@ -57,7 +57,7 @@ impl Player {
     pub(crate) fn advance(&mut self, host: &Host) {
         self.listen(host);
         while let (None, Some(&step)) = (&self.wrong, self.steps.get(self.next)) {
-            let begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.lines));
+            let begun = self.begun(step, host);
             match self.judge(step, begun, host) {
                 Standing::Done => {
                     self.next += 1;
@@ -72,6 +72,16 @@ impl Player {
         if self.next == self.steps.len() {
             end(host);
         }
+    }
+
+    /// Begins a step, once. What the guest said before it stood still unasked does not count from then on.
+    fn begun(&mut self, step: Step, host: &Host) -> Begun {
+        *self.begun.get_or_insert_with(|| {
+            if matches!(step, Step::Pause | Step::FreezeHere | Step::FreezeMove) {
+                self.cursor = self.lines.len();
+            }
+            begin(step, host, &self.lines)
+        })
     }
 
     fn complain(&mut self, host: &Host, why: String) {
@@ -109,7 +119,9 @@ impl Player {
             }
             Step::SlowResume => expect(host, begun, |end| end == Outcome::Resumed(0) && same(host)),
             // What a frozen vCPU's register held is its own affair: the result is of no call.
-            Step::FreezeHere => expect(host, begun, |end| matches!(end, Outcome::Resumed(_)) && same(host)),
+            Step::Pause | Step::FreezeHere => {
+                expect(host, begun, |end| matches!(end, Outcome::Resumed(_)) && same(host))
+            }
             Step::SaveRestore | Step::Migrate | Step::FreezeMove => {
                 expect(host, begun, |end| matches!(end, Outcome::Restored(_)) && !same(host))
             }
@@ -183,6 +195,7 @@ fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
         Step::SaveOutOfSpace => Some(toolstack.save(Save::Fail)),
         Step::SlowResume => Some(toolstack.save(Save::SlowResume)),
         Step::Migrate => Some(toolstack.save(Save::Restore(elsewhere()))),
+        Step::Pause => Some(toolstack.freeze(Save::SlowResume)),
         Step::FreezeHere => Some(toolstack.freeze(Save::Checkpoint)),
         Step::FreezeMove => Some(toolstack.freeze(Save::Restore(Destination::default()))),
         Step::SaveRestore => {

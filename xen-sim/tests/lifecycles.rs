@@ -1,6 +1,6 @@
 //! Every lifecycle of the guest, on the mock host.
 
-use guest::lifecycle::{ALL, Host};
+use guest::lifecycle::{ALL, Host, Lifecycle, Step};
 use xen_sim::{Arrangement, play};
 
 fn run(name: &str) {
@@ -49,4 +49,17 @@ lifecycles! {
     fail_prepare = "fail-prepare",
     fail_freeze = "fail-freeze",
     fail_resume = "fail-resume",
+}
+
+/// A guest that looks at each wake says so all the time: what it said before it was frozen shows nothing.
+#[test]
+fn what_was_said_before_a_freeze_does_not_count() {
+    let first = Step::Says("tick", &["n=1"]);
+    let play = |steps: &[Step]| {
+        let steps = steps.to_vec().leak();
+        play(&Lifecycle { name: "told", about: "", cmdline: "wake=1", steps, only: None }, Arrangement::default())
+    };
+    assert!(play(&[Step::Create, Step::Alive, first, Step::FreezeHere, Step::Poweroff]).is_ok());
+    let late = play(&[Step::Create, Step::Alive, Step::FreezeHere, first, Step::Poweroff]);
+    assert!(late.unwrap_err().why.contains("took too long"));
 }

@@ -6,7 +6,7 @@ use super::machine::{Machine, Next};
 use super::plan::{Daemon, Lane};
 use super::progress::Progress;
 use super::protocol::{self, Line};
-use super::{archive::Archive, script};
+use super::{archive::Archive, in_place, script};
 use anyhow::{Context as _, Result};
 use guest::lifecycle::Lifecycle;
 use std::fs::{self, File};
@@ -125,6 +125,9 @@ impl Boot<'_> {
             )
             .as_bytes(),
         )?;
+        if let Some(program) = in_place::program(self.image) {
+            own.program("rig/in-place", &fs::read(program)?)?;
+        }
         own.dir("rig/foreground")?;
         own.dir("rig/background")?;
         for (index, (lifecycle, lane)) in self.jobs.iter().enumerate() {

@@ -58,7 +58,7 @@ fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
 }
 
 /// All folders with shared libraries; the loader's own search path in dom0 is `/lib` alone.
-fn library_dirs(tree: &Path) -> Vec<PathBuf> {
+pub(crate) fn library_dirs(tree: &Path) -> Vec<PathBuf> {
     let dirs = walkdir::WalkDir::new(tree).into_iter().filter_map(Result::ok);
     dirs.filter(|entry| entry.file_type().is_dir())
         .map(walkdir::DirEntry::into_path)

@@ -1,7 +1,7 @@
 //! What the machine boots: the hypervisor, dom0's kernel, and dom0's RAM disk.
 
 use super::packages::{self, Tree};
-use super::{Args, disk, kernel};
+use super::{Args, disk, in_place, kernel};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::fs;
@@ -31,9 +31,15 @@ pub(crate) fn prepare(cache: &Path, args: &Args) -> Result<Image> {
     let sources = Sources::find(&tools, linux.as_ref(), args)?;
     let dir = cache.join(format!("image-{}", sources.key()?));
     let image = Image { xen: dir.join("xen"), kernel: dir.join("vmlinux"), base: dir.join("base.cpio") };
-    if dir.is_dir() {
-        return Ok(image);
+    if !dir.is_dir() {
+        make(cache, &dir, &sources)?;
     }
+    in_place::build(&sources.tools, &dir)?;
+    Ok(image)
+}
+
+/// Makes the files of `dir` from `sources`.
+fn make(cache: &Path, dir: &Path, sources: &Sources) -> Result<()> {
     eprintln!("making dom0's image …");
     let fresh = tempfile::tempdir_in(cache)?;
     let write = |name: &str, bytes: Vec<u8>| fs::write(fresh.path().join(name), bytes);
@@ -41,8 +47,8 @@ pub(crate) fn prepare(cache: &Path, args: &Args) -> Result<Image> {
     write("vmlinux", kernel::linux(&read(&sources.kernel)?)?)?;
     write("base.cpio", disk::base(&sources.tools, sources.modules.as_deref())?)?;
     remove_others(cache)?;
-    fs::rename(fresh.keep(), &dir)?;
-    Ok(image)
+    fs::rename(fresh.keep(), dir)?;
+    Ok(())
 }
 
 /// Where the parts come from.
@@ -77,7 +83,7 @@ impl Sources {
     /// Changes when anything that goes into the image does.
     fn key(&self) -> Result<String> {
         let mut hash = Sha256::new();
-        for text in [disk::recipe(), self.stamp.clone(), format!("{:?}", self.modules)] {
+        for text in [disk::recipe(), in_place::SOURCE.into(), self.stamp.clone(), format!("{:?}", self.modules)] {
             hash.update(text);
             hash.update([0]);
         }

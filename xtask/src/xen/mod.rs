@@ -6,6 +6,7 @@ mod boot;
 mod console;
 mod disk;
 mod image;
+mod in_place;
 mod kernel;
 mod libraries;
 mod machine;
@@ -68,7 +69,7 @@ pub(crate) struct Args {
 /// Runs the selected lifecycles and fails on any miss.
 pub(crate) fn run(args: &Args) -> Result<()> {
     machine::require()?;
-    let jobs = jobs(args)?;
+    let mut jobs = jobs(args)?;
     let guest = match &args.guest_elf {
         Some(path) => path.clone(),
         None => guest_bin::build()?,
@@ -78,6 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let lock = File::create(cache.join("lock"))?;
     lock.try_lock().context("another `cargo xtask xen` runs in this workspace")?;
     let image = image::prepare(&cache, args)?;
+    in_place::excuse(&mut jobs, &image)?;
     let logs = cache.join("logs");
     let _ = fs::remove_dir_all(&logs);
     let (lanes, cpus) = (args.jobs, args.smp);
