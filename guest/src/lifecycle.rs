@@ -67,6 +67,8 @@ pub enum Step {
     Says(&'static str, &'static [&'static str]),
     /// Fail if the console, from the beginning, holds a line of this event.
     NeverSays(&'static str),
+    /// Count what the guest holds of Xen; what the first one finds, all later ones must find.
+    Census,
     /// Wait for two further `tick` lines: the guest is alive.
     Alive,
 }

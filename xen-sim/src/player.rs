@@ -2,7 +2,7 @@
 
 use guest::lifecycle::Step;
 use xen_hypercall::{DomId, Nanos};
-use xen_mock::{Destination, Host, Operation, Outcome, Reason, Save, State, Vendor};
+use xen_mock::{Destination, Holdings, Host, Operation, Outcome, Reason, Save, State, Vendor};
 
 use crate::Line;
 
@@ -34,12 +34,14 @@ pub(crate) struct Player {
     lines: Vec<Line>,
     /// Lines before this one have been matched.
     cursor: usize,
+    /// What the guest held at its first census.
+    census: Option<[usize; 6]>,
     wrong: Option<String>,
 }
 
 impl Player {
     pub(crate) const fn new(steps: &'static [Step]) -> Self {
-        Self { steps, next: 0, begun: None, lines: Vec::new(), cursor: 0, wrong: None }
+        Self { steps, next: 0, begun: None, lines: Vec::new(), cursor: 0, census: None, wrong: None }
     }
 
     pub(crate) fn lines(&self) -> &[Line] {
@@ -111,6 +113,7 @@ impl Player {
             Step::NeverSays(name) if self.lines.iter().any(|line| event(&line.text) == Some(name)) => {
                 Standing::Wrong("it was said".into())
             }
+            Step::Census => self.count(&host.ledger().holdings()),
             Step::NodeIs(word) => Standing::from(host.store().read("control/shutdown").unwrap_or_default() == word),
             Step::Gone => Standing::from(!matches!(host.state(), State::Running | State::Shutdown(Reason::Suspend))),
             Step::Alive => Standing::from(ticks(&self.lines) >= begun.ticks + 2),
@@ -133,6 +136,14 @@ impl Player {
             Step::RestoreCheckpoint => Standing::Wrong("the mock host cannot go back to an image".into()),
             Step::Word(_) | Step::NeverSays(_) => Standing::Done,
         }
+    }
+
+    /// Compares what the guest holds with what it held at first. The numbers of ports and grants are its own affair.
+    fn count(&mut self, held: &Holdings) -> Standing {
+        let Holdings { ports, grants, watches, transactions, grant_frames, mappings, .. } = held;
+        let now = [ports.len(), grants.len(), watches.len(), transactions.len(), grant_frames.len(), *mappings];
+        let first = *self.census.get_or_insert(now);
+        if now == first { Standing::Done } else { Standing::Wrong(format!("it holds {now:?}, first {first:?}")) }
     }
 
     /// Looks for a line behind the last one matched.

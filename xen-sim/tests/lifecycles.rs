@@ -1,6 +1,8 @@
 //! Every lifecycle of the guest, on the mock host.
 
-use guest::lifecycle::{ALL, Host, Lifecycle, Step};
+use guest::lifecycle::{self, ALL, Lifecycle, Step};
+use xen_hypercall::Number;
+use xen_mock::Host;
 use xen_sim::{Arrangement, play};
 
 fn run(name: &str) {
@@ -21,7 +23,7 @@ macro_rules! lifecycles {
         #[test]
         fn all_are_here() {
             let here = [$($name),*];
-            let wanted = ALL.iter().filter(|lifecycle| !matches!(lifecycle.only, Some((Host::Xen, _))));
+            let wanted = ALL.iter().filter(|lifecycle| !matches!(lifecycle.only, Some((lifecycle::Host::Xen, _))));
             for lifecycle in wanted {
                 assert!(here.contains(&lifecycle.name), "{} is not run", lifecycle.name);
             }
@@ -62,4 +64,17 @@ fn what_was_said_before_a_freeze_does_not_count() {
     assert!(play(&[Step::Create, Step::Alive, first, Step::FreezeHere, Step::Poweroff]).is_ok());
     let late = play(&[Step::Create, Step::Alive, Step::FreezeHere, first, Step::Poweroff]);
     assert!(late.unwrap_err().why.contains("took too long"));
+}
+
+/// The canary cannot be bound again in the new domain: the guest goes on without it, and holds a port less.
+#[test]
+fn a_census_finds_what_is_not_as_it_was() {
+    const MOVED: Step = Step::Says("trace", &["mapped=2"]);
+    const STEPS: &[Step] =
+        &[Step::Create, Step::Alive, Step::Census, Step::SaveRestore, MOVED, Step::Census, Step::Poweroff];
+    let counted = Lifecycle { name: "counted", about: "", cmdline: "", steps: STEPS, only: None };
+    assert!(play(&counted, Arrangement::default()).is_ok());
+    let bind_ipi = |host: &Host| host.faults().on_call(Number::EVENT_CHANNEL_OP).cmd(7).nth(2).returns(-28);
+    let short = play(&counted, Arrangement::default().prepared(bind_ipi)).unwrap_err();
+    assert!(short.why.contains("step 5 (Census): it holds [0, "), "{}", short.why);
 }

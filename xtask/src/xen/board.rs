@@ -31,6 +31,8 @@ pub(crate) struct Run {
     pub(crate) console: Vec<String>,
     /// What the toolstack said; handed over by failures only.
     pub(crate) toolstack: Vec<String>,
+    /// What Xen said that the guest holds.
+    pub(crate) census: Vec<String>,
 }
 
 /// All lifecycles of one boot.
@@ -78,6 +80,10 @@ impl Board {
             }
             Line::Toolstack(name, text) => {
                 self.runs.get_mut(name)?.toolstack.push(text.clone());
+                None
+            }
+            Line::Census(name, text) => {
+                self.runs.get_mut(name)?.census.push(text.clone());
                 None
             }
             Line::Done(name, ms, ending) => self.done(name, *ms, *ending),

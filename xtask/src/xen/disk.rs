@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 
 /// The toolstack's programs that dom0 runs.
-const TOOLS: [&str; 6] = ["xl", "xenstored", "oxenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0"];
+const TOOLS: [&str; 7] =
+    ["xl", "xenstored", "oxenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0", "lsevtchn"];
 /// The clients of xenstore that the steps call.
 const CLIENTS: [&str; 3] = ["xenstore-read", "xenstore-write", "xenstore-exists"];
 /// What the OCaml daemon must be told; all else is as it has it by itself.

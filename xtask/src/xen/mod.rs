@@ -3,6 +3,7 @@
 mod archive;
 mod board;
 mod boot;
+mod census;
 mod console;
 mod disk;
 mod image;
@@ -16,6 +17,7 @@ mod plan;
 mod progress;
 mod protocol;
 mod script;
+mod soak;
 mod trouble;
 mod verdict;
 
@@ -31,12 +33,15 @@ use verdict::Verdict;
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Lifecycles to run; all of them if none is named.
+    /// Lifecycles to run, or `soak`; all lifecycles if none is named.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
-    /// Leave out what waits for the toolstack's patience more than once.
+    /// Leave out what waits for the toolstack's patience more than once, and soak for 3 rounds only.
     #[arg(long)]
     quick: bool,
+    /// Rounds of `soak`, 30 unless it is quick.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
     /// Run everything so many times, each time in a fresh machine; stop at the first miss.
     #[arg(long, default_value_t = 1, value_name = "N")]
     repeat: u32,
@@ -96,7 +101,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// What runs, and in which lane.
 fn jobs(args: &Args) -> Result<Vec<(Lifecycle, Lane)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
-    let chosen = plan::select(lifecycle::ALL, &args.cases)?;
+    let mut table = lifecycle::ALL.to_vec();
+    // Only when it is named: its time is its own.
+    if args.cases.iter().any(|name| name == soak::NAME) {
+        table.push(soak::lifecycle(soak::rounds(args.rounds, extent)));
+    }
+    let chosen = plan::select(&table, &args.cases)?;
     Ok(chosen.into_iter().map(|lifecycle| (lifecycle, plan::lane(&lifecycle, extent))).collect())
 }
 
@@ -105,7 +115,8 @@ fn once(boot: &Boot<'_>) -> Result<()> {
     let on_xen = boot.jobs.iter().any(|(_, lane)| !matches!(lane, Lane::Skipped(_)));
     let board = if on_xen { boot.run()? } else { board::Board::new(&[]) };
     let verdict = Verdict::new(boot.jobs, &board, Some(mock_host::run));
-    let misses = verdict.misses();
+    let mut misses = verdict.misses();
+    misses.extend(census::tell(boot.jobs, &board));
     if !misses.is_empty() {
         trouble::tell(&board, &boot.logs);
     }

@@ -1,5 +1,6 @@
 //! A lifecycle as a shell script for dom0.
 
+use super::soak;
 use guest::lifecycle::{Lifecycle, Step};
 
 /// Seconds for a step that normally takes two at most, the machine being emulated and perhaps busy.
@@ -10,6 +11,9 @@ const GIVES_UP: u32 = 300;
 /// The job that plays `lifecycle`.
 pub(crate) fn job(lifecycle: &Lifecycle) -> String {
     let mut text = String::from(". /rig/steps.sh\n");
+    if lifecycle.name == soak::NAME {
+        text.push_str("vcpus=2\n");
+    }
     text.push_str(&line("begin", &[lifecycle.name, lifecycle.cmdline]));
     for (index, step) in lifecycle.steps.iter().enumerate() {
         let (function, arguments) = call(step);
@@ -44,6 +48,7 @@ fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
         Step::Gone => ("gone", vec![]),
         Step::Says(event, words) => ("says", [&[event], words].concat()),
         Step::NeverSays(event) => ("never_says", vec![event]),
+        Step::Census => ("census", vec![]),
         Step::Alive => ("alive", vec![]),
         Step::SlowResume => ("slow_resume", vec![]),
         Step::Pause => ("pause_here", vec![]),
