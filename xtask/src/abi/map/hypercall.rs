@@ -55,6 +55,7 @@ pub(super) const TABLE: Table = Table {
         values("clock::*", &["offsetof(struct vcpu_time_info, {lower}) / 4"]),
         values("clock::TO_SYSTEM_MUL", &["offsetof(struct vcpu_time_info, tsc_to_system_mul) / 4"]),
         ours("clock::RETRIES"),
+        ours("clock::kept::*"),
         // Event channels.
         values("op::event_channel::*", &["EVTCHNSTAT_{lower}"]),
         values("op::event_channel::Virq::*", &["VIRQ_{}"]),
