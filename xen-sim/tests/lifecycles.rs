@@ -1,8 +1,8 @@
 //! Every lifecycle of the guest, on the mock host.
 
 use guest::lifecycle::{self, ALL, Lifecycle, Step};
-use xen_hypercall::Number;
-use xen_mock::Host;
+use xen_hypercall::{Nanos, Number};
+use xen_mock::{Host, StoreOp};
 use xen_sim::{Arrangement, play};
 
 fn run(name: &str) {
@@ -77,4 +77,19 @@ fn a_census_finds_what_is_not_as_it_was() {
     let bind_ipi = |host: &Host| host.faults().on_call(Number::EVENT_CHANNEL_OP).cmd(7).nth(2).returns(-28);
     let short = play(&counted, Arrangement::default().prepared(bind_ipi)).unwrap_err();
     assert!(short.why.contains("step 5 (Census): it holds [0, "), "{}", short.why);
+}
+
+/// As with the daemon in OCaml: what a write makes a watch say may come when the write's answer has been read long since.
+#[test]
+fn the_selftest_bears_an_event_behind_an_answer() {
+    const STEPS: &[Step] = &[Step::Create, Step::Says("selftest", &["result=ok"]), Step::Poweroff];
+    let selftest = Lifecycle { name: "late", about: "", cmdline: "selftest=1", steps: STEPS, only: None };
+    for nth in 1..=40 {
+        let late = move |host: &Host| {
+            host.faults().on_store(StoreOp::Write).nth(nth).delays_events(Nanos::from_millis(1));
+        };
+        if let Err(failure) = play(&selftest, Arrangement::default().prepared(late)) {
+            panic!("write {nth}: {failure}");
+        }
+    }
 }
