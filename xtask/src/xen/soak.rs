@@ -49,6 +49,11 @@ mod tests {
     }
 
     #[test]
+    fn its_guest_has_two_processors() {
+        assert!(crate::xen::script::job(&lifecycle(1)).starts_with(". /rig/steps.sh\nvcpus=2\nbegin 'soak' "));
+    }
+
+    #[test]
     fn a_wish_goes_before_what_is_usual() {
         assert_eq!(
             [rounds(Some(7), Extent::Quick), rounds(None, Extent::Quick), rounds(None, Extent::Full)],
