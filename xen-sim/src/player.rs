@@ -9,6 +9,9 @@ use crate::Line;
 /// Virtual time that one step may take: more than both of the toolstack's clocks.
 const LIMIT: Nanos = Nanos::from_secs(300);
 
+/// How long a guest that sleeps has said nothing.
+const QUIET: Nanos = Nanos::from_millis(20);
+
 /// What is under way within the present step.
 #[derive(Debug, Clone, Copy)]
 struct Begun {
@@ -37,11 +40,22 @@ pub(crate) struct Player {
     /// What the guest held at its first census.
     census: Option<[usize; 6]>,
     wrong: Option<String>,
+    /// When it is to be asked again whether the guest sleeps.
+    again: Nanos,
 }
 
 impl Player {
     pub(crate) const fn new(steps: &'static [Step]) -> Self {
-        Self { steps, next: 0, begun: None, lines: Vec::new(), cursor: 0, census: None, wrong: None }
+        Self {
+            steps,
+            next: 0,
+            begun: None,
+            lines: Vec::new(),
+            cursor: 0,
+            census: None,
+            wrong: None,
+            again: Nanos::ZERO,
+        }
     }
 
     pub(crate) fn lines(&self) -> &[Line] {
@@ -76,14 +90,27 @@ impl Player {
         }
     }
 
-    /// Begins a step, once. What the guest said before it stood still unasked does not count from then on.
+    /// Begins a step, once.
     fn begun(&mut self, step: Step, host: &Host) -> Begun {
-        *self.begun.get_or_insert_with(|| {
-            if matches!(step, Step::Pause | Step::FreezeHere | Step::FreezeMove) {
-                self.cursor = self.lines.len();
-            }
-            begin(step, host, &self.lines)
-        })
+        let mut begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.lines));
+        if is_unasked(step) && begun.operation.is_none() && self.is_quiet(host) {
+            // What the guest said before it stood still does not count from here on.
+            self.cursor = self.lines.len();
+            begun.operation = Some(freeze(step, host));
+            self.begun = Some(begun);
+        }
+        begun
+    }
+
+    /// Tells whether the guest sleeps: nobody promises that it finds out when it is moved in the midst of its work.
+    fn is_quiet(&mut self, host: &Host) -> bool {
+        let last = self.lines.last().map_or(Nanos::ZERO, |line| line.at);
+        let quiet = host.now().since(last) >= QUIET;
+        if !quiet && host.now() >= self.again {
+            self.again = host.now().after(QUIET);
+            host.after(QUIET, |_| {}); // a turn in which this is asked again
+        }
+        quiet
     }
 
     fn complain(&mut self, host: &Host, why: String) {
@@ -206,9 +233,6 @@ fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
         Step::SaveOutOfSpace => Some(toolstack.save(Save::Fail)),
         Step::SlowResume => Some(toolstack.save(Save::SlowResume)),
         Step::Migrate => Some(toolstack.save(Save::Restore(elsewhere()))),
-        Step::Pause => Some(toolstack.freeze(Save::SlowResume)),
-        Step::FreezeHere => Some(toolstack.freeze(Save::Checkpoint)),
-        Step::FreezeMove => Some(toolstack.freeze(Save::Restore(Destination::default()))),
         Step::SaveRestore => {
             Some(toolstack.save(Save::Restore(Destination { ports_before: 2, ..Destination::default() })))
         }
@@ -221,6 +245,19 @@ fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
         _ => None,
     };
     Begun { at: host.now(), operation, domid: host.guest().domid(), ticks: ticks(lines) }
+}
+
+/// Whether a step lets the guest stand still without asking it.
+const fn is_unasked(step: Step) -> bool {
+    matches!(step, Step::Pause | Step::FreezeHere | Step::FreezeMove)
+}
+
+fn freeze(step: Step, host: &Host) -> Operation {
+    host.toolstack().freeze(match step {
+        Step::Pause => Save::SlowResume,
+        Step::FreezeHere => Save::Checkpoint,
+        _ => Save::Restore(Destination::default()),
+    })
 }
 
 /// A host of another kind: newer, of another vendor, and just started.
