@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use guest::{Machine, Others, StartFailed, Turn, Upcall};
+use guest::{Emulated, Machine, Others, StartFailed, Turn, Upcall};
 use xen_hypercall::op::vcpu::{self, LongMode};
-use xen_hypercall::{Gfn, Nanos, NoGate, SharedPage, Vcpu};
+use xen_hypercall::{Gfn, Nanos, NoGate, NoPlatform, SharedPage, Vcpu};
 use xen_mock::{Guest, Hook, MockCpu};
 
 /// A guest's machine on the mock host. Its other processors take their turns when vCPU 0 lets a moment pass.
@@ -91,6 +91,7 @@ impl Machine for MockMachine {
     type Hook = Hook;
     type Cpu = MockCpu;
     type Gate = NoGate;
+    type Ports = NoPlatform;
 
     fn hook(&self) -> &Hook {
         &self.hook
@@ -102,6 +103,14 @@ impl Machine for MockMachine {
 
     fn gate(&self) -> NoGate {
         NoGate
+    }
+
+    fn ports(&self) -> &NoPlatform {
+        &NoPlatform
+    }
+
+    fn emulated(&self) -> Emulated {
+        Emulated::default()
     }
 
     fn page(&self) -> Option<SharedPage> {

@@ -6,22 +6,44 @@ clock() { read -r up rest </proc/uptime; ms=${up%.*}${up#*.}0; }
 domid() { xl domid "$name" 2>/dev/null; }
 toolstack() { echo "> xl $*" >>"$said"; timeout "$limit" xl "$@" >>"$said" 2>&1; }
 
-# begin NAME CMDLINE
+# begin NAME KIND VCPUS CMDLINE
 begin() {
-    name=$1 log=/var/log/xen/guest-$1.log said=/tmp/$1.said image=/tmp/$1.image checkpoint=/tmp/$1.checkpoint
+    name=$1 kind=$2 vcpus=$3 words=$4
+    log=/var/log/xen/guest-$name.log said=/tmp/$name.said image=/tmp/$name.image checkpoint=/tmp/$name.checkpoint
     cursor=0 why=
-    cat >"/tmp/$name.cfg" <<-CFG
+    { common; $kind; } >"/tmp/$name.cfg"
+    clock; began=$ms
+    tell "start $name"
+}
+
+# The domain's configuration: what is the same for all, and what each kind has of its own.
+common() {
+    cat <<-CFG
 	name="$name"
-	type="pvh"
+	type="$kind"
 	memory=8
-	vcpus=1
+	vcpus=$vcpus
 	kernel="/rig/guest"
-	cmdline="$2"
+	cmdline="$words"
+	tsc_mode="$TSC_MODE"
 	on_crash="preserve"
 	on_reboot="restart"
 	CFG
-    clock; began=$ms
-    tell "start $name"
+}
+
+pvh() { :; }
+
+# The guest takes the place of the firmware, which is entered as a PVH guest is. The device model is given it too, for
+# the command line that comes with it. A disk and a network card are emulated for the guest to unplug.
+hvm() {
+    truncate -s 1M "/tmp/$name.disk"
+    cat <<-CFG
+	firmware_override="/rig/guest"
+	disk=["format=raw,vdev=hda,access=rw,backendtype=qdisk,target=/tmp/$name.disk"]
+	device_model_args_hvm=["-device", "rtl8139,romfile="]
+	vga="none"
+	vnc=0
+	CFG
 }
 
 # step INDEX LIMIT FUNCTION ARGUMENT...
@@ -43,13 +65,13 @@ step() {
 # finish ok|fail: hand over what was said, and leave nothing behind.
 finish() {
     [ "$1" = fail ] && {
-        { cat "$said" "/var/log/xen/xl-$name.log"; xl list; } 2>&1 | grep -v '^xc: progress' |
+        { cat "$said" "/var/log/xen/xl-$name.log"; cat "/var/log/xen/qemu-dm-$name.log" 2>/dev/null; xl list; } 2>&1 | grep -v '^xc: progress' |
             while read -r line; do tell "xl $name $line"; done
     }
     domid >/dev/null && xl destroy "$name" >/dev/null 2>&1
     [ -f "$log" ] && tr -d '\r' <"$log" | tail -n 3000 |
         while IFS= read -r line; do tell "console $name $line"; done
-    rm -f "$image" "$checkpoint"
+    rm -f "$image" "$checkpoint" "/tmp/$name.disk"
     clock
     tell "done $name $((ms - began)) $1"
 }
@@ -80,8 +102,16 @@ poll() {
 
 create() {
     toolstack create -q "/tmp/$name.cfg" || { why="xl create: status $?"; return 1; }
+    comes_up
+}
+
+# A guest that begins: one with emulated devices meets them, and unplugs them.
+comes_up() {
+    case $kind in hvm) says platform disks=1 nics=1 && unplugged || return 1 ;; esac
     says ready
 }
+
+unplugged() { case $kind in hvm) says unplugged disks=0 nics=0 ;; esac }
 
 says() {
     polls=0 absent=0
@@ -134,6 +164,7 @@ other_domain() {
 
 restore() {
     toolstack restore "$1" || { why="xl restore: status $?"; return 1; }
+    unplugged
 }
 
 checkpoint() {
@@ -154,7 +185,7 @@ migrate() {
     # The console daemon names its file after the domain, which has another name while it comes in.
     ln -sf "${log##*/}" "/var/log/xen/guest-$name--incoming.log"
     toolstack migrate -s '' "$name" 'xl migrate-receive' || { why="xl migrate: status $?"; return 1; }
-    other_domain "$was"
+    other_domain "$was" && unplugged
 }
 
 restore_checkpoint() {
@@ -235,7 +266,7 @@ reboot_it() {
     was=$(domid)
     toolstack reboot "$name" || { why="xl reboot: status $?"; return 1; }
     poll is_rebooted "$was" || return 1
-    says ready
+    comes_up
 }
 
 # A step that no toolstack of a real host can do: the table keeps such lifecycles away from here.

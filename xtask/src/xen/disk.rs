@@ -4,6 +4,7 @@ use super::archive::Archive;
 use super::image::{entry, read};
 use super::{libraries, modules};
 use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The toolstack's programs that dom0 runs.
@@ -35,12 +36,26 @@ pub(crate) fn base(tools: &Path, drivers: Option<&Path>) -> Result<Vec<u8>> {
     archive.finish()
 }
 
-fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
-    let private = entry(&tree.join("usr/lib"), ("xen-", ""))?.join("bin");
+/// The folder of the toolstack's private programs.
+fn private(tree: &Path) -> Result<PathBuf> {
+    Ok(entry(&tree.join("usr/lib"), ("xen-", ""))?.join("bin"))
+}
+
+fn programs(tree: &Path) -> Result<Vec<PathBuf>> {
+    let private = private(tree)?;
     let mut programs: Vec<PathBuf> = TOOLS.iter().map(|name| private.join(name)).collect();
     programs.extend(CLIENTS.iter().map(|name| tree.join("usr/bin").join(name)));
-    let dirs = library_dirs(tree);
-    for (name, file) in libraries::closure(&programs, &dirs)? {
+    Ok(programs)
+}
+
+/// The libraries that the RAM disk has: names, and where they lie in `tree`.
+pub(crate) fn libraries(tree: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    libraries::closure(&programs(tree)?, &library_dirs(tree))
+}
+
+fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
+    let programs = programs(tree)?;
+    for (name, file) in libraries(tree)? {
         archive.program(&format!("lib/{name}"), &read(&file)?)?; // the loader among them is one
     }
     for program in &programs {
@@ -53,12 +68,12 @@ fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
     let busybox = ["bin/busybox", "usr/bin/busybox"].map(|path| tree.join(path)).into_iter().find(|path| path.exists());
     archive.program("bin/busybox", &read(&busybox.context("no busybox in its package")?)?)?;
     archive.link("bin/sh", "busybox")?;
-    let tools = private.strip_prefix(tree)?.display().to_string();
+    let tools = private(tree)?.strip_prefix(tree)?.display().to_string();
     archive.file("rig/tools", format!("TOOLS=/{tools}\n").as_bytes())
 }
 
 /// All folders with shared libraries; the loader's own search path in dom0 is `/lib` alone.
-fn library_dirs(tree: &Path) -> Vec<PathBuf> {
+pub(crate) fn library_dirs(tree: &Path) -> Vec<PathBuf> {
     let dirs = walkdir::WalkDir::new(tree).into_iter().filter_map(Result::ok);
     dirs.filter(|entry| entry.file_type().is_dir())
         .map(walkdir::DirEntry::into_path)

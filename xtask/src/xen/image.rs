@@ -1,10 +1,11 @@
 //! What the machine boots: the hypervisor, dom0's kernel, and dom0's RAM disk.
 
 use super::packages::{self, Tree};
-use super::{Args, disk, kernel};
+use super::{Args, device_model, disk, kernel};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Files of one boot, made once and kept.
@@ -16,10 +17,21 @@ pub(crate) struct Image {
     pub(crate) kernel: PathBuf,
     /// The part of the RAM disk that does not change between runs.
     pub(crate) base: PathBuf,
+    /// The part with the device model, if one is wanted.
+    pub(crate) device_model: Option<PathBuf>,
+}
+
+/// Whether the RAM disk has a device model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceModel {
+    /// For HVM guests.
+    Wanted,
+    /// Other guests need none.
+    Unused,
 }
 
 /// Fetches packages where needed and makes the files below `cache`.
-pub(crate) fn prepare(cache: &Path, args: &Args) -> Result<Image> {
+pub(crate) fn prepare(cache: &Path, args: &Args, model: DeviceModel) -> Result<Image> {
     if args.update {
         packages::forget(cache)?;
     }
@@ -30,7 +42,11 @@ pub(crate) fn prepare(cache: &Path, args: &Args) -> Result<Image> {
     };
     let sources = Sources::find(&tools, linux.as_ref(), args)?;
     let dir = cache.join(format!("image-{}", sources.key()?));
-    let image = Image { xen: dir.join("xen"), kernel: dir.join("vmlinux"), base: dir.join("base.cpio") };
+    let device_model = match model {
+        DeviceModel::Wanted => Some(prepare_model(cache, &tools)?),
+        DeviceModel::Unused => None,
+    };
+    let image = Image { xen: dir.join("xen"), kernel: dir.join("vmlinux"), base: dir.join("base.cpio"), device_model };
     if dir.is_dir() {
         return Ok(image);
     }
@@ -40,9 +56,25 @@ pub(crate) fn prepare(cache: &Path, args: &Args) -> Result<Image> {
     write("xen", kernel::hypervisor(&read(&sources.xen)?)?)?;
     write("vmlinux", kernel::linux(&read(&sources.kernel)?)?)?;
     write("base.cpio", disk::base(&sources.tools, sources.modules.as_deref())?)?;
-    remove_others(cache)?;
+    remove_others(cache, "image-")?;
     fs::rename(fresh.keep(), &dir)?;
     Ok(image)
+}
+
+/// Makes the part of the RAM disk that only HVM guests need.
+fn prepare_model(cache: &Path, tools: &Tree) -> Result<PathBuf> {
+    let tree = packages::tree(cache, device_model::FOLDER, &device_model::PACKAGES)?;
+    let key = key([device_model::recipe(), tools.stamp.clone(), tree.stamp]);
+    let file = cache.join(format!("model-{key}.cpio"));
+    if !file.exists() {
+        eprintln!("making the device model's image …");
+        let bytes = device_model::archive(&tree.root, &tools.root)?;
+        remove_others(cache, "model-")?;
+        let mut fresh = tempfile::NamedTempFile::new_in(cache)?;
+        fresh.write_all(&bytes)?;
+        fresh.persist(&file)?;
+    }
+    Ok(file)
 }
 
 /// Where the parts come from.
@@ -76,17 +108,23 @@ impl Sources {
 
     /// Changes when anything that goes into the image does.
     fn key(&self) -> Result<String> {
-        let mut hash = Sha256::new();
-        for text in [disk::recipe(), self.stamp.clone(), format!("{:?}", self.modules)] {
-            hash.update(text);
-            hash.update([0]);
-        }
+        let mut texts = vec![disk::recipe(), self.stamp.clone(), format!("{:?}", self.modules)];
         for file in [&self.xen, &self.kernel] {
             let about = fs::metadata(file).with_context(|| file.display().to_string())?;
-            hash.update(format!("{} {:?}", file.display(), about.modified()?));
+            texts.push(format!("{} {:?}", file.display(), about.modified()?));
         }
-        Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+        Ok(key(texts))
     }
+}
+
+/// A name for what these texts tell of.
+fn key(texts: impl IntoIterator<Item = String>) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text);
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads a file, or names it.
@@ -110,10 +148,10 @@ pub(crate) fn entry(dir: &Path, (prefix, suffix): (&str, &str)) -> Result<PathBu
     found.into_iter().next().with_context(|| format!("no {prefix}*{suffix} in {}", dir.display()))
 }
 
-/// Removes images made before, of which one takes a hundred megabytes.
-fn remove_others(cache: &Path) -> Result<()> {
-    while let Ok(old) = entry(cache, ("image-", "")) {
-        fs::remove_dir_all(old)?;
+/// Removes what was made before under another key: an image takes a hundred megabytes.
+fn remove_others(cache: &Path, prefix: &str) -> Result<()> {
+    while let Ok(old) = entry(cache, (prefix, "")) {
+        if old.is_dir() { fs::remove_dir_all(old)? } else { fs::remove_file(old)? }
     }
     Ok(())
 }

@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn the_module_list_names_kernel_and_ram_disk() {
-        let image = Image { xen: "x".into(), kernel: "k,1".into(), base: "b".into() };
+        let image = Image { xen: "x".into(), kernel: "k,1".into(), base: "b".into(), device_model: None };
         let command = command(&image, Path::new("disk"), 1, Path::new("log"));
         let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert!(words.contains(&format!("k,,1 {DOM0},disk")), "{words:?}");

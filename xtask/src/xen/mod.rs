@@ -4,6 +4,7 @@ mod archive;
 mod board;
 mod boot;
 mod console;
+mod device_model;
 mod disk;
 mod image;
 mod kernel;
@@ -15,17 +16,22 @@ mod plan;
 mod progress;
 mod protocol;
 mod script;
+mod table;
 mod trouble;
+mod variant;
 mod verdict;
 
 use crate::{guest_bin, mock_host, workspace};
 use anyhow::{Context as _, Result, bail};
+use board::Board;
 use boot::Boot;
-use guest::lifecycle::{self, Lifecycle};
-use plan::{Daemon, Extent, Lane};
+use guest::lifecycle;
+use image::{DeviceModel, Image};
+use plan::{Daemon, Extent, Job};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use verdict::Verdict;
+use variant::Kind;
+use verdict::{Played, Verdict};
 
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
@@ -33,19 +39,26 @@ pub(crate) struct Args {
     /// Lifecycles to run; all of them if none is named.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
-    /// Leave out what waits for the toolstack's patience more than once.
+    /// Play each lifecycle in fewer variants, and leave out what waits for the toolstack's patience more than once.
     #[arg(long)]
     quick: bool,
-    /// Run everything so many times, each time in a fresh machine; stop at the first miss.
+    /// Play the lifecycles in guests of these kinds, `pvh` or `hvm`.
+    #[arg(long, value_delimiter = ',', default_value = "pvh,hvm", value_name = "KIND")]
+    kind: Vec<Kind>,
+    /// Play the lifecycles in guests with these numbers of virtual processors.
+    #[arg(long, value_delimiter = ',', default_value = "1,2,8", value_name = "N")]
+    vcpus: Vec<u32>,
+    /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
     #[arg(long, default_value_t = 1, value_name = "N")]
     repeat: u32,
     /// Run so many lifecycles beside each other, not counting those that mostly wait.
     #[arg(long, default_value_t = 1, value_name = "N")]
     jobs: u32,
     /// Run everything with each of these xenstore daemons, `c` or `ocaml`.
-    #[arg(long, value_delimiter = ',', default_value = "c", value_name = "DAEMON")]
+    #[arg(long, value_delimiter = ',', default_value = "c,ocaml", value_name = "DAEMON")]
     xenstored: Vec<Daemon>,
-    /// Virtual processors of the machine. More than one is no faster, and guests have been seen to die of it.
+    /// Processors of the emulated machine. With more than one, guests have the native time stamp counter: of an
+    /// intercepted one they have been seen to die.
     #[arg(long, default_value_t = 1, value_name = "N")]
     smp: u32,
     /// Boot this hypervisor (gzip or ELF) instead of the packaged one, to whose toolstack it must fit.
@@ -68,7 +81,7 @@ pub(crate) struct Args {
 /// Runs the selected lifecycles and fails on any miss.
 pub(crate) fn run(args: &Args) -> Result<()> {
     machine::require()?;
-    let jobs = jobs(args)?;
+    let plan = plan(args)?;
     let guest = match &args.guest_elf {
         Some(path) => path.clone(),
         None => guest_bin::build()?,
@@ -77,39 +90,48 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     fs::create_dir_all(&cache)?;
     let lock = File::create(cache.join("lock"))?;
     lock.try_lock().context("another `cargo xtask xen` runs in this workspace")?;
-    let image = image::prepare(&cache, args)?;
+    let hvm = plan.iter().flat_map(|(_, jobs)| jobs).any(|job| job.runs() && job.variant.kind == Kind::Hvm);
+    let image = image::prepare(&cache, args, if hvm { DeviceModel::Wanted } else { DeviceModel::Unused })?;
     let logs = cache.join("logs");
     let _ = fs::remove_dir_all(&logs);
-    let (lanes, cpus) = (args.jobs, args.smp);
-    let boot = |store, logs| Boot { image: &image, guest: &guest, jobs: &jobs, lanes, cpus, store, logs };
+    let (mut played, mut verdict) = (Vec::new(), Verdict::default());
     for round in 1..=args.repeat {
-        for &store in &args.xenstored {
-            println!("round {round} of {}, xenstored: {}", args.repeat, store.word());
-            once(&boot(store, logs.join(format!("{}-{round}", store.word()))))?;
+        for (daemon, jobs) in &plan {
+            println!("round {round} of {}, xenstored: {}", args.repeat, daemon.word());
+            let logs = logs.join(format!("{}-{round}", daemon.word()));
+            let board = once(args, (&image, &guest), (*daemon, jobs, logs))?;
+            played.push(Played { daemon: *daemon, jobs: jobs.clone(), board });
+        }
+        verdict = Verdict::new(&played, Some(mock_host::run));
+        if !verdict.misses().is_empty() {
+            break;
         }
     }
-    Ok(())
+    println!("{}", table::show(&verdict, &played));
+    println!("logs: {}", workspace::relative(&logs).display());
+    finish(verdict.misses(), &logs)
 }
 
-/// What runs, and in which lane.
-fn jobs(args: &Args) -> Result<Vec<(Lifecycle, Lane)>> {
+/// What runs on each boot: one boot a daemon.
+fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
     let chosen = plan::select(lifecycle::ALL, &args.cases)?;
-    Ok(chosen.into_iter().map(|lifecycle| (lifecycle, plan::lane(&lifecycle, extent))).collect())
+    let variants = variant::product(&args.kind, &args.vcpus)?;
+    let mut daemons = args.xenstored.clone();
+    daemons.dedup();
+    let jobs = |boot| plan::jobs(&chosen, &variants, (boot, extent));
+    Ok(daemons.into_iter().enumerate().map(|(boot, daemon)| (daemon, jobs(boot))).collect())
 }
 
-/// One boot, its table, and what went wrong.
-fn once(boot: &Boot<'_>) -> Result<()> {
-    let on_xen = boot.jobs.iter().any(|(_, lane)| !matches!(lane, Lane::Skipped(_)));
-    let board = if on_xen { boot.run()? } else { board::Board::new(&[]) };
-    let verdict = Verdict::new(boot.jobs, &board, Some(mock_host::run));
-    let misses = verdict.misses();
-    if !misses.is_empty() {
-        trouble::tell(&board, &boot.logs);
+/// One boot, and the logs of what went wrong.
+fn once(args: &Args, (image, guest): (&Image, &Path), (store, jobs, logs): (Daemon, &[Job], PathBuf)) -> Result<Board> {
+    if !jobs.iter().any(Job::runs) {
+        return Ok(Board::new(&[]));
     }
-    println!("{}", verdict.table());
-    println!("logs: {}", workspace::relative(&boot.logs).display());
-    finish(&misses, &boot.logs)
+    let boot = Boot { image, guest, jobs, lanes: args.jobs, cpus: args.smp, store, logs };
+    let board = boot.run()?;
+    trouble::tell(&board, &boot.logs);
+    Ok(board)
 }
 
 fn finish(misses: &[String], logs: &Path) -> Result<()> {

@@ -54,7 +54,7 @@ pub(crate) fn tree(cache: &Path, name: &str, roots: &[&str]) -> Result<Tree> {
 
 /// Forgets what was fetched, so that the next [`tree`] takes what apt offers by then.
 pub(crate) fn forget(cache: &Path) -> Result<()> {
-    for name in [TOOLS, LINUX] {
+    for name in [TOOLS, LINUX, super::device_model::FOLDER] {
         let stamp = cache.join(format!("{name}.packages"));
         if stamp.exists() {
             fs::remove_file(stamp)?;
