@@ -36,10 +36,13 @@ pub(super) const TABLE: Table = Table {
         values("start_info::StartInfo::MAGIC", &["XEN_HVM_START_MAGIC_VALUE"]),
         values("start_info::StartInfo::SIZE", &["sizeof(struct hvm_start_info)"]),
         values("start_info::PHYS32_ENTRY", &["XEN_ELFNOTE_PHYS32_ENTRY"]),
-        // Emulated devices: a protocol of I/O ports, which a document describes and no header; the register of products is no constant.
+        // Emulated devices: a document has the protocol, and no header; the products of the register there are no constants.
         ours("unplug::MAGIC"),
         ours("unplug::Drivers::EXPERIMENTAL"),
-        ours("unplug::Devices::*"),
+        ours("unplug::Devices::DISKS"),
+        ours("unplug::Devices::NICS"),
+        ours("unplug::Devices::FURTHER_DISKS"),
+        ours("unplug::Devices::NVME_DISKS"),
         // Shared pages.
         values("shared_info::EVENT_WORDS", &["sizeof(((struct shared_info *)0)->evtchn_pending) / 8"]),
         values("shared_info::PENDING", &["offsetof(struct shared_info, evtchn_pending)"]),

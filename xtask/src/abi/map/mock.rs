@@ -53,6 +53,10 @@ pub(super) const TABLE: Table = Table {
         values("guest::FIRST_LEAF", &["XEN_CPUID_FIRST_LEAF"]),
         ours("guest::*"),
         ours("memory::*"),
+        // A document has them, and no header.
+        ours("platform::MAGIC"),
+        ours("platform::DISKS"),
+        ours("platform::NICS"),
         // Its dom0.
         values("dom0::XEN_BITS", &["GTF_reading | GTF_writing"]),
         values("console::IN_SIZE", &["sizeof(((struct xencons_interface *)0)->in)"]),
