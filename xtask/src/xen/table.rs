@@ -9,6 +9,9 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
 use guest::lifecycle::Step;
 use std::collections::BTreeMap;
 
+/// The longest line.
+const WIDTH: usize = 120;
+
 /// Tells whether a step is of a kind.
 type Is = fn(&Step) -> bool;
 
@@ -165,7 +168,7 @@ fn notes(verdict: &Verdict) -> String {
         let names: Vec<&str> = verdict.scenarios.iter().map(String::as_str).collect();
         lines.push(format!("{} self-test scenarios ok on Xen: {}", names.len(), names.join(", ")));
     }
-    lines.join("\n")
+    lines.iter().map(|line| textwrap::fill(line, WIDTH)).collect::<Vec<_>>().join("\n")
 }
 
 fn reason(outcome: &Outcome) -> Option<&str> {
