@@ -25,6 +25,8 @@ pub enum Host {
     Mock,
     /// A real hypervisor with the real `xl`.
     Xen,
+    /// The same, in a guest with a device model.
+    Hvm,
 }
 
 /// One action of the toolstack, or one thing to be seen.
@@ -231,6 +233,27 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
     ),
+    Lifecycle {
+        name: "intx",
+        about: "events by the interrupt of the platform device, through every kind of resume",
+        cmdline: "upcall=intx selftest=1 selftest_after=1",
+        steps: &[
+            Create,
+            Says("selftest", &["result=ok"]),
+            Checkpoint,
+            Says("resumed", &["class=cancel", "intact=yes"]),
+            Says("selftest", &["result=ok"]),
+            SaveRestore,
+            Says("resumed", &["class=new", "intact=yes"]),
+            Says("selftest", &["result=ok"]),
+            Migrate,
+            Says("resumed", &["class=new", "intact=yes"]),
+            Says("selftest", &["result=ok"]),
+            Alive,
+            Poweroff,
+        ],
+        only: Some((Host::Hvm, "it takes a platform device and an I/O APIC, which PVH guests and the mock host have not")),
+    },
     both("poweroff", "a clean end", "", &[Create, Alive, Poweroff, Says("stopping", &["reason=poweroff"])]),
     both("halt", "the other word for it", "", &[Create, Word("halt"), Says("stopping", &["reason=halt"]), Gone]),
     both("reboot", "ends and comes again", "", &[Create, Reboot, Alive, Poweroff]),

@@ -32,6 +32,10 @@ pub trait Machine {
     /// Counts the emulated devices that the guest could use in place of Xen's.
     fn emulated(&self) -> Emulated;
 
+    /// Routes the interrupt of the platform device to a vector of vCPU 0, and returns the callback parameter for it; `None`
+    /// where there is none.
+    fn intx(&self, vector: u8) -> Option<u64>;
+
     /// Takes a fresh page, zeroed, that nobody else uses; `None` when there is no more memory.
     fn page(&self) -> Option<SharedPage>;
 

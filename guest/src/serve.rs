@@ -219,7 +219,8 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     }
 
     fn selftest(&self) {
-        let bench = Bench { base: self.ground.base, table: self.ground.table, store: self.store };
+        let Ground { base, table, crew, .. } = self.ground;
+        let bench = Bench { base, table, crew, store: self.store };
         run_all(&bench, &self.ground.voice());
     }
 

@@ -52,6 +52,8 @@ pub enum StartError {
     Link(LinkError),
     /// xenstore does not answer as it should.
     Store(StoreError),
+    /// There is no platform device with an interrupt.
+    NoIntx,
 }
 
 impl fmt::Display for StartError {
@@ -63,6 +65,7 @@ impl fmt::Display for StartError {
             Self::Grants(error) => error.fmt(f),
             Self::Link(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
+            Self::NoIntx => f.write_str("no platform device with an interrupt"),
         }
     }
 }
@@ -113,28 +116,25 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let (epoch, canary) = (EpochCell::new(), Canary::new());
     let ports = [const { xen_evtchn::Slot::new() }; 512];
     let events = Events::new(hook, &epoch, &info, &ports).with_gate(machine.gate());
-    let callback = (callback(options.upcall), &canary);
+    let callback = (callback(machine, options.upcall)?, &canary);
     let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
-    let vector = vector(options.upcall);
-    let vcpu = VcpuService::start(hook, Registration { record: None, upcall: vector }).map_err(StartError::Xen)?;
+    let own = (options.upcall == Upcall::Vector).then_some(VECTOR);
+    let vector = own.or((options.upcall == Upcall::Intx).then_some(VECTOR));
+    let vcpu = VcpuService::start(hook, Registration { record: None, upcall: own }).map_err(StartError::Xen)?;
     let clock = Clock::new(machine.cpu(), &info);
     let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
     let platform = (&unplug, emulated);
-    let base = Base { machine, hook, info: &info, epoch, canary, events, clock, vector, platform };
+    let base = Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall: options.upcall, platform };
     furnish(base, (service, vcpu), (options, run))
 }
 
 /// The callback parameter. With vectors of the processors' own it only has to be something.
-const fn callback(upcall: Upcall) -> u64 {
+fn callback<M: Machine>(machine: &M, upcall: Upcall) -> Result<u64, StartError> {
     match upcall {
-        Upcall::Poll | Upcall::Callback => callback_vector(VECTOR),
-        Upcall::Vector => callback_gsi(1),
+        Upcall::Poll | Upcall::Callback => Ok(callback_vector(VECTOR)),
+        Upcall::Vector => Ok(callback_gsi(1)),
+        Upcall::Intx => machine.intx(VECTOR).ok_or(StartError::NoIntx),
     }
-}
-
-/// The vector of each processor's own.
-fn vector(upcall: Upcall) -> Option<u8> {
-    (upcall == Upcall::Vector).then_some(VECTOR)
 }
 
 /// The interrupt vector of events.
@@ -149,8 +149,10 @@ pub(crate) struct Base<'b, M: Machine, H> {
     pub(crate) canary: &'b Canary,
     pub(crate) events: &'b Events<'b, &'b H, M::Gate>,
     pub(crate) clock: &'b Clock<'b, &'b M::Cpu>,
-    /// The upcall vector that each processor registers for itself.
+    /// The upcall vector that each processor but vCPU 0 registers for itself.
     pub(crate) vector: Option<u8>,
+    /// How vCPU 0 is told of events.
+    pub(crate) upcall: Upcall,
     /// What keeps emulated devices away, and what there was of them.
     pub(crate) platform: (&'b UnplugService<&'b M::Ports>, Emulated),
 }

@@ -115,6 +115,11 @@ impl Machine for MockMachine {
         Emulated { disks, nics }
     }
 
+    fn intx(&self, _vector: u8) -> Option<u64> {
+        // The mock's interrupts need no controller.
+        None
+    }
+
     fn page(&self) -> Option<SharedPage> {
         Some(self.guest.page())
     }

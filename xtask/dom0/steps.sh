@@ -108,7 +108,7 @@ create() {
 # A guest that begins: one with emulated devices meets them, and unplugs them.
 comes_up() {
     case $kind in hvm) says platform disks=1 nics=1 && unplugged || return 1 ;; esac
-    says ready
+    says ready vcpus="$vcpus"
 }
 
 unplugged() { case $kind in hvm) says unplugged disks=0 nics=0 ;; esac }
@@ -146,7 +146,7 @@ never_says() {
 
 alive() {
     mark=$cursor cursor=$(wc -l <"$log")
-    says tick && says tick
+    says tick cpus="$vcpus" && says tick
     result=$?
     cursor=$mark
     return $result

@@ -11,7 +11,7 @@ use xen_hypercall::{Gfn, IrqGate as _, PAGE_SIZE, SharedPage, Vcpu};
 use super::gate::InterruptFlag;
 use super::hook::Hook;
 use super::upcall::{self, LENT};
-use super::{apic, devices, end, gate, paging, pool, processor};
+use super::{apic, devices, end, gate, intx, paging, pool, processor};
 
 /// A PVH domain, in which every address below 4 GiB is itself.
 pub(super) struct Pvh {
@@ -52,6 +52,10 @@ impl Machine for Pvh {
 
     fn emulated(&self) -> Emulated {
         devices::count()
+    }
+
+    fn intx(&self, vector: u8) -> Option<u64> {
+        intx::route(vector)
     }
 
     fn page(&self) -> Option<SharedPage> {

@@ -8,6 +8,7 @@ mod fault;
 mod firmware;
 mod gate;
 mod hook;
+mod intx;
 mod machine;
 mod paging;
 mod pool;

@@ -1,6 +1,6 @@
 //! Which lifecycles run, in which variants, and how.
 
-use super::variant::Variant;
+use super::variant::{Kind, Variant};
 use anyhow::{Result, bail};
 use guest::lifecycle::{Host, Lifecycle, Step};
 
@@ -86,13 +86,25 @@ pub(crate) fn select(table: &[Lifecycle], names: &[String]) -> Result<Vec<Lifecy
 pub(crate) fn jobs(chosen: &[Lifecycle], variants: &[Variant], (boot, extent): (usize, Extent)) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (row, lifecycle) in chosen.iter().enumerate() {
-        let plays = plays(variants, (row, boot), share(lifecycle, extent));
-        for (&variant, plays) in variants.iter().zip(plays) {
+        let (able, unable): (Vec<_>, Vec<_>) = variants.iter().partition(|variant| can(lifecycle, variant).is_ok());
+        let plays = plays(&able, (row, boot), share(lifecycle, extent));
+        for (variant, plays) in able.into_iter().zip(plays) {
             let lane = if plays { lane(lifecycle, extent) } else { Lane::Skipped(PAIRED) };
             jobs.push(Job { lifecycle: *lifecycle, variant, lane });
         }
+        let skipped = |variant: Variant| Some(Lane::Skipped(can(lifecycle, &variant).err()?));
+        let skipped = |variant| Some(Job { lifecycle: *lifecycle, variant, lane: skipped(variant)? });
+        jobs.extend(unable.into_iter().filter_map(skipped));
     }
     jobs
+}
+
+/// Tells whether there can be such a lifecycle in a domain so made, or why not.
+const fn can(lifecycle: &Lifecycle, variant: &Variant) -> Result<(), &'static str> {
+    match (lifecycle.only, variant.kind) {
+        (Some((Host::Mock, why)), _) | (Some((Host::Hvm, why)), Kind::Pvh) => Err(why),
+        _ => Ok(()),
+    }
 }
 
 /// How many of the variants play a lifecycle in one boot.
@@ -139,10 +151,10 @@ fn plays(variants: &[Variant], (row, boot): (usize, usize), share: Share) -> Vec
 /// The lane of a lifecycle that is not left out.
 fn lane(lifecycle: &Lifecycle, extent: Extent) -> Lane {
     let waits = lifecycle.steps.iter().filter(|step| matches!(step, Step::SaveFails)).count();
-    match lifecycle.only {
-        Some((Host::Mock, why)) => Lane::Skipped(why),
-        _ if waits == 0 => Lane::Foreground,
-        _ if waits > 1 && extent == Extent::Quick => Lane::Skipped("longer than --quick allows"),
+    match waits {
+        0 => Lane::Foreground,
+        1 => Lane::Background,
+        _ if extent == Extent::Quick => Lane::Skipped("longer than --quick allows"),
         _ => Lane::Background,
     }
 }
@@ -150,7 +162,7 @@ fn lane(lifecycle: &Lifecycle, extent: Extent) -> Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xen::variant::{Kind, product};
+    use crate::xen::variant::product;
     use std::collections::BTreeSet;
 
     const fn lifecycle(name: &'static str, steps: &'static [Step]) -> Lifecycle {
@@ -187,7 +199,19 @@ mod tests {
     #[test]
     fn what_only_the_mock_can_run_is_skipped_with_its_reason() {
         let alone = Lifecycle { only: Some((Host::Mock, "why")), ..TABLE[0] };
-        assert_eq!(lane(&alone, Extent::Full), Lane::Skipped("why"));
+        let jobs = jobs(&[alone], &six(), (0, Extent::Full));
+        assert!(jobs.len() == 6 && jobs.iter().all(|job| job.lane == Lane::Skipped("why")));
+    }
+
+    #[test]
+    fn what_only_one_kind_can_run_is_skipped_for_the_other() {
+        let emulated = Lifecycle { only: Some((Host::Hvm, "why")), ..TABLE[0] };
+        for boot in [0, 1] {
+            let jobs = jobs(&[emulated], &six(), (boot, Extent::Quick));
+            let why = |job: &&Job| job.variant.kind == Kind::Pvh && job.lane == Lane::Skipped("why");
+            assert_eq!(jobs.iter().filter(why).count(), 3);
+            assert_eq!(jobs.iter().filter(|job| job.runs()).count(), 1);
+        }
     }
 
     #[test]

@@ -158,7 +158,7 @@ fn listed(names: &BTreeSet<String>) -> String {
 
 fn on_mock(lifecycle: &Lifecycle, mock: Option<RunOnMock>) -> (Outcome, Option<Report>) {
     match (lifecycle.only, mock) {
-        (Some((Host::Xen, why)), _) => (Outcome::NotRun(why.into()), None),
+        (Some((Host::Xen | Host::Hvm, why)), _) => (Outcome::NotRun(why.into()), None),
         (_, None) => (Outcome::NotRun(String::new()), None),
         (_, Some(run)) => match run(lifecycle) {
             Ok(report) => (Outcome::Passed(0.0), Some(report)),

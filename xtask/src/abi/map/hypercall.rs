@@ -104,6 +104,7 @@ pub(super) const TABLE: Table = Table {
         values("op::hvm::SetUpcallVector::CMD", &["HVMOP_set_evtchn_upcall_vector"]),
         values("op::hvm::SetUpcallVector::NUMBER", &["__HYPERVISOR_hvm_op"]),
         values("op::hvm::CALLBACK_GSI", &["HVM_PARAM_CALLBACK_TYPE_GSI"]),
+        values("op::hvm::CALLBACK_PCI_INTX", &["HVM_PARAM_CALLBACK_TYPE_PCI_INTX"]),
         values("op::hvm::CALLBACK_VECTOR", &["HVM_PARAM_CALLBACK_TYPE_VECTOR"]),
         values("op::hvm::CALLBACK_KIND_SHIFT", &["__builtin_ctzll(HVM_PARAM_CALLBACK_IRQ_TYPE_MASK)"]),
         layout("op::hvm::Set", "struct xen_hvm_param", &[("pad", PADDING)]),
