@@ -63,11 +63,7 @@ const CHECKS: &[Check] = &[
     ),
     check("demo", &["xtask", "demo"]),
     check("test", &["test", "--workspace"]),
-    Check {
-        name: "loom",
-        words: &["test", "-p", "xen-ring", "--test", "loom", "--release"],
-        environment: &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom")],
-    },
+    check("loom", &["xtask", "loom"]),
     Check { name: "doc", words: &["doc", "--workspace", "--no-deps"], environment: &[("RUSTDOCFLAGS", "-D warnings")] },
     check("bench, once", &["bench", "-p", "xen-benches", "--", "--test"]),
     check("guest", &["xtask", "guest"]),

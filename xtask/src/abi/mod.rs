@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if let Some(need) = missing(&args.headers) {
         println!("skipped: needs {need} ({} facts not compared)", facts.list.len());
-        let required = args.require || std::env::var("CI").is_ok_and(|ci| ci == "true");
+        let required = args.require || workspace::ci();
         return if required { Err(anyhow::anyhow!("{need} is required here")) } else { Ok(()) };
     }
     let found = probe::ask(&facts.list, &args.headers)?;
