@@ -64,6 +64,7 @@ const CHECKS: &[Check] = &[
     check("demo", &["xtask", "demo"]),
     check("test", &["test", "--workspace"]),
     check("loom", &["xtask", "loom"]),
+    check("miri", &["xtask", "miri", "--quick"]),
     Check { name: "doc", words: &["doc", "--workspace", "--no-deps"], environment: &[("RUSTDOCFLAGS", "-D warnings")] },
     check("bench, once", &["bench", "-p", "xen-benches", "--", "--test"]),
     check("guest", &["xtask", "guest"]),

@@ -127,7 +127,7 @@ mod tests {
         for (text, why) in [
             ("", "none was run"),
             (MODEL, "no twin that fails"),
-            (TWIN, "is no model"),
+            ("model\trace\t33\t30\ntwin\trace\tit\t1\ta\ntwin\tother\tit\t1\ta\n", "other is no model"),
             ("model\trace\t29\t30\n", "29 of at least 30"),
             ("model\trace\tmany\t30\n", "no number"),
             ("model\trace\n", "no line"),
