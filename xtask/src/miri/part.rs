@@ -28,7 +28,7 @@ const QUICK: [(&str, &str); 5] = [
     ("xen-hypercall", "op_block"),
     ("xen-hypercall", "op_result"),
     ("xen-grant", "--lib"),
-    ("xen-ring", "bytes"),
+    ("xen-ring", "--lib"),
 ];
 
 impl Part {
