@@ -252,7 +252,10 @@ pub const ALL: &[Lifecycle] = &[
             Alive,
             Poweroff,
         ],
-        only: Some((Host::Hvm, "it takes a platform device and an I/O APIC, which PVH guests and the mock host have not")),
+        only: Some((
+            Host::Hvm,
+            "it takes a platform device and an I/O APIC, which PVH guests and the mock host have not",
+        )),
     },
     both("poweroff", "a clean end", "", &[Create, Alive, Poweroff, Says("stopping", &["reason=poweroff"])]),
     both("halt", "the other word for it", "", &[Create, Word("halt"), Says("stopping", &["reason=halt"]), Gone]),

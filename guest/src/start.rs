@@ -124,7 +124,8 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let clock = Clock::new(machine.cpu(), &info);
     let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
     let platform = (&unplug, emulated);
-    let base = Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall: options.upcall, platform };
+    let base =
+        Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall: options.upcall, platform };
     furnish(base, (service, vcpu), (options, run))
 }
 
