@@ -2,15 +2,14 @@
 
 use super::archive::Archive;
 use super::image::read;
+use super::packages::Wanted;
 use super::{disk, libraries};
 use anyhow::Result;
 use std::path::Path;
 use std::slice;
 
-/// The folder of its packages.
-pub(crate) const FOLDER: &str = "device-model";
-/// The packages to ask for; libraries follow.
-pub(crate) const PACKAGES: [&str; 3] = ["qemu-system-xen", "qemu-system-data", "seabios"];
+/// Its packages.
+pub(crate) const PACKAGES: Wanted = ("device-model", &["qemu-system-xen", "qemu-system-data", "seabios"]);
 
 /// Where `xl` looks for it.
 const PROGRAM: &str = "usr/libexec/xen-qemu-system-i386";

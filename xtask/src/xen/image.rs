@@ -1,5 +1,6 @@
 //! What the machine boots: the hypervisor, dom0's kernel, and dom0's RAM disk.
 
+use super::apt::Apt;
 use super::packages::{self, Tree};
 use super::{Args, device_model, disk, kernel};
 use anyhow::{Context as _, Result};
@@ -9,7 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Files of one boot, made once and kept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Image {
     /// The hypervisor's ELF.
     pub(crate) xen: PathBuf,
@@ -19,6 +20,19 @@ pub(crate) struct Image {
     pub(crate) base: PathBuf,
     /// The part with the device model, if one is wanted.
     pub(crate) device_model: Option<PathBuf>,
+    /// The machine's disks.
+    pub(crate) disks: Vec<Disk>,
+    /// The hypervisor's version as its package has it; empty for one of the user's.
+    pub(crate) version: String,
+}
+
+/// A disk of the machine's.
+#[derive(Debug, Clone)]
+pub(crate) struct Disk {
+    /// By what dom0 tells it from others; 20 letters at most.
+    pub(crate) serial: String,
+    /// Its contents.
+    pub(crate) file: PathBuf,
 }
 
 /// Whether the RAM disk has a device model.
@@ -30,23 +44,30 @@ pub(crate) enum DeviceModel {
     Unused,
 }
 
-/// Fetches packages where needed and makes the files below `cache`.
-pub(crate) fn prepare(cache: &Path, args: &Args, model: DeviceModel) -> Result<Image> {
+/// Fetches packages by `apt` where needed and makes the files below `cache`.
+pub(crate) fn prepare(cache: &Path, apt: &Apt, (args, model): (&Args, DeviceModel)) -> Result<Image> {
     if args.update {
         packages::forget(cache)?;
     }
-    let tools = packages::tree(cache, packages::TOOLS, &packages::XEN)?;
+    let tools = packages::tree(cache, packages::TOOLS, apt)?;
     let linux = match &args.dom0_kernel {
         Some(_) => None,
-        None => Some(packages::tree(cache, packages::LINUX, &packages::KERNEL)?),
+        None => Some(packages::tree(cache, packages::LINUX, apt)?),
     };
     let sources = Sources::find(&tools, linux.as_ref(), args)?;
     let dir = cache.join(format!("image-{}", sources.key()?));
     let device_model = match model {
-        DeviceModel::Wanted => Some(prepare_model(cache, &tools)?),
+        DeviceModel::Wanted => Some(prepare_model(cache, apt, &tools)?),
         DeviceModel::Unused => None,
     };
-    let image = Image { xen: dir.join("xen"), kernel: dir.join("vmlinux"), base: dir.join("base.cpio"), device_model };
+    let image = Image {
+        xen: dir.join("xen"),
+        kernel: dir.join("vmlinux"),
+        base: dir.join("base.cpio"),
+        device_model,
+        disks: Vec::new(),
+        version: sources.version.clone(),
+    };
     if dir.is_dir() {
         return Ok(image);
     }
@@ -62,8 +83,8 @@ pub(crate) fn prepare(cache: &Path, args: &Args, model: DeviceModel) -> Result<I
 }
 
 /// Makes the part of the RAM disk that only HVM guests need.
-fn prepare_model(cache: &Path, tools: &Tree) -> Result<PathBuf> {
-    let tree = packages::tree(cache, device_model::FOLDER, &device_model::PACKAGES)?;
+fn prepare_model(cache: &Path, apt: &Apt, tools: &Tree) -> Result<PathBuf> {
+    let tree = packages::tree(cache, device_model::PACKAGES, apt)?;
     let key = key([device_model::recipe(), tools.stamp.clone(), tree.stamp]);
     let file = cache.join(format!("model-{key}.cpio"));
     if !file.exists() {
@@ -82,6 +103,7 @@ fn prepare_model(cache: &Path, tools: &Tree) -> Result<PathBuf> {
 struct Sources {
     tools: PathBuf,
     stamp: String,
+    version: String,
     xen: PathBuf,
     kernel: PathBuf,
     modules: Option<PathBuf>,
@@ -93,6 +115,10 @@ impl Sources {
         Ok(Self {
             tools: tools.root.clone(),
             stamp: format!("{}{}", tools.stamp, linux.map_or("", |tree| &tree.stamp)),
+            version: match &args.xen {
+                Some(_) => String::new(),
+                None => tools.version("xen-hypervisor-").unwrap_or_default().into(),
+            },
             xen: match &args.xen {
                 Some(file) => file.clone(),
                 None => boot(tools, "xen-", ".gz")?,
@@ -102,7 +128,11 @@ impl Sources {
                 (None, Some(tree)) => boot(tree, "vmlinuz-", "")?,
                 (None, None) => anyhow::bail!("no kernel for dom0"),
             },
-            modules: args.dom0_modules.clone().or_else(|| linux.map(|tree| tree.root.join("lib/modules"))),
+            modules: match (&args.dom0_modules, linux) {
+                (Some(dir), _) => Some(dir.clone()),
+                (None, Some(tree)) => Some(modules(&tree.root)?),
+                (None, None) => None,
+            },
         })
     }
 
@@ -125,6 +155,12 @@ fn key(texts: impl IntoIterator<Item = String>) -> String {
         hash.update([0]);
     }
     hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where a kernel's package has its modules, which depends on the release.
+fn modules(root: &Path) -> Result<PathBuf> {
+    let found = ["lib/modules", "usr/lib/modules"].map(|dir| root.join(dir)).into_iter().find(|dir| dir.is_dir());
+    found.with_context(|| format!("no modules in {}", root.display()))
 }
 
 /// Reads a file, or names it.

@@ -1,5 +1,6 @@
 //! `cargo xtask xen`: the guest's lifecycles on a real Xen, without root and without virtualisation hardware.
 
+mod apt;
 mod archive;
 mod board;
 mod boot;
@@ -15,6 +16,7 @@ mod packages;
 mod plan;
 mod progress;
 mod protocol;
+pub(crate) mod release;
 mod script;
 mod table;
 mod trouble;
@@ -28,6 +30,7 @@ use boot::Boot;
 use guest::lifecycle;
 use image::{DeviceModel, Image};
 use plan::{Daemon, Extent, Job};
+use release::Release;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use variant::Kind;
@@ -57,6 +60,10 @@ pub(crate) struct Args {
     /// Run everything with each of these xenstore daemons, `c` or `ocaml`.
     #[arg(long, value_delimiter = ',', default_value = "c,ocaml", value_name = "DAEMON")]
     xenstored: Vec<Daemon>,
+    /// Run everything with the Xen of each of these releases: `own` (the system's), or another suite of the archive
+    /// that the system comes from, such as `trixie`.
+    #[arg(long, value_delimiter = ',', value_name = "SUITE")]
+    release: Vec<Release>,
     /// Processors of the emulated machine. With more than one, guests have the native time stamp counter: of an
     /// intercepted one they have been seen to die.
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -90,16 +97,29 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     fs::create_dir_all(&cache)?;
     let lock = File::create(cache.join("lock"))?;
     lock.try_lock().context("another `cargo xtask xen` runs in this workspace")?;
-    let hvm = plan.iter().flat_map(|(_, jobs)| jobs).any(|job| job.runs() && job.variant.kind == Kind::Hvm);
-    let image = image::prepare(&cache, args, if hvm { DeviceModel::Wanted } else { DeviceModel::Unused })?;
     let logs = cache.join("logs");
     let _ = fs::remove_dir_all(&logs);
+    let hvm = plan.iter().flat_map(|(_, jobs)| jobs).any(|job| job.runs() && job.variant.kind == Kind::Hvm);
+    let model = if hvm { DeviceModel::Wanted } else { DeviceModel::Unused };
+    let (own, mut misses) = ([Release::own()], Vec::new());
+    for release in if args.release.is_empty() { &own[..] } else { &args.release } {
+        let Some(image) = release::image(release, &cache, (args, model))? else { continue };
+        misses.extend(play(args, (&image, &guest), (&plan, &logs.join(release.to_string())))?);
+    }
+    finish(&misses, &logs)
+}
+
+/// What runs on each boot.
+type Plan = [(Daemon, Vec<Job>)];
+
+/// All boots on the Xen of one release, and their table; returns what went wrong.
+fn play(args: &Args, (image, guest): (&Image, &Path), (plan, logs): (&Plan, &Path)) -> Result<Vec<String>> {
     let (mut played, mut verdict) = (Vec::new(), Verdict::default());
     for round in 1..=args.repeat {
-        for (daemon, jobs) in &plan {
-            println!("round {round} of {}, xenstored: {}", args.repeat, daemon.word());
-            let logs = logs.join(format!("{}-{round}", daemon.word()));
-            let board = once(args, (&image, &guest), (*daemon, jobs, logs))?;
+        for (daemon, jobs) in plan {
+            let word = daemon.word();
+            println!("round {round} of {}, Xen {}, xenstored: {word}", args.repeat, image.version);
+            let board = once(args, (image, guest), (*daemon, jobs, logs.join(format!("{word}-{round}"))))?;
             played.push(Played { daemon: *daemon, jobs: jobs.clone(), board });
         }
         verdict = Verdict::new(&played, Some(mock_host::run));
@@ -108,8 +128,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
     }
     println!("{}", table::show(&verdict, &played));
-    println!("logs: {}", workspace::relative(&logs).display());
-    finish(verdict.misses(), &logs)
+    println!("logs: {}", workspace::relative(logs).display());
+    Ok(verdict.misses().to_vec())
 }
 
 /// What runs on each boot: one boot a daemon.
