@@ -38,6 +38,10 @@ pub enum Step {
     Checkpoint,
     /// `xl save`, then `xl restore` of that image: a new domain. Both must succeed.
     SaveRestore,
+    /// `xl save` onto a disk that outlives the machine: the domain is gone from it.
+    SaveAway,
+    /// `xl restore` of what [`Step::SaveAway`] of another machine saved: a new domain.
+    RestoreHere,
     /// `xl migrate` to the same host: a new domain, as after a save and a restore.
     Migrate,
     /// Destroy the domain, then restore the image of the last [`Step::Checkpoint`].

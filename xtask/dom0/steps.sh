@@ -180,6 +180,34 @@ save_restore() {
     restore "$image" && rm -f "$image" && other_domain "$was"
 }
 
+# The disk that has the domain's name for its serial number.
+own_disk() {
+    for disk in $(ls /sys/block); do
+        [ "$(cat "/sys/block/$disk/serial" 2>/dev/null)" = "$name" ] && [ -b "/dev/$disk" ] && return
+    done
+    return 1
+}
+
+# A disk of the machine's as the image: what is saved there can be restored by another machine.
+use_disk() {
+    while read -r module; do
+        insmod "/lib/modules/$module" >>"$said" 2>&1 # fails for one that is there already
+    done </lib/modules/disk.order
+    poll own_disk || { why="no disk"; return 1; }
+    ln -sf "/dev/$disk" "$image"
+}
+
+save_away() {
+    use_disk || return 1
+    toolstack save "$name" "$image" || { why="xl save: status $?"; return 1; }
+    domid >/dev/null && { why="the saved domain is still there"; return 1; }
+    sync
+}
+
+restore_here() {
+    use_disk && restore "$image"
+}
+
 migrate() {
     was=$(domid)
     # The console daemon names its file after the domain, which has another name while it comes in.

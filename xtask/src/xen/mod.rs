@@ -5,6 +5,7 @@ mod archive;
 mod board;
 mod boot;
 mod console;
+mod cross;
 mod device_model;
 mod disk;
 mod image;
@@ -46,10 +47,10 @@ pub(crate) struct Args {
     #[arg(long)]
     quick: bool,
     /// Play the lifecycles in guests of these kinds, `pvh` or `hvm`.
-    #[arg(long, value_delimiter = ',', default_value = "pvh,hvm", value_name = "KIND")]
+    #[arg(long, value_delimiter = ',', default_value = "pvh,hvm", value_name = "KIND", global = true)]
     kind: Vec<Kind>,
     /// Play the lifecycles in guests with these numbers of virtual processors.
-    #[arg(long, value_delimiter = ',', default_value = "1,2,8", value_name = "N")]
+    #[arg(long, value_delimiter = ',', default_value = "1,2,8", value_name = "N", global = true)]
     vcpus: Vec<u32>,
     /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -58,11 +59,11 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1, value_name = "N")]
     jobs: u32,
     /// Run everything with each of these xenstore daemons, `c` or `ocaml`.
-    #[arg(long, value_delimiter = ',', default_value = "c,ocaml", value_name = "DAEMON")]
+    #[arg(long, value_delimiter = ',', default_value = "c,ocaml", value_name = "DAEMON", global = true)]
     xenstored: Vec<Daemon>,
     /// Run everything with the Xen of each of these releases: `own` (the system's), or another suite of the archive
-    /// that the system comes from, such as `trixie`.
-    #[arg(long, value_delimiter = ',', value_name = "SUITE")]
+    /// that the system comes from, such as `trixie`. `cross` goes from each to the next.
+    #[arg(long, value_delimiter = ',', value_name = "SUITE", global = true)]
     release: Vec<Release>,
     /// Processors of the emulated machine. With more than one, guests have the native time stamp counter: of an
     /// intercepted one they have been seen to die.
@@ -78,11 +79,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     dom0_modules: Option<PathBuf>,
     /// Fetch the packages anew.
-    #[arg(long)]
+    #[arg(long, global = true)]
     update: bool,
     /// Run this PVH binary instead of building the guest.
     #[arg(long, value_name = "PATH", hide = true)]
     guest_elf: Option<PathBuf>,
+    #[command(subcommand)]
+    other: Option<Other>,
+}
+
+/// What runs in place of the table.
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+enum Other {
+    /// Save the guest on the Xen of one release, and restore it on that of the next.
+    Cross,
 }
 
 /// Runs the selected lifecycles and fails on any miss.
@@ -99,6 +109,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     lock.try_lock().context("another `cargo xtask xen` runs in this workspace")?;
     let logs = cache.join("logs");
     let _ = fs::remove_dir_all(&logs);
+    if matches!(args.other, Some(Other::Cross)) {
+        return cross::run(args, &guest, &cache);
+    }
     let hvm = plan.iter().flat_map(|(_, jobs)| jobs).any(|job| job.runs() && job.variant.kind == Kind::Hvm);
     let model = if hvm { DeviceModel::Wanted } else { DeviceModel::Unused };
     let (own, mut misses) = ([Release::own()], Vec::new());

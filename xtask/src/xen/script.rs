@@ -35,6 +35,8 @@ fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
         Step::Create => ("create", vec![]),
         Step::Checkpoint => ("checkpoint", vec![]),
         Step::SaveRestore => ("save_restore", vec![]),
+        Step::SaveAway => ("save_away", vec![]),
+        Step::RestoreHere => ("restore_here", vec![]),
         Step::Migrate => ("migrate", vec![]),
         Step::RestoreCheckpoint => ("restore_checkpoint", vec![]),
         Step::SaveFails => ("save_fails", vec![]),
