@@ -28,7 +28,7 @@ const fn check(name: &'static str, words: &'static [&'static str]) -> Check {
 const CHECKS: &[Check] = &[
     check("fmt", &["fmt", "--all", "--check"]),
     check("layers", &["xtask", "layers"]),
-    check("abi", &["xtask", "abi", "--require"]),
+    check("abi", &["xtask", "abi", "--require", "--release", "own,trixie"]),
     check("clippy", &["clippy", "--workspace", "--", "-D", "warnings"]),
     check(
         "clippy, tests",
@@ -70,7 +70,11 @@ const CHECKS: &[Check] = &[
     check("guest", &["xtask", "guest"]),
 ];
 
-const XEN: Check = check("xen", &["xtask", "xen", "--quick", "--xenstored", "c,ocaml"]);
+const XEN: &[Check] = &[
+    check("xen", &["xtask", "xen", "--quick", "--xenstored", "c,ocaml"]),
+    check("xen, newer", &["xtask", "xen", "--quick", "--release", "trixie", "selftest", "migrate", "reboot"]),
+    check("xen, across", &["xtask", "xen", "cross", "--release", "bookworm,trixie", "--vcpus", "1,2"]),
+];
 
 /// Runs the checks and stops at the first that fails.
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -79,7 +83,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.no_xen {
         println!("skipped: xen, by --no-xen");
     } else {
-        one(&XEN)?;
+        XEN.iter().try_for_each(one)?;
     }
     println!("ci: all passed in {:.0} s", begin.elapsed().as_secs_f64());
     Ok(())
