@@ -121,6 +121,23 @@ const CHECKPOINTS: [Step; 18] = five(checkpoint!());
 const RESTORES: [Step; 13] = five(restore!());
 const MIGRATIONS: [Step; 13] = five(migrate!());
 
+/// What a guest goes through whose vCPU 0 is interrupted by events; the scenario `upcall` says whether it is.
+const INTERRUPTED: &[Step] = &[
+    Create,
+    Says("selftest", &["result=ok"]),
+    Checkpoint,
+    Says("resumed", &["class=cancel", "intact=yes"]),
+    Says("selftest", &["result=ok"]),
+    SaveRestore,
+    Says("resumed", &["class=new", "intact=yes"]),
+    Says("selftest", &["result=ok"]),
+    Migrate,
+    Says("resumed", &["class=new", "intact=yes"]),
+    Says("selftest", &["result=ok"]),
+    Alive,
+    Poweroff,
+];
+
 const fn both(name: &'static str, about: &'static str, cmdline: &'static str, steps: &'static [Step]) -> Lifecycle {
     Lifecycle { name, about, cmdline, steps, only: None }
 }
@@ -237,25 +254,23 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
     ),
+    both(
+        "vector",
+        "events by an interrupt vector of each processor's own, through every kind of resume",
+        "upcall=vector selftest=1 selftest_after=1",
+        INTERRUPTED,
+    ),
+    both(
+        "callback",
+        "events by the vector of the domain's callback, through every kind of resume",
+        "upcall=callback selftest=1 selftest_after=1",
+        INTERRUPTED,
+    ),
     Lifecycle {
         name: "intx",
         about: "events by the interrupt of the platform device, through every kind of resume",
         cmdline: "upcall=intx selftest=1 selftest_after=1",
-        steps: &[
-            Create,
-            Says("selftest", &["result=ok"]),
-            Checkpoint,
-            Says("resumed", &["class=cancel", "intact=yes"]),
-            Says("selftest", &["result=ok"]),
-            SaveRestore,
-            Says("resumed", &["class=new", "intact=yes"]),
-            Says("selftest", &["result=ok"]),
-            Migrate,
-            Says("resumed", &["class=new", "intact=yes"]),
-            Says("selftest", &["result=ok"]),
-            Alive,
-            Poweroff,
-        ],
+        steps: INTERRUPTED,
         only: Some((
             Host::Hvm,
             "it takes a platform device and an I/O APIC, which PVH guests and the mock host have not",

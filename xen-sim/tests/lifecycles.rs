@@ -38,6 +38,8 @@ lifecycles! {
     slow_resume = "slow-resume",
     frozen = "frozen",
     hypercall_page = "hypercall-page",
+    vector = "vector",
+    callback = "callback",
     poweroff = "poweroff",
     halt = "halt",
     reboot = "reboot",
