@@ -148,3 +148,15 @@ unsafe impl Command for SetUpcallVector {
 pub fn set_upcall_vector<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, vector: u8) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut SetUpcallVector { vcpu: vcpu.0, vector, pad: [0; 3] }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{callback_gsi, callback_pci_intx, callback_vector};
+
+    #[test]
+    fn a_callback_has_its_kind_in_the_top_byte() {
+        assert_eq!(callback_gsi(28), 28);
+        assert_eq!(callback_vector(0xF3), 0x0200_0000_0000_00F3);
+        assert_eq!(callback_pci_intx(3 << 3, 1), 0x0100_0000_0000_1801);
+    }
+}
