@@ -39,9 +39,9 @@ impl Variant {
 
 /// All variants of these kinds and numbers, each once.
 pub(crate) fn product(kinds: &[Kind], vcpus: &[u32]) -> Result<Vec<Variant>> {
-    // The page that Xen shares with a guest holds the records of no more processors.
-    if let Some(count) = vcpus.iter().find(|count| !(1..=32).contains(*count)) {
-        bail!("a domain of this guest has 1 to 32 processors, not {count}");
+    // The guest has room for no more.
+    if let Some(count) = vcpus.iter().find(|count| !(1..=128).contains(*count)) {
+        bail!("a domain of this guest has 1 to 128 processors, not {count}");
     }
     let mut all: Vec<Variant> =
         kinds.iter().flat_map(|&kind| vcpus.iter().map(move |&vcpus| Variant { kind, vcpus })).collect();
@@ -64,6 +64,6 @@ mod tests {
     #[test]
     fn a_domain_has_processors() {
         assert!(product(&[Kind::Pvh], &[1, 0]).is_err());
-        assert!(product(&[Kind::Pvh], &[33]).is_err());
+        assert!(product(&[Kind::Pvh], &[129]).is_err());
     }
 }
