@@ -52,6 +52,8 @@ pub enum Step {
     SaveOutOfSpace,
     /// A save whose toolstack resumes the same domain the slow way, as if it were a new one.
     SlowResume,
+    /// `xl pause`, and after a while `xl unpause`.
+    Pause,
     /// The guest is frozen where it is, without being asked, and thawed in the same domain.
     FreezeHere,
     /// The guest is frozen where it is, without being asked, and restored into a new domain.
@@ -71,12 +73,14 @@ pub enum Step {
     Says(&'static str, &'static [&'static str]),
     /// Fail if the console, from the beginning, holds a line of this event.
     NeverSays(&'static str),
+    /// Count what the guest holds of Xen; what the first one finds, all later ones must find.
+    Census,
     /// Wait for two further `tick` lines: the guest is alive.
     Alive,
 }
 
 use Step::{
-    Alive, Checkpoint, Create, FreezeHere, FreezeMove, Gone, Migrate, NeverSays, NodeIs, Poweroff, Reboot,
+    Alive, Checkpoint, Create, FreezeHere, FreezeMove, Gone, Migrate, NeverSays, NodeIs, Pause, Poweroff, Reboot,
     RestoreCheckpoint, SaveFails, SaveOutOfSpace, SaveRestore, Says, SlowResume, Word,
 };
 
@@ -201,11 +205,11 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
     ),
-    Lifecycle {
-        name: "slow-resume",
-        about: "the same domain, resumed as if it were a new one: everything exists, and is found to",
-        cmdline: "selftest_after=1",
-        steps: &[
+    both(
+        "slow-resume",
+        "the same domain, resumed as if it were a new one: everything exists, and is found to",
+        "selftest_after=1",
+        &[
             Create,
             SlowResume,
             Says("resumed", &["class=inplace", "epoch=1", "intact=yes"]),
@@ -217,16 +221,20 @@ pub const ALL: &[Lifecycle] = &[
             Alive,
             Poweroff,
         ],
-        only: Some((Host::Mock, "`xl` resumes the fast way always")),
-    },
-    Lifecycle {
-        name: "frozen",
-        about: "frozen without being asked: found out after the sleep, and adapted to",
-        cmdline: "wake=1 selftest_after=1",
-        steps: &[
+    ),
+    both(
+        "frozen",
+        "frozen without being asked: found out after the sleep, and adapted to",
+        "wake=1 selftest_after=1",
+        &[
             Create,
+            Pause,
+            Says("resumed", &["class=frozen", "epoch=0", "intact=yes"]),
+            Says("trace", UNTOUCHED),
+            Says("selftest", &["result=ok"]),
             FreezeHere,
             Says("resumed", &["class=frozen", "epoch=0", "intact=yes"]),
+            Says("trace", UNTOUCHED),
             Says("selftest", &["result=ok"]),
             FreezeMove,
             Says("resumed", &["class=new", "epoch=1", "intact=yes"]),
@@ -236,8 +244,7 @@ pub const ALL: &[Lifecycle] = &[
             Alive,
             Poweroff,
         ],
-        only: Some((Host::Mock, "`xl` asks every PVH guest")),
-    },
+    ),
     both(
         "hypercall-page",
         "hypercalls by the page that Xen fills, and fills again in a new domain",

@@ -213,3 +213,24 @@ fn when_the_witnesses_disagree_it_rebuilds_what_exists() {
         assert_eq!(whole.host.ledger().holdings().ports.len(), 2);
     });
 }
+
+/// Where `shared_info` was is a hole, which reads as a record that Xen writes for ever. The clock goes on by its own pace,
+/// and takes nothing from the new host's uptime.
+#[test]
+fn its_clock_keeps_the_pace_before_it_finds_out_and_after() {
+    for uptime in [Nanos::from_secs(1), Nanos::from_secs(100 * 24 * 3600)] {
+        let host = Host::builder().build();
+        up(&host, |whole| {
+            let before = whole.clock.now();
+            whole.host.toolstack().freeze(Save::Restore(Destination { uptime, ..Destination::default() }));
+            let from = whole.host.now();
+            whole.sleep(SECOND);
+            let agrees = |now: Nanos| now.since(before).0.abs_diff(whole.host.now().since(from).0) < 1_000_000;
+            assert!(agrees(whole.clock.now()), "unaware: {}", whole.clock.now().since(before));
+            let resumed = whole.wakes();
+            assert!(agrees(whole.clock.now()), "aware: {}", whole.clock.now().since(before));
+            assert_eq!(resumed.class, Class::New);
+            assert!(resumed.blackout < Nanos::from_millis(1), "it was dark to itself for {}", resumed.blackout);
+        });
+    }
+}

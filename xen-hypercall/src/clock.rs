@@ -1,11 +1,15 @@
 //! Xen's clock: system time by the TSC, and the wall clock.
 
-use core::sync::atomic::{AtomicBool, AtomicI8, AtomicU32, AtomicU64, Ordering, fence};
+mod kept;
+
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+use kept::Kept;
 
 use crate::shared_info::TIME_WORDS;
 use crate::{Cpu, Nanos, SharedInfo, VcpuInfo};
 
-/// How often a record is read anew when Xen is just writing it, before the last good time is used.
+/// How often a record is read anew when Xen is just writing it, before one that was good is used.
 const RETRIES: usize = 64;
 
 // Where things lie in `vcpu_time_info`, in words of 32 bits; of the last, in its lowest byte.
@@ -66,13 +70,17 @@ impl TimeInfo {
 /// The guest's monotonic clock: Xen's system time, moved so that it never goes back, not even into another host.
 ///
 /// Across a suspend it is held: [`Clock::hold`] before the call, then [`Clock::release`] in the same domain, or
-/// [`Clock::rebuild`] in a new one. While held it goes on by the counter alone and does not look at `shared_info`, which
-/// after the call may be old memory.
+/// [`Clock::rebuild`] in a new one. While held it goes on by the counter alone and does not look at `shared_info`, in whose
+/// place a new domain has nothing. A guest that was moved without being asked looks there unaware, and finds a record that
+/// Xen seems to write for ever; then, too, the clock goes on by the counter.
+///
+/// # Xen
+/// `shared_info` is a page of Xen's own, which is not in an image; where nothing is, all ones are read.
 #[derive(Debug)]
 pub struct Clock<'a, C> {
     cpu: C,
     info: &'a SharedInfo,
-    held: Held,
+    kept: Kept,
     /// Added to system time, wrapping.
     offset: AtomicU64,
     last: AtomicU64,
@@ -82,10 +90,10 @@ impl<'a, C: Cpu> Clock<'a, C> {
     /// Makes a clock of the mapped `shared_info`; it starts at the host's system time.
     #[must_use]
     pub const fn new(cpu: C, info: &'a SharedInfo) -> Self {
-        Self { cpu, info, held: Held::new(), offset: AtomicU64::new(0), last: AtomicU64::new(0) }
+        Self { cpu, info, kept: Kept::new(), offset: AtomicU64::new(0), last: AtomicU64::new(0) }
     }
 
-    /// Returns Xen's system time, in which hypercalls take deadlines; `None` if Xen's record stays in the making.
+    /// Returns Xen's system time, in which hypercalls take deadlines; `None` if Xen's record was in the making ever since.
     ///
     /// By the record of vCPU 0, on which this is to be called; another processor has one of its own, see
     /// [`Clock::now_on`].
@@ -94,9 +102,9 @@ impl<'a, C: Cpu> Clock<'a, C> {
     }
 
     fn system_time_on(&self, vcpu: VcpuInfo<'_>) -> Option<Nanos> {
-        let info = match self.held.load() {
+        let info = match self.kept.held() {
             Some(held) => Some(held),
-            None => record(vcpu),
+            None => record(vcpu).inspect(|info| self.kept.keep_first(info)).or_else(|| self.kept.load()),
         };
         info.map(|info| info.at(self.cpu.tsc()))
     }
@@ -105,13 +113,14 @@ impl<'a, C: Cpu> Clock<'a, C> {
     /// processors are parked.
     pub fn hold(&self) {
         if let Some(info) = record(self.info.vcpu0()) {
-            self.held.store(&info);
+            self.kept.keep(&info);
         }
+        self.kept.hold();
     }
 
     /// Looks at Xen's record again, in the same domain.
     pub fn release(&self) {
-        self.held.clear();
+        self.kept.release();
     }
 
     /// Returns the guest's monotonic time. Works with interrupts off.
@@ -136,7 +145,10 @@ impl<'a, C: Cpu> Clock<'a, C> {
     /// Goes on from the present time, in a new domain whose host has another uptime and maps `shared_info` again.
     pub fn rebuild(&self) {
         let last = self.now().0;
-        self.held.clear();
+        self.kept.release();
+        if let Some(info) = record(self.info.vcpu0()) {
+            self.kept.keep(&info);
+        }
         let system = self.system_time().map_or(last, |system| system.0);
         self.offset.store(last.wrapping_sub(system), Ordering::Relaxed);
     }
@@ -161,49 +173,6 @@ impl<'a, C: Cpu> Clock<'a, C> {
 
 fn record(vcpu: VcpuInfo<'_>) -> Option<TimeInfo> {
     (0..RETRIES).find_map(|_| TimeInfo::read(vcpu.time()))
-}
-
-/// A private copy of Xen's record. Written while one processor runs alone, hence without a version.
-#[derive(Debug)]
-struct Held {
-    is: AtomicBool,
-    tsc_timestamp: AtomicU64,
-    system_time: AtomicU64,
-    tsc_to_system_mul: AtomicU32,
-    tsc_shift: AtomicI8,
-}
-
-impl Held {
-    const fn new() -> Self {
-        Self {
-            is: AtomicBool::new(false),
-            tsc_timestamp: AtomicU64::new(0),
-            system_time: AtomicU64::new(0),
-            tsc_to_system_mul: AtomicU32::new(0),
-            tsc_shift: AtomicI8::new(0),
-        }
-    }
-
-    fn store(&self, info: &TimeInfo) {
-        self.tsc_timestamp.store(info.tsc_timestamp, Ordering::Relaxed);
-        self.system_time.store(info.system_time, Ordering::Relaxed);
-        self.tsc_to_system_mul.store(info.tsc_to_system_mul, Ordering::Relaxed);
-        self.tsc_shift.store(info.tsc_shift, Ordering::Relaxed);
-        self.is.store(true, Ordering::Relaxed);
-    }
-
-    fn load(&self) -> Option<TimeInfo> {
-        self.is.load(Ordering::Relaxed).then(|| TimeInfo {
-            tsc_timestamp: self.tsc_timestamp.load(Ordering::Relaxed),
-            system_time: self.system_time.load(Ordering::Relaxed),
-            tsc_to_system_mul: self.tsc_to_system_mul.load(Ordering::Relaxed),
-            tsc_shift: self.tsc_shift.load(Ordering::Relaxed),
-        })
-    }
-
-    fn clear(&self) {
-        self.is.store(false, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]

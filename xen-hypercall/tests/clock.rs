@@ -54,7 +54,7 @@ fn in_the_same_domain_the_clock_ran_on() {
     assert_eq!(clock.now(), Nanos(9000));
 }
 
-/// H15: a record that is never whole ends the search and gives the last good time.
+/// H15: a record that is never whole ends the search, and the clock goes on by one that was.
 #[test]
 fn a_record_in_the_making_for_ever_is_no_loop() {
     let (cpu, info) = (Leaves::default(), SharedInfo::new(page(1)));
@@ -63,10 +63,42 @@ fn a_record_in_the_making_for_ever_is_no_loop() {
     assert_eq!(clock.now(), Nanos(7000));
     let [version, ..] = info.vcpu0().time();
     version.fetch_add(1, Relaxed);
-    assert_eq!((clock.system_time(), clock.now()), (None, Nanos(7000)));
+    cpu.tsc.set(30);
+    assert_eq!((clock.system_time(), clock.now()), (Some(Nanos(7030)), Nanos(7030)));
     let [version, ..] = info.wall_clock();
     version.store(1, Relaxed);
     assert_eq!(clock.wall_clock(), None);
+}
+
+#[test]
+fn without_any_record_there_is_no_time() {
+    let (cpu, info) = (Leaves::default(), SharedInfo::new(page(1)));
+    let clock = Clock::new(&cpu, &info);
+    let [version, ..] = info.vcpu0().time();
+    version.store(1, Relaxed);
+    clock.hold();
+    cpu.tsc.set(30);
+    assert_eq!((clock.system_time(), clock.now()), (None, Nanos::ZERO));
+}
+
+/// Moved without being asked: where `shared_info` was is a hole, before the clock is held, and in the hold.
+#[test]
+fn a_hole_does_not_move_the_time() {
+    for uptime in [0, 1 << 50] {
+        let (cpu, info) = (Leaves::default(), SharedInfo::new(page(1)));
+        let clock = Clock::new(&cpu, &info);
+        record(&info, 0, 5_000_000);
+        assert_eq!(clock.now(), Nanos(5_000_000));
+        info.vcpu0().time().iter().for_each(|word| word.store(u32::MAX, Relaxed));
+        cpu.tsc.set(100);
+        assert_eq!(clock.now(), Nanos(5_000_100));
+        clock.hold();
+        info.vcpu0().time().iter().for_each(|word| word.store(0, Relaxed));
+        record(&info, 100, uptime);
+        clock.rebuild();
+        cpu.tsc.set(150);
+        assert_eq!((clock.now(), clock.system_time()), (Nanos(5_000_150), Some(Nanos(uptime + 50))));
+    }
 }
 
 /// H16: nanoseconds beyond a second, and seconds beyond all time.

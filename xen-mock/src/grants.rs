@@ -58,6 +58,11 @@ impl GrantTable {
         self.frames.iter().filter_map(|(_, gfn)| *gfn)
     }
 
+    /// Returns the pages themselves.
+    pub(crate) fn mapped_frames(&self) -> impl Iterator<Item = Frame> + '_ {
+        self.frames.iter().filter(|(_, gfn)| gfn.is_some()).map(|(frame, _)| *frame)
+    }
+
     fn place(&self, gref: GrantRef) -> Option<(Frame, usize)> {
         let at = gref.0 as usize;
         let (frame, _) = self.frames.get(at / PER_PAGE)?;

@@ -99,8 +99,13 @@ impl Frame {
     pub(crate) fn take_over(self, old: Self) {
         if self != old {
             self.write(0, &old.bytes::<PAGE>(0));
-            old.write(0, &[0xff; PAGE]);
+            old.vanish();
         }
+    }
+
+    /// Makes the page read as a hole does.
+    pub(crate) fn vanish(self) {
+        self.write(0, &[0xff; PAGE]);
     }
 
     /// Returns the page as the guest maps it.

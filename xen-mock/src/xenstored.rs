@@ -45,6 +45,8 @@ pub(crate) enum Twist {
     Delay(Nanos),
     /// Serve it, never answer.
     Swallow,
+    /// Serve it and answer; what it makes watches say comes so much later.
+    LateEvents(Nanos),
 }
 
 /// The daemon. It has one guest; dom0 speaks to it by calls.

@@ -2,7 +2,7 @@
 
 use guest::lifecycle::Step;
 use xen_hypercall::{DomId, Nanos};
-use xen_mock::{Destination, Host, Operation, Outcome, Reason, Save, State, Vendor};
+use xen_mock::{Destination, Holdings, Host, Operation, Outcome, Reason, Save, State, Vendor};
 
 use crate::Line;
 
@@ -34,12 +34,14 @@ pub(crate) struct Player {
     lines: Vec<Line>,
     /// Lines before this one have been matched.
     cursor: usize,
+    /// What the guest held at its first census.
+    census: Option<[usize; 6]>,
     wrong: Option<String>,
 }
 
 impl Player {
     pub(crate) const fn new(steps: &'static [Step]) -> Self {
-        Self { steps, next: 0, begun: None, lines: Vec::new(), cursor: 0, wrong: None }
+        Self { steps, next: 0, begun: None, lines: Vec::new(), cursor: 0, census: None, wrong: None }
     }
 
     pub(crate) fn lines(&self) -> &[Line] {
@@ -57,7 +59,7 @@ impl Player {
     pub(crate) fn advance(&mut self, host: &Host) {
         self.listen(host);
         while let (None, Some(&step)) = (&self.wrong, self.steps.get(self.next)) {
-            let begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.lines));
+            let begun = self.begun(step, host);
             match self.judge(step, begun, host) {
                 Standing::Done => {
                     self.next += 1;
@@ -72,6 +74,16 @@ impl Player {
         if self.next == self.steps.len() {
             end(host);
         }
+    }
+
+    /// Begins a step, once. What the guest said before it stood still unasked does not count from then on.
+    fn begun(&mut self, step: Step, host: &Host) -> Begun {
+        *self.begun.get_or_insert_with(|| {
+            if matches!(step, Step::Pause | Step::FreezeHere | Step::FreezeMove) {
+                self.cursor = self.lines.len();
+            }
+            begin(step, host, &self.lines)
+        })
     }
 
     fn complain(&mut self, host: &Host, why: String) {
@@ -101,6 +113,7 @@ impl Player {
             Step::NeverSays(name) if self.lines.iter().any(|line| event(&line.text) == Some(name)) => {
                 Standing::Wrong("it was said".into())
             }
+            Step::Census => self.count(&host.ledger().holdings()),
             Step::NodeIs(word) => Standing::from(host.store().read("control/shutdown").unwrap_or_default() == word),
             Step::Gone => Standing::from(!matches!(host.state(), State::Running | State::Shutdown(Reason::Suspend))),
             Step::Alive => Standing::from(ticks(&self.lines) >= begun.ticks + 2),
@@ -109,7 +122,9 @@ impl Player {
             }
             Step::SlowResume => expect(host, begun, |end| end == Outcome::Resumed(0) && same(host)),
             // What a frozen vCPU's register held is its own affair: the result is of no call.
-            Step::FreezeHere => expect(host, begun, |end| matches!(end, Outcome::Resumed(_)) && same(host)),
+            Step::Pause | Step::FreezeHere => {
+                expect(host, begun, |end| matches!(end, Outcome::Resumed(_)) && same(host))
+            }
             Step::SaveRestore | Step::Migrate | Step::FreezeMove => {
                 expect(host, begun, |end| matches!(end, Outcome::Restored(_)) && !same(host))
             }
@@ -122,6 +137,14 @@ impl Player {
             Step::SaveAway | Step::RestoreHere => Standing::Wrong("the mock host has no second machine".into()),
             Step::Word(_) | Step::NeverSays(_) => Standing::Done,
         }
+    }
+
+    /// Compares what the guest holds with what it held at first. The numbers of ports and grants are its own affair.
+    fn count(&mut self, held: &Holdings) -> Standing {
+        let Holdings { ports, grants, watches, transactions, grant_frames, mappings, .. } = held;
+        let now = [ports.len(), grants.len(), watches.len(), transactions.len(), grant_frames.len(), *mappings];
+        let first = *self.census.get_or_insert(now);
+        if now == first { Standing::Done } else { Standing::Wrong(format!("it holds {now:?}, first {first:?}")) }
     }
 
     /// Looks for a line behind the last one matched.
@@ -184,6 +207,7 @@ fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
         Step::SaveOutOfSpace => Some(toolstack.save(Save::Fail)),
         Step::SlowResume => Some(toolstack.save(Save::SlowResume)),
         Step::Migrate => Some(toolstack.save(Save::Restore(elsewhere()))),
+        Step::Pause => Some(toolstack.freeze(Save::SlowResume)),
         Step::FreezeHere => Some(toolstack.freeze(Save::Checkpoint)),
         Step::FreezeMove => Some(toolstack.freeze(Save::Restore(Destination::default()))),
         Step::SaveRestore => {

@@ -250,8 +250,65 @@ save_out_of_space() {
     return $result
 }
 
+in_place() { /rig/in-place "$1" "$was" >>"$said" 2>&1 || { why="in-place $1: status $?"; return 1; }; }
+
+suspends() {
+    poll is_suspended || { why="the domain does not suspend: $(state)"; return 1; }
+}
+
+# Asks as libxl does, then lets the domain go on as no `xl` does.
+slow_resume() {
+    was=$(domid)
+    word suspend && node_is "" && suspends && in_place resume && same_domain "$was"
+}
+
+# Sees the domain stand still for longer than a tick takes. What the guest said before does not count from here on.
+is_silent() {
+    sleep 0.5
+    cursor=$(wc -l <"$log")
+    sleep 2
+    [ "$(wc -l <"$log")" = "$cursor" ] || { why="it speaks"; return 1; }
+}
+
+pause_here() {
+    was=$(domid)
+    toolstack pause "$name" || { why="xl pause: status $?"; return 1; }
+    is_silent || return 1
+    toolstack unpause "$name" || { why="xl unpause: status $?"; return 1; }
+    same_domain "$was"
+}
+
+freeze() {
+    was=$(domid)
+    in_place freeze && suspends && is_silent
+}
+
+freeze_here() { freeze && in_place resume && same_domain "$was"; }
+
+# libxl asks every PVH guest. This one cannot hear: somebody else acknowledges, and libxl finds it suspended.
+freeze_move() {
+    freeze || return 1
+    { poll node_holds suspend && word ""; } &
+    toolstack save "$name" "$image" || { why="xl save: status $?"; return 1; }
+    wait $!
+    restore "$image" && rm -f "$image" && other_domain "$was"
+}
+
+grants_are_told() { xl dmesg | grep -q 'gnttab_usage_print_all.*done'; }
+
+# What Xen says that the domain holds. The rig compares; the hypervisor's own console has it all the same.
+census() {
+    tell "census $name domain $(domid)"
+    lsevtchn "$(domid)" | while IFS= read -r line; do tell "census $name port $line"; done
+    xl dmesg -c >/dev/null && xl debug-keys g && poll grants_are_told || { why="Xen does not tell of grants"; return 1; }
+    xl dmesg | grep '[][]\|grant\|frames' | while IFS= read -r line; do tell "census $name grant $line"; done
+    tell "census $name free $(xl info | awk '$1 == "free_memory" { print $3 }')"
+}
+
 # What xl tells of the domain: six letters, the fourth for a domain that has shut down, the fifth for why.
 state() { xl list "$name" 2>/dev/null | awk 'NR == 2 { print $5 }'; }
+
+is_suspended() { case $(state) in ---ss*) ;; *) return 1 ;; esac; }
 
 # xl leaves a process behind that ends or restarts a domain that shuts down. It goes away when it sees a domain
 # suspended, also one that a checkpoint or a failed save lets go on. From then on that work is ours.
@@ -296,6 +353,3 @@ reboot_it() {
     poll is_rebooted "$was" || return 1
     comes_up
 }
-
-# A step that no toolstack of a real host can do: the table keeps such lifecycles away from here.
-not_on_xen() { why="not on a real Xen"; return 1; }

@@ -74,6 +74,7 @@ const XEN: &[Check] = &[
     check("xen", &["xtask", "xen", "--quick", "--xenstored", "c,ocaml"]),
     check("xen, newer", &["xtask", "xen", "--quick", "--release", "trixie", "selftest", "migrate", "reboot"]),
     check("xen, across", &["xtask", "xen", "cross", "--release", "bookworm,trixie", "--vcpus", "1,2"]),
+    check("xen, soak", &["xtask", "xen", "soak", "--quick"]),
 ];
 
 /// Runs the checks and stops at the first that fails.

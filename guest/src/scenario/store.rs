@@ -107,10 +107,13 @@ pub(super) fn conflict<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>
 pub(super) fn watch<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
     let mut store = bench.store.borrow_mut();
     let watch = store.watch(ROOM).map_err(at("watch"))?;
-    // Requests are answered in order, so what an earlier one caused has come when a later one is answered.
+    // What a request caused may come behind its answer, but has come when the next one is answered.
     store.write(NODE, b"1").map_err(at("write"))?;
+    let mut buffer = [0; 64];
+    store.read(NODE, &mut buffer).map_err(at("read"))?;
     hold(store.poll_event_of(watch).map_err(at("event"))?.is_some(), "no-event")?;
     store.write(NODE, b"2").map_err(at("write"))?;
+    store.read(NODE, &mut buffer).map_err(at("read"))?;
     hold(store.poll_event_of(watch).map_err(at("event"))?.is_some(), "no-second-event")?;
     hold(store.poll_event_of(watch).map_err(at("event"))?.is_none(), "too-many-events")?;
     store.unwatch(watch).map_err(at("unwatch"))?;

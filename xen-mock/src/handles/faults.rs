@@ -143,6 +143,12 @@ impl StoreFault {
         self.push(Twist::Swallow);
     }
 
+    /// Serves and answers them; the watch events that they cause come so much later, as may be with the daemon in OCaml. So
+    /// wait all answers behind.
+    pub fn delays_events(self, by: Nanos) {
+        self.push(Twist::LateEvents(by));
+    }
+
     fn push(self, twist: Twist) {
         let Self { host, op, path, window } = self;
         host.world().faults.store.push(StoreRule { op, path, window, twist });

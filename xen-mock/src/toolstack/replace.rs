@@ -6,7 +6,7 @@ use super::Destination;
 use crate::config::Vendor;
 use crate::domain::{Domain, State};
 use crate::events::Channel;
-use crate::memory::Memory;
+use crate::memory::{Frame, Memory};
 use crate::platform::Emulated;
 use crate::world::World;
 
@@ -20,6 +20,7 @@ impl World {
     /// Makes a new domain that goes on with the guest's memory; nothing else of the old one remains.
     pub(super) fn restore(&mut self, to: Destination) -> DomId {
         let next = self.next_domid();
+        self.leave_holes();
         let id = to.domid.unwrap_or(next);
         self.vendor = to.vendor.map_or(self.vendor, Vendor::name);
         self.version = to.version.unwrap_or(self.version);
@@ -30,6 +31,15 @@ impl World {
         self.domain.vcpus = vcpus;
         self.operations.resume_code = Some(0);
         id
+    }
+
+    /// Takes out of the image what Xen had shared: `shared_info` and the grant table are Xen's own pages, which are not
+    /// saved. In their place the new domain has nothing, which reads as all ones, until the guest maps the new ones there.
+    fn leave_holes(&self) {
+        if self.domain.shared_info_mapped {
+            self.domain.shared_info.vanish();
+        }
+        self.domain.grants.mapped_frames().for_each(Frame::vanish);
     }
 
     fn replace_domain(&mut self, id: DomId, ports_before: u32) {

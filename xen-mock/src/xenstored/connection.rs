@@ -89,6 +89,15 @@ impl Connection {
         }
     }
 
+    /// Puts what was queued from `from` on, save the last, behind the last, to be sent not before a time.
+    pub(crate) fn put_off(&mut self, from: usize, not_before: Nanos) {
+        let Some(last) = self.outgoing.pop_back() else { return };
+        let mut late = self.outgoing.split_off(from.min(self.outgoing.len()));
+        late.iter_mut().for_each(|event| event.not_before = not_before);
+        self.outgoing.push_back(last);
+        self.outgoing.append(&mut late);
+    }
+
     /// Forgets watches and transactions.
     pub(crate) fn reset(&mut self) {
         self.watches.clear();

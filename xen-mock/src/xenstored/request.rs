@@ -26,6 +26,8 @@ impl Xenstored {
     /// Serves one request of the guest and queues the answer.
     pub(crate) fn serve(&mut self, request: &Message, twist: Option<Twist>, now: Nanos) {
         let mut not_before = Nanos::ZERO;
+        let queued = self.guest.outgoing.len();
+        let late = if let Some(Twist::LateEvents(by)) = twist { Some(now.after(by)) } else { None };
         let reply = match twist {
             Some(Twist::Error(name)) => {
                 self.drop_transaction(request);
@@ -36,7 +38,7 @@ impl Xenstored {
                 self.answer(request)
             }
             Some(Twist::Swallow) => return drop(self.answer(request)),
-            None => self.answer(request),
+            Some(Twist::LateEvents(_)) | None => self.answer(request),
         };
         let answered = reply.is_ok();
         let (op, payload) = match reply {
@@ -45,6 +47,9 @@ impl Xenstored {
         };
         // The events of a write stand in the queue already; the C xenstored, too, may send them first.
         self.guest.send(&Message { op, payload, ..request.clone() }, not_before);
+        if let Some(until) = late {
+            self.guest.put_off(queued, until);
+        }
         if answered && request.op == StoreOp::Watch {
             self.fire_new_watch();
         }

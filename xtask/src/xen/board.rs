@@ -34,11 +34,14 @@ pub(crate) struct Run {
     pub(crate) console: Vec<String>,
     /// What the toolstack said; handed over by failures only.
     pub(crate) toolstack: Vec<String>,
+    /// What Xen said that the guest holds.
+    pub(crate) census: Vec<String>,
 }
 
 impl Run {
     const fn new(job: Job) -> Self {
-        Self { job, state: State::Waiting, steps: Vec::new(), ms: 0, console: Vec::new(), toolstack: Vec::new() }
+        let (state, ms) = (State::Waiting, 0);
+        Self { job, state, steps: Vec::new(), ms, console: Vec::new(), toolstack: Vec::new(), census: Vec::new() }
     }
 
     fn step(&self, index: usize) -> String {
@@ -108,6 +111,10 @@ impl Board {
             }
             Line::Toolstack(name, text) => {
                 self.runs.get_mut(name)?.toolstack.push(text.clone());
+                None
+            }
+            Line::Census(name, text) => {
+                self.runs.get_mut(name)?.census.push(text.clone());
                 None
             }
             Line::Done(name, ms, ending) => self.done(name, *ms, *ending),

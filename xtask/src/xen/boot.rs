@@ -6,7 +6,7 @@ use super::machine::{Machine, Next};
 use super::plan::{Daemon, Job, Lane};
 use super::progress::Progress;
 use super::protocol::{self, Line};
-use super::{archive::Archive, script};
+use super::{archive::Archive, in_place, script};
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -124,6 +124,9 @@ impl Boot<'_> {
             )
             .as_bytes(),
         )?;
+        if let Some(program) = in_place::program(self.image) {
+            own.program("rig/in-place", &fs::read(program)?)?;
+        }
         own.dir("rig/foreground")?;
         own.dir("rig/background")?;
         for (index, job) in self.jobs.iter().enumerate() {

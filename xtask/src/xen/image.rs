@@ -2,7 +2,7 @@
 
 use super::apt::Apt;
 use super::packages::{self, Tree};
-use super::{Args, device_model, disk, kernel};
+use super::{Args, device_model, disk, in_place, kernel};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::fs;
@@ -68,9 +68,15 @@ pub(crate) fn prepare(cache: &Path, apt: &Apt, (args, model): (&Args, DeviceMode
         disks: Vec::new(),
         version: sources.version.clone(),
     };
-    if dir.is_dir() {
-        return Ok(image);
+    if !dir.is_dir() {
+        make(cache, &dir, &sources)?;
     }
+    in_place::build(&sources.tools, &dir)?;
+    Ok(image)
+}
+
+/// Makes the files of `dir` from `sources`.
+fn make(cache: &Path, dir: &Path, sources: &Sources) -> Result<()> {
     eprintln!("making dom0's image …");
     let fresh = tempfile::tempdir_in(cache)?;
     let write = |name: &str, bytes: Vec<u8>| fs::write(fresh.path().join(name), bytes);
@@ -78,8 +84,8 @@ pub(crate) fn prepare(cache: &Path, apt: &Apt, (args, model): (&Args, DeviceMode
     write("vmlinux", kernel::linux(&read(&sources.kernel)?)?)?;
     write("base.cpio", disk::base(&sources.tools, sources.modules.as_deref())?)?;
     remove_others(cache, "image-")?;
-    fs::rename(fresh.keep(), &dir)?;
-    Ok(image)
+    fs::rename(fresh.keep(), dir)?;
+    Ok(())
 }
 
 /// Makes the part of the RAM disk that only HVM guests need.
@@ -138,7 +144,8 @@ impl Sources {
 
     /// Changes when anything that goes into the image does.
     fn key(&self) -> Result<String> {
-        let mut texts = vec![disk::recipe(), self.stamp.clone(), format!("{:?}", self.modules)];
+        let mut texts =
+            vec![disk::recipe(), in_place::SOURCE.into(), self.stamp.clone(), format!("{:?}", self.modules)];
         for file in [&self.xen, &self.kernel] {
             let about = fs::metadata(file).with_context(|| file.display().to_string())?;
             texts.push(format!("{} {:?}", file.display(), about.modified()?));

@@ -4,11 +4,13 @@ mod apt;
 mod archive;
 mod board;
 mod boot;
+mod census;
 mod console;
 mod cross;
 mod device_model;
 mod disk;
 mod image;
+mod in_place;
 mod kernel;
 mod libraries;
 mod machine;
@@ -19,6 +21,7 @@ mod progress;
 mod protocol;
 pub(crate) mod release;
 mod script;
+mod soak;
 mod table;
 mod trouble;
 mod variant;
@@ -28,7 +31,7 @@ use crate::{guest_bin, mock_host, workspace};
 use anyhow::{Context as _, Result, bail};
 use board::Board;
 use boot::Boot;
-use guest::lifecycle;
+use guest::lifecycle::{self, Lifecycle};
 use image::{DeviceModel, Image};
 use plan::{Daemon, Extent, Job};
 use release::Release;
@@ -40,18 +43,22 @@ use verdict::{Played, Verdict};
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Lifecycles to run; all of them if none is named.
+    /// Lifecycles to run, or `soak`; all lifecycles if none is named.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
-    /// Play each lifecycle in fewer variants, and leave out what waits for the toolstack's patience more than once.
+    /// Play each lifecycle in fewer variants, leave out what waits for the toolstack's patience more than once, and soak
+    /// for 3 rounds only.
     #[arg(long)]
     quick: bool,
-    /// Play the lifecycles in guests of these kinds, `pvh` or `hvm`.
+    /// Play the lifecycles in guests of these kinds, `pvh` or `hvm`; `soak` in one of them.
     #[arg(long, value_delimiter = ',', default_value = "pvh,hvm", value_name = "KIND", global = true)]
     kind: Vec<Kind>,
-    /// Play the lifecycles in guests with these numbers of virtual processors.
+    /// Play the lifecycles in guests with these numbers of virtual processors; `soak` with 2, if it is among them.
     #[arg(long, value_delimiter = ',', default_value = "1,2,8", value_name = "N", global = true)]
     vcpus: Vec<u32>,
+    /// Rounds of `soak`, 30 unless it is quick.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
     /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
     #[arg(long, default_value_t = 1, value_name = "N")]
     repeat: u32,
@@ -117,6 +124,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (own, mut misses) = ([Release::own()], Vec::new());
     for release in if args.release.is_empty() { &own[..] } else { &args.release } {
         let Some(image) = release::image(release, &cache, (args, model))? else { continue };
+        let mut plan = plan.clone();
+        in_place::excuse(plan.iter_mut().flat_map(|(_, jobs)| jobs), &image)?;
         misses.extend(play(args, (&image, &guest), (&plan, &logs.join(release.to_string())))?);
     }
     finish(&misses, &logs)
@@ -127,32 +136,40 @@ type Plan = [(Daemon, Vec<Job>)];
 
 /// All boots on the Xen of one release, and their table; returns what went wrong.
 fn play(args: &Args, (image, guest): (&Image, &Path), (plan, logs): (&Plan, &Path)) -> Result<Vec<String>> {
-    let (mut played, mut verdict) = (Vec::new(), Verdict::default());
+    let (mut played, mut verdict, mut counted) = (Vec::new(), Verdict::default(), Vec::new());
     for round in 1..=args.repeat {
         for (daemon, jobs) in plan {
             let word = daemon.word();
             println!("round {round} of {}, Xen {}, xenstored: {word}", args.repeat, image.version);
             let board = once(args, (image, guest), (*daemon, jobs, logs.join(format!("{word}-{round}"))))?;
+            counted.extend(census::tell(&board));
             played.push(Played { daemon: *daemon, jobs: jobs.clone(), board });
         }
         verdict = Verdict::new(&played, Some(mock_host::run));
-        if !verdict.misses().is_empty() {
+        if !verdict.misses().is_empty() || !counted.is_empty() {
             break;
         }
     }
     println!("{}", table::show(&verdict, &played));
     println!("logs: {}", workspace::relative(logs).display());
-    Ok(verdict.misses().to_vec())
+    Ok([verdict.misses(), &counted].concat())
 }
 
 /// What runs on each boot: one boot a daemon.
 fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
-    let chosen = plan::select(lifecycle::ALL, &args.cases)?;
     let variants = variant::product(&args.kind, &args.vcpus)?;
+    // Only when it is named: its time is its own.
+    let (soaks, names): (Vec<String>, Vec<String>) = args.cases.iter().cloned().partition(|name| name == soak::NAME);
+    let soaks: Vec<Lifecycle> = soaks.iter().map(|_| soak::lifecycle(soak::rounds(args.rounds, extent))).collect();
+    let chosen = if names.is_empty() && !soaks.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
     let mut daemons = args.xenstored.clone();
     daemons.dedup();
-    let jobs = |boot| plan::jobs(&chosen, &variants, (boot, extent));
+    let jobs = |boot| {
+        let mut jobs = plan::jobs(&chosen, &variants, (boot, extent));
+        jobs.extend(plan::jobs(&soaks, &soak::variants(&variants), (boot, extent)));
+        jobs
+    };
     Ok(daemons.into_iter().enumerate().map(|(boot, daemon)| (daemon, jobs(boot))).collect())
 }
 

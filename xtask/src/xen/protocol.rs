@@ -17,6 +17,8 @@ pub(crate) enum Line {
     Console(String, String),
     /// A line of what the toolstack said.
     Toolstack(String, String),
+    /// A line of what Xen says that a guest holds.
+    Census(String, String),
     /// A lifecycle ended, after so many milliseconds.
     Done(String, u64, Ending),
     /// dom0 could not be brought up.
@@ -54,6 +56,7 @@ fn machine(text: &str) -> Option<Line> {
         "start" => Line::Start(owned),
         "begin" => Line::Begin(owned, tail.parse().ok()?),
         "console" => Line::Console(owned, tail.to_owned()),
+        "census" => Line::Census(owned, tail.to_owned()),
         "xl" => Line::Toolstack(owned, tail.to_owned()),
         "step" => step(owned, tail)?,
         "done" => {

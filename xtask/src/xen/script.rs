@@ -48,9 +48,12 @@ fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
         Step::Gone => ("gone", vec![]),
         Step::Says(event, words) => ("says", [&[event], words].concat()),
         Step::NeverSays(event) => ("never_says", vec![event]),
+        Step::Census => ("census", vec![]),
         Step::Alive => ("alive", vec![]),
-        // Lifecycles with this step say that they are for the mock host only.
-        Step::SlowResume | Step::FreezeHere | Step::FreezeMove => ("not_on_xen", vec![]),
+        Step::SlowResume => ("slow_resume", vec![]),
+        Step::Pause => ("pause_here", vec![]),
+        Step::FreezeHere => ("freeze_here", vec![]),
+        Step::FreezeMove => ("freeze_move", vec![]),
     }
 }
 

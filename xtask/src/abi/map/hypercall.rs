@@ -62,6 +62,10 @@ pub(super) const TABLE: Table = Table {
         values("clock::*", &["offsetof(struct vcpu_time_info, {lower}) / 4"]),
         values("clock::TO_SYSTEM_MUL", &["offsetof(struct vcpu_time_info, tsc_to_system_mul) / 4"]),
         ours("clock::RETRIES"),
+        ours("clock::kept::EMPTY"),
+        ours("clock::kept::FILLING"),
+        ours("clock::kept::GOOD"),
+        ours("clock::kept::HELD"),
         // Event channels.
         values("op::event_channel::*", &["EVTCHNSTAT_{lower}"]),
         values("op::event_channel::Virq::*", &["VIRQ_{}"]),

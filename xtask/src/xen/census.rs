@@ -1,0 +1,125 @@
+//! What Xen says that a guest holds: its ports, its grants in use, and how much memory is left for others.
+
+use super::board::{Board, State};
+use anyhow::{Context as _, Result, bail};
+use guest::lifecycle::Step;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a guest holds at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Census {
+    /// How many ports there are of each kind. Their numbers and far ends change with each domain.
+    ports: BTreeMap<String, usize>,
+    /// Entries of the grant table that another domain has mapped.
+    grants: usize,
+    /// Pages of the grant table.
+    frames: usize,
+    /// Mebibytes of the host that nobody has.
+    free: u64,
+}
+
+/// Reads the lines that the step `Census` sends: after each `domain N`, what `lsevtchn` (`port …`), the hypervisor's key
+/// `g` (`grant …`) and `xl info` (`free …`) print.
+///
+/// # Errors
+/// If a part is missing or not as it is known: a census that sees nothing would find no leak.
+fn read(lines: &[String]) -> Result<Vec<Census>> {
+    let mut parts: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in lines {
+        match (line.strip_prefix("domain "), parts.last_mut()) {
+            (Some(domain), _) => parts.push((domain, Vec::new())),
+            (None, Some((_, part))) => part.push(line),
+            (None, None) => bail!("of what domain: {line}"),
+        }
+    }
+    let census = |(at, (domain, part)): (usize, &(&str, Vec<&str>))| {
+        one(domain, part).with_context(|| format!("round {}, domain {domain}", at + 1))
+    };
+    parts.iter().enumerate().map(census).collect()
+}
+
+fn one(domain: &str, part: &[&str]) -> Result<Census> {
+    let of = |kind: &'static str| part.iter().filter_map(move |line| line.strip_prefix(kind));
+    let mut census = Census::default();
+    for line in of("port ") {
+        *census.ports.entry(kind(line).with_context(|| format!("no port: {line}"))?.to_owned()).or_default() += 1;
+    }
+    if census.ports.is_empty() {
+        bail!("lsevtchn lists no port, not even xenstore's");
+    }
+    (census.frames, census.grants) = grants(domain, of("grant "))?;
+    census.free = of("free ").next().and_then(|text| text.trim().parse().ok()).context("no free memory")?;
+    Ok(census)
+}
+
+/// The kind of a port, from a line such as `   4: VCPU 0: Interdomain (Connected) - Remote Domain 0, Port 13`.
+fn kind(line: &str) -> Option<&str> {
+    let mut parts = line.splitn(3, ':');
+    let _port: u32 = parts.next()?.trim().parse().ok()?;
+    parts.next()?.trim().strip_prefix("VCPU ")?;
+    let text = parts.next()?.trim();
+    Some(text.split(" - ").next().unwrap_or(text))
+}
+
+/// Pages of the domain's grant table, and its entries in use.
+fn grants<'a>(domain: &str, lines: impl Iterator<Item = &'a str>) -> Result<(usize, usize)> {
+    let title = format!("grant-table for remote d{domain} ");
+    let mut own =
+        lines.map(|line| line.trim_start_matches("(XEN)").trim()).skip_while(|line| !line.starts_with(&title));
+    own.next().context("Xen tells of no grant table of the domain")?;
+    let frames = own.next().and_then(|line| line.split_once(" frames")).context("no size of the grant table")?.0;
+    let entries = own.take_while(|line| !line.starts_with("grant-table for") && !line.ends_with("done"));
+    Ok((frames.parse()?, entries.filter(|line| line.starts_with("[0x")).count()))
+}
+
+/// What a later census has that the first has not; `None` if they agree.
+fn growth(all: &[Census]) -> Option<String> {
+    let first = all.first()?;
+    let unlike =
+        |census: &&Census| (&census.ports, census.grants, census.frames) != (&first.ports, first.grants, first.frames);
+    let (at, other) = all.iter().enumerate().find(|(_, census)| unlike(census))?;
+    Some(format!("round 1: {first}; round {}: {other}", at + 1))
+}
+
+/// Prints what the domains of a boot held, first and last; returns what is wrong with it.
+pub(crate) fn tell(board: &Board) -> Vec<String> {
+    let counted = board.runs().filter_map(|(name, run)| {
+        let steps = run.job.lifecycle.steps.iter().filter(|step| **step == Step::Census).count();
+        (steps > 0 && run.state == State::Passed).then(|| (name, compare(&run.census, steps)))
+    });
+    let (mut told, mut misses) = (Vec::new(), Vec::new());
+    for (name, result) in counted {
+        match result {
+            Ok(text) => told.push(format!("{name}: {text}")),
+            Err(error) => misses.push(format!("{name}: {error:#}")),
+        }
+    }
+    told.iter().for_each(|line| println!("{line}"));
+    misses
+}
+
+/// Compares `count` rounds; returns the first and the last in words.
+fn compare(lines: &[String], count: usize) -> Result<String> {
+    let all = read(lines)?;
+    if all.len() != count {
+        bail!("{} of {count} rounds were counted", all.len());
+    }
+    if let Some(growth) = growth(&all) {
+        bail!("the guest does not hold the same: {growth}");
+    }
+    let [first, .., last] = &all[..] else { return Ok("one round shows no growth".into()) };
+    Ok(format!("{count} rounds, all alike\n  round 1: {first}\n  round {count}: {last}"))
+}
+
+impl fmt::Display for Census {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ports: Vec<String> = self.ports.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let (sum, grants, frames) = (self.ports.values().sum::<usize>(), self.grants, self.frames);
+        write!(f, "{sum} ports ({}), {grants} grants in use, {frames} grant frames", ports.join(", "))?;
+        write!(f, ", {} MiB free", self.free)
+    }
+}
+
+#[cfg(test)]
+mod tests;
