@@ -8,6 +8,8 @@
 //! | event | when | keys |
 //! | --- | --- | --- |
 //! | `ready` | all services are up | `domid`, `epoch`, `vcpus` |
+//! | `platform` | at the start, if there is a platform device | `disks`, `nics`: emulated ones that were met |
+//! | `unplugged` | at the start and in each new domain, if it let them go | `disks`, `nics`: those that are left |
 //! | `option` | an option means nothing here | `unknown` |
 //! | `tick` | about once a second | `n`, `ns`; `cpus`: processors that worked since the last |
 //! | `suspending` | a request was taken up | |
@@ -38,6 +40,6 @@ mod start;
 mod trace;
 mod voice;
 
-pub use machine::{Machine, Others, StartFailed, Turn};
+pub use machine::{Emulated, Machine, Others, StartFailed, Turn};
 pub use options::{Failing, Options, Upcall};
 pub use start::{StartError, run};

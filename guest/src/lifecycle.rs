@@ -25,6 +25,8 @@ pub enum Host {
     Mock,
     /// A real hypervisor with the real `xl`.
     Xen,
+    /// The same, in a guest with a device model.
+    Hvm,
 }
 
 /// One action of the toolstack, or one thing to be seen.
@@ -36,6 +38,10 @@ pub enum Step {
     Checkpoint,
     /// `xl save`, then `xl restore` of that image: a new domain. Both must succeed.
     SaveRestore,
+    /// `xl save` onto a disk that outlives the machine: the domain is gone from it.
+    SaveAway,
+    /// `xl restore` of what [`Step::SaveAway`] of another machine saved: a new domain.
+    RestoreHere,
     /// `xl migrate` to the same host: a new domain, as after a save and a restore.
     Migrate,
     /// Destroy the domain, then restore the image of the last [`Step::Checkpoint`].
@@ -118,6 +124,23 @@ const fn five<const N: usize, const M: usize>(cycle: [Step; N]) -> [Step; M] {
 const CHECKPOINTS: [Step; 18] = five(checkpoint!());
 const RESTORES: [Step; 13] = five(restore!());
 const MIGRATIONS: [Step; 13] = five(migrate!());
+
+/// What a guest goes through whose vCPU 0 is interrupted by events; the scenario `upcall` says whether it is.
+const INTERRUPTED: &[Step] = &[
+    Create,
+    Says("selftest", &["result=ok"]),
+    Checkpoint,
+    Says("resumed", &["class=cancel", "intact=yes"]),
+    Says("selftest", &["result=ok"]),
+    SaveRestore,
+    Says("resumed", &["class=new", "intact=yes"]),
+    Says("selftest", &["result=ok"]),
+    Migrate,
+    Says("resumed", &["class=new", "intact=yes"]),
+    Says("selftest", &["result=ok"]),
+    Alive,
+    Poweroff,
+];
 
 const fn both(name: &'static str, about: &'static str, cmdline: &'static str, steps: &'static [Step]) -> Lifecycle {
     Lifecycle { name, about, cmdline, steps, only: None }
@@ -238,6 +261,28 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
     ),
+    both(
+        "vector",
+        "events by an interrupt vector of each processor's own, through every kind of resume",
+        "upcall=vector selftest=1 selftest_after=1",
+        INTERRUPTED,
+    ),
+    both(
+        "callback",
+        "events by the vector of the domain's callback, through every kind of resume",
+        "upcall=callback selftest=1 selftest_after=1",
+        INTERRUPTED,
+    ),
+    Lifecycle {
+        name: "intx",
+        about: "events by the interrupt of the platform device, through every kind of resume",
+        cmdline: "upcall=intx selftest=1 selftest_after=1",
+        steps: INTERRUPTED,
+        only: Some((
+            Host::Hvm,
+            "it takes a platform device and an I/O APIC, which PVH guests and the mock host have not",
+        )),
+    },
     both("poweroff", "a clean end", "", &[Create, Alive, Poweroff, Says("stopping", &["reason=poweroff"])]),
     both("halt", "the other word for it", "", &[Create, Word("halt"), Says("stopping", &["reason=halt"]), Gone]),
     both("reboot", "ends and comes again", "", &[Create, Reboot, Alive, Poweroff]),

@@ -1,6 +1,8 @@
 //! What the guest asks of the machine it runs on.
 
-use xen_hypercall::{Cpu, Errno, Gfn, Hypercall, IrqGate, SharedPage, Vcpu};
+use core::fmt;
+
+use xen_hypercall::{Cpu, Errno, Gfn, Hypercall, IrqGate, PlatformPorts, SharedPage, Vcpu};
 
 use crate::options::Upcall;
 
@@ -12,6 +14,8 @@ pub trait Machine {
     type Cpu: Cpu;
     /// Interrupts off and back, on the calling processor.
     type Gate: IrqGate + Copy;
+    /// The ports of Xen's platform device.
+    type Ports: PlatformPorts;
 
     /// Returns the hook to Xen.
     fn hook(&self) -> &Self::Hook;
@@ -21,6 +25,16 @@ pub trait Machine {
 
     /// Returns the gate.
     fn gate(&self) -> Self::Gate;
+
+    /// Returns the ports of the platform device.
+    fn ports(&self) -> &Self::Ports;
+
+    /// Counts the emulated devices that the guest could use in place of Xen's.
+    fn emulated(&self) -> Emulated;
+
+    /// Routes the interrupt of the platform device to a vector of vCPU 0, and returns the callback parameter for it; `None`
+    /// where there is none.
+    fn intx(&self, vector: u8) -> Option<u64>;
 
     /// Takes a fresh page, zeroed, that nobody else uses; `None` when there is no more memory.
     fn page(&self) -> Option<SharedPage>;
@@ -89,4 +103,20 @@ pub enum Turn {
     Idle,
     /// Make no hypercall, and ask again.
     Parked,
+}
+
+/// Numbers of emulated devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Emulated {
+    /// Disks.
+    pub disks: u32,
+    /// Network cards.
+    pub nics: u32,
+}
+
+impl fmt::Display for Emulated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { disks, nics } = self;
+        write!(f, "disks={disks} nics={nics}")
+    }
 }

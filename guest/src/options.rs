@@ -17,7 +17,7 @@ pub struct Options {
     pub selftest_after: bool,
     /// `wake=1`: find out after each sleep whether the guest was frozen meanwhile.
     pub wake: bool,
-    /// `upcall=poll|vector|callback`: how vCPU 0 is told of events; it does not want to be, by default.
+    /// `upcall=poll|vector|callback|intx`: how vCPU 0 is told of events; it does not want to be, by default.
     pub upcall: Upcall,
     /// `rendezvous_ms=N`: how long the other processors may take to come together, 2000 by default.
     pub rendezvous: Nanos,
@@ -48,6 +48,8 @@ pub enum Upcall {
     Vector,
     /// By the vector of the domain's callback, which needs no acknowledgement.
     Callback,
+    /// vCPU 0 by the interrupt of the platform device, through the I/O APIC; the others as by [`Upcall::Vector`].
+    Intx,
 }
 
 impl Default for Options {
@@ -120,6 +122,7 @@ fn upcall(value: &str) -> Option<Upcall> {
         "poll" => Some(Upcall::Poll),
         "vector" => Some(Upcall::Vector),
         "callback" => Some(Upcall::Callback),
+        "intx" => Some(Upcall::Intx),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use core::fmt;
 use xen_hypercall::Hypercall;
 
 use crate::Machine;
-use crate::crew::TableOf;
+use crate::crew::{Crew, TableOf};
 use crate::start::{Base, StoreOf};
 use crate::voice::Voice;
 
@@ -21,6 +21,8 @@ pub(crate) struct Bench<'s, 'p, 'b, M: Machine, H: Hypercall> {
     pub(crate) base: &'s Base<'b, M, H>,
     /// The grant table.
     pub(crate) table: &'s TableOf<'p, 'b, M, H>,
+    /// The other processors.
+    pub(crate) crew: &'s Crew<'p, 'b, M, H>,
     /// xenstore.
     pub(crate) store: &'s RefCell<StoreOf<'p, 'b, M, H>>,
 }
@@ -51,13 +53,14 @@ pub(crate) fn at<E>(what: &'static str) -> impl FnOnce(E) -> Failed {
 /// A scenario: a name and what it does.
 type Scenario<'s, 'p, 'b, M, H> = (&'static str, fn(&Bench<'s, 'p, 'b, M, H>) -> Result<(), Failed>);
 
-const fn all<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Scenario<'s, 'p, 'b, M, H>; 16] {
+const fn all<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Scenario<'s, 'p, 'b, M, H>; 17] {
     [
         ("version", clock::version),
         ("clock", clock::monotonic),
         ("deadline", clock::deadline),
         ("loopback", event::loopback),
         ("ipi", event::ipi),
+        ("upcall", event::upcall),
         ("event-errors", event::errors),
         ("grant", grant::offer_and_end),
         ("grant-refused", grant::refused),

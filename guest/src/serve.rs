@@ -11,7 +11,7 @@ use xen_suspend::services::{
     ClockService, EventService, GrantService, IpiPark, Publisher, StoreService, VcpuService, XenArch,
 };
 use xen_suspend::{
-    Control, Deadlines, DeviceSlot, Embedder, Ending, Observer, Outcome, Resumed, Runner, SuspendCoordinator,
+    Class, Control, Deadlines, DeviceSlot, Embedder, Ending, Observer, Outcome, Resumed, Runner, SuspendCoordinator,
 };
 
 use crate::ballast::Ballast;
@@ -122,6 +122,9 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         if let Some((Ending::Resumed(resumed), away)) = ended {
             // Counted before anything else is asked of anybody.
             let trace = self.counts().since(at_call);
+            if resumed.class == Class::New {
+                ground.say_unplugged();
+            }
             self.resumed(&resumed, away);
             voice.say(format_args!("trace {trace}"));
             if self.options.selftest_after {
@@ -152,6 +155,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         let mut arch = XenArch::new(ground.base.hook, ground.base.canary, Around(ground.base.machine));
         let mut grants = GrantService(ground.table);
         let (mut console, mut clock) = (ConsoleService(ground.console), ClockService(ground.base.clock));
+        let mut platform = ground.base.platform.0;
         let mut screen = ConsoleDevice::new(ground.console);
         let mut contrary = Contrary::new(ground.base.clock, &self.options);
         run(Embedder {
@@ -162,7 +166,15 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             park: &mut park,
             arch: &mut arch,
             control: engine.control,
-            core: &mut [&mut engine.events, &mut engine.vcpu, &mut grants, &mut console, &mut clock, &mut engine.link],
+            core: &mut [
+                &mut engine.events,
+                &mut engine.vcpu,
+                &mut grants,
+                &mut console,
+                &mut clock,
+                &mut platform,
+                &mut engine.link,
+            ],
             devices: &mut [&mut screen, &mut contrary],
             observer,
         })
@@ -207,7 +219,8 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     }
 
     fn selftest(&self) {
-        let bench = Bench { base: self.ground.base, table: self.ground.table, store: self.store };
+        let Ground { base, table, crew, .. } = self.ground;
+        let bench = Bench { base, table, crew, store: self.store };
         run_all(&bench, &self.ground.voice());
     }
 

@@ -9,9 +9,13 @@ use xen_grant::{Table, TableError};
 use xen_hypercall::op::hvm::{callback_gsi, callback_vector};
 use xen_hypercall::op::memory;
 use xen_hypercall::op::sched::{self, Reason};
-use xen_hypercall::{Clock, EpochCell, Errno, Hypercall, NoXen, SharedInfo, Traced, detect};
+use xen_hypercall::{
+    Clock, Devices, Drivers, EpochCell, Errno, Hypercall, NoXen, NotUnplugged, SharedInfo, Traced, detect,
+};
 use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, StoreError};
-use xen_suspend::services::{Canary, EventService, Registration, StoreControl, StoreService, VcpuService};
+use xen_suspend::services::{
+    Canary, EventService, Registration, StoreControl, StoreService, UnplugService, VcpuService,
+};
 
 use crate::ballast::Ballast;
 use crate::crew::{Crew, Quarters, TableOf};
@@ -19,7 +23,7 @@ use crate::options::Upcall;
 use crate::serve::{Engine, Features, Service};
 use crate::trace::Trace;
 use crate::voice::{Voice, cry};
-use crate::{Machine, Options};
+use crate::{Emulated, Machine, Options};
 
 pub(crate) const REQUESTS: usize = 4;
 pub(crate) const WATCHES: usize = 4;
@@ -48,6 +52,8 @@ pub enum StartError {
     Link(LinkError),
     /// xenstore does not answer as it should.
     Store(StoreError),
+    /// There is no platform device with an interrupt.
+    NoIntx,
 }
 
 impl fmt::Display for StartError {
@@ -59,6 +65,7 @@ impl fmt::Display for StartError {
             Self::Grants(error) => error.fmt(f),
             Self::Link(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
+            Self::NoIntx => f.write_str("no platform device with an interrupt"),
         }
     }
 }
@@ -100,6 +107,8 @@ pub(crate) type Core0<'b, M, H> = (EventService<'b, H, <M as Machine>::Gate>, Vc
 /// Makes what everything else refers to: `shared_info`, event channels and the clock.
 fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -> Result<End, StartError> {
     detect(machine.cpu()).map_err(StartError::NoXen)?;
+    let emulated = machine.emulated();
+    let unplug = UnplugService::start(machine.ports(), Drivers::EXPERIMENTAL, Devices::DISKS.and(Devices::NICS));
     // What means nothing is said when there is somebody to say it to.
     let options = Options::parse(run.0, |_| ());
     let info = SharedInfo::new(machine.page().ok_or(StartError::NoMemory)?);
@@ -107,27 +116,26 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let (epoch, canary) = (EpochCell::new(), Canary::new());
     let ports = [const { xen_evtchn::Slot::new() }; 512];
     let events = Events::new(hook, &epoch, &info, &ports).with_gate(machine.gate());
-    let callback = (callback(options.upcall), &canary);
+    let callback = (callback(machine, options.upcall)?, &canary);
     let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
-    let vector = vector(options.upcall);
-    let vcpu = VcpuService::start(hook, Registration { record: None, upcall: vector }).map_err(StartError::Xen)?;
+    let own = (options.upcall == Upcall::Vector).then_some(VECTOR);
+    let vector = own.or((options.upcall == Upcall::Intx).then_some(VECTOR));
+    let vcpu = VcpuService::start(hook, Registration { record: None, upcall: own }).map_err(StartError::Xen)?;
     let clock = Clock::new(machine.cpu(), &info);
     let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
-    let base = Base { machine, hook, info: &info, epoch, canary, events, clock, vector };
+    let platform = (&unplug, emulated);
+    let base =
+        Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall: options.upcall, platform };
     furnish(base, (service, vcpu), (options, run))
 }
 
 /// The callback parameter. With vectors of the processors' own it only has to be something.
-const fn callback(upcall: Upcall) -> u64 {
+fn callback<M: Machine>(machine: &M, upcall: Upcall) -> Result<u64, StartError> {
     match upcall {
-        Upcall::Poll | Upcall::Callback => callback_vector(VECTOR),
-        Upcall::Vector => callback_gsi(1),
+        Upcall::Poll | Upcall::Callback => Ok(callback_vector(VECTOR)),
+        Upcall::Vector => Ok(callback_gsi(1)),
+        Upcall::Intx => machine.intx(VECTOR).ok_or(StartError::NoIntx),
     }
-}
-
-/// The vector of each processor's own.
-fn vector(upcall: Upcall) -> Option<u8> {
-    (upcall == Upcall::Vector).then_some(VECTOR)
 }
 
 /// The interrupt vector of events.
@@ -142,8 +150,12 @@ pub(crate) struct Base<'b, M: Machine, H> {
     pub(crate) canary: &'b Canary,
     pub(crate) events: &'b Events<'b, &'b H, M::Gate>,
     pub(crate) clock: &'b Clock<'b, &'b M::Cpu>,
-    /// The upcall vector that each processor registers for itself.
+    /// The upcall vector that each processor but vCPU 0 registers for itself.
     pub(crate) vector: Option<u8>,
+    /// How vCPU 0 is told of events.
+    pub(crate) upcall: Upcall,
+    /// What keeps emulated devices away, and what there was of them.
+    pub(crate) platform: (&'b UnplugService<&'b M::Ports>, Emulated),
 }
 
 /// Makes console and grant table, starts the other processors, and makes the link to xenstore.
@@ -184,6 +196,13 @@ impl<'g, 'b, M: Machine, H: Hypercall> Ground<'g, 'b, M, H> {
     pub(crate) const fn voice(&self) -> Voice<'g, 'b, M, H> {
         Voice::new(self.base.machine, self.console)
     }
+
+    /// Says what there is of emulated devices, if some were unplugged.
+    pub(crate) fn say_unplugged(&self) {
+        if self.base.platform.0.result().is_ok() {
+            self.voice().say(format_args!("unplugged {}", self.base.machine.emulated()));
+        }
+    }
 }
 
 /// Connects to xenstore and serves.
@@ -203,6 +222,13 @@ fn connect<'b, M: Machine, H: Hypercall>(
     let ballast = Ballast::fill(machine).ok_or(StartError::NoMemory)?;
     let voice = ground.voice();
     let domid = store.borrow_mut().read_number(DOMID).map_err(StartError::Store)?;
+    match ground.base.platform {
+        (unplug, emulated) if unplug.result() != Err(NotUnplugged::NoPlatform) => {
+            voice.say(format_args!("platform {emulated}"));
+        }
+        _ => {}
+    }
+    ground.say_unplugged();
     voice.say(format_args!("ready domid={domid} epoch={} vcpus={vcpus}", ground.base.epoch.now()));
     Options::parse(line, |word| voice.say(format_args!("option unknown={word}")));
     let link = StoreService::new(&store, hook, ground.link, &page);

@@ -2,13 +2,13 @@
 
 use core::fmt;
 use core::mem::ManuallyDrop;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::Ordering;
 
-use spin::Mutex;
 use xen_hypercall::{DomId, Epoch, EpochCell, GrantRef, IrqGate, SharedPage};
 
 use crate::entry::{Entry, Flags};
 use crate::free::{self, Queue};
+use crate::sync::{AtomicU32, Mutex};
 use crate::{RESERVED_ENTRIES, Refusal, Slot};
 
 pub(crate) struct Core<'s, G> {

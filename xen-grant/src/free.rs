@@ -1,10 +1,11 @@
 //! Who has which entry: free ones in a queue, so that the one longest unused is given out next.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::Ordering;
 
 use xen_hypercall::GrantRef;
 
 use crate::RESERVED_ENTRIES;
+use crate::sync::AtomicU32;
 
 /// The storage for one entry; the slot at index `n` is that of reference `n`.
 #[derive(Debug, Default)]

@@ -39,7 +39,11 @@ mod entries;
 mod entry;
 mod error;
 mod free;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model;
 mod offer;
+mod sync;
 mod table;
 
 pub use entry::{ENTRIES_PER_FRAME, Flags, RESERVED_ENTRIES};

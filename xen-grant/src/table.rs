@@ -1,15 +1,14 @@
 //! The grant table of a guest.
 
 use core::marker::PhantomData;
-use core::sync::atomic::AtomicU32;
 
-use spin::Mutex;
 use xen_hypercall::op::{grant_table, memory};
 use xen_hypercall::{DomId, EpochCell, Errno, Hypercall, IrqGate, NoGate, SharedPage};
 
 use crate::entries::Core;
 use crate::free::Queue;
 use crate::offer::{Access, Read, Write};
+use crate::sync::{AtomicU32, Mutex};
 use crate::{ENTRIES_PER_FRAME, Ledger, Offer, OfferError, Refusal, Slot, TableError};
 
 /// Pages in quarantine at which a peer gets no more, unless [`Table::with_cap`] says otherwise.
@@ -34,7 +33,8 @@ impl<'s, H: Hypercall> Table<'s, H> {
     /// for each entry from 0 up. The smaller of the two is the limit.
     #[must_use]
     pub const fn new(hook: H, epoch: &'s EpochCell, frames: &'s [SharedPage], slots: &'s [Slot]) -> Self {
-        let (queue, life) = (Mutex::new(Queue::new()), AtomicU32::new(0));
+        let queue = Mutex::new(Queue::new());
+        let life = AtomicU32::new(0);
         Self { hook, core: Core { gate: NoGate, epoch, frames, slots, queue, life, cap: DEFAULT_CAP } }
     }
 

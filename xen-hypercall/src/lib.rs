@@ -38,6 +38,7 @@ pub mod op;
 mod page;
 mod shared_info;
 mod start_info;
+mod unplug;
 mod word;
 
 #[cfg(target_arch = "x86_64")]
@@ -55,4 +56,5 @@ pub use shared_info::{EVENT_WORDS, LEGACY_VCPUS, SharedInfo, VcpuInfo};
 #[doc(hidden)]
 pub use start_info::PHYS32_ENTRY;
 pub use start_info::{NoStartInfo, StartInfo};
+pub use unplug::{Devices, Drivers, NoPlatform, NotUnplugged, PlatformPorts, unplug};
 pub use word::{Hypercall, Number, Word};

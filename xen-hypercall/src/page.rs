@@ -86,6 +86,14 @@ impl SharedPage {
         unsafe { &*at }
     }
 
+    /// Returns `N` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
+    #[must_use]
+    pub fn u32s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU32; N]> {
+        let at = self.ptr.as_ptr().wrapping_byte_add(offset).cast();
+        // SAFETY: invariant 1; within the page and aligned by the condition; atomics tolerate other writers.
+        fits::<u32>(offset, N).then(|| unsafe { &*at })
+    }
+
     /// Returns the 64-bit word at byte `OFFSET`.
     #[must_use]
     pub fn u64_at<const OFFSET: usize>(&self) -> &AtomicU64 {
@@ -171,5 +179,33 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
         let byte = unsafe { from.add(at).read_volatile() };
         // SAFETY: the caller's promise.
         unsafe { to.add(at).write_volatile(byte) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::boxed::Box;
+
+    use core::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+
+    #[repr(align(4096))]
+    struct Page(#[allow(dead_code, reason = "reached by address")] [u8; PAGE_SIZE]);
+
+    /// Words found by an offset are those found by a constant, and none is beyond the page.
+    #[test]
+    fn words_are_within_the_page() {
+        let memory = Box::leak(Box::new(Page([0; PAGE_SIZE])));
+        // SAFETY: leaked, aligned, zero, and nobody else has it.
+        let page = unsafe { SharedPage::new(NonNull::from(memory).cast(), Gfn(1)) };
+        let [_, last] = page.u32s::<2>(PAGE_SIZE - 8).unwrap();
+        last.store(7, Relaxed);
+        assert_eq!(page.u32_at::<{ PAGE_SIZE - 4 }>().load(Relaxed), 7);
+        for offset in [2, PAGE_SIZE - 4, PAGE_SIZE - 6, PAGE_SIZE, usize::MAX] {
+            assert!(page.u32s::<2>(offset).is_none(), "{offset}");
+        }
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct FaultRules {
     pub(crate) calls: Vec<CallRule>,
     pub(crate) store: Vec<StoreRule>,
     pub(crate) events: Vec<EventRule>,
+    /// dom0 wants the emulated devices to be used.
+    pub(crate) refuses_drivers: bool,
 }
 
 impl FaultRules {

@@ -6,6 +6,7 @@ use xen_hypercall::{Cpu, Cpuid, DomId, Gfn, Hypercall, Nanos, Number, SharedPage
 use crate::config::Leaves;
 use crate::host::Host;
 use crate::hypervisor::Args;
+use crate::platform::PlatformDevice;
 
 /// The machine under the guest. It stays the same across suspends, restores and reboots.
 #[derive(Debug, Clone)]
@@ -28,6 +29,12 @@ impl Guest {
     #[must_use]
     pub fn cpu(&self) -> MockCpu {
         MockCpu { host: self.host.clone() }
+    }
+
+    /// Returns the ports of the platform device.
+    #[must_use]
+    pub fn ports(&self) -> PlatformDevice {
+        PlatformDevice::new(self.host.clone())
     }
 
     /// Takes a page of the guest's RAM, zeroed, that nobody else uses. Its memory is never given back.

@@ -156,6 +156,7 @@ impl Host {
     pub fn check(&self) -> Result<(), Vec<Violation>> {
         let mut world = self.world();
         world.watch_mapped_grants();
+        world.watch_emulated();
         if world.violations.is_empty() { Ok(()) } else { Err(world.violations.clone()) }
     }
 

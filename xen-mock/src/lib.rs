@@ -65,7 +65,7 @@
 //!    and the guest is run again.
 //!
 //! # What it does not do
-//! No emulated devices, no more than one running processor, no interrupts (a guest polls), no FIFO event channels, no
+//! No emulated devices, save that an HVM guest can unplug some, no more than one running processor, no interrupts (a guest polls), no FIFO event channels, no
 //! grant table version 2, no image files: a save and its restore are one operation.
 #![allow(
     clippy::indexing_slicing,
@@ -94,6 +94,7 @@ mod handles;
 mod host;
 mod hypervisor;
 mod memory;
+mod platform;
 mod toolstack;
 mod trace;
 mod violation;
@@ -107,6 +108,7 @@ pub use domain::{Reason, State};
 pub use guest::{Guest, Hook, MockCpu};
 pub use handles::{CallFault, Console, Dom0, Faults, Holdings, Ledger, Mapped, Store, StoreFault, Toolstack, Trace};
 pub use host::{Destroyed, Host};
+pub use platform::PlatformDevice;
 pub use toolstack::{Destination, Operation, Outcome, Save};
 pub use trace::{Call, Mark, Request};
 pub use violation::Violation;

@@ -26,6 +26,8 @@ pub enum Violation {
     BrokenConsoleRing,
     /// It suspended while the toolstack did not wait for it: not asked, not acknowledged, or too late.
     SuspendedUnasked,
+    /// It unplugged emulated devices, but not again in the domain where it is now.
+    EmulatedAgain,
     /// It named a frame that it does not have.
     NoSuchFrame(Gfn),
     /// It registered the `vcpu_info` of another processor that runs.
@@ -50,6 +52,7 @@ impl fmt::Display for Violation {
             Self::BrokenStoreRing => f.write_str("the ring of xenstore makes no sense"),
             Self::BrokenConsoleRing => f.write_str("the ring of the console makes no sense"),
             Self::SuspendedUnasked => f.write_str("the guest suspended, and the toolstack does not wait for it"),
+            Self::EmulatedAgain => f.write_str("emulated devices are there again after a resume"),
             Self::NoSuchFrame(gfn) => write!(f, "there is no frame {gfn}"),
             Self::RegisteredForAnother(vcpu) => {
                 write!(f, "the vcpu_info of vCPU {vcpu} was registered by another while it ran")

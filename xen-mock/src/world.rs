@@ -12,6 +12,7 @@ use crate::domain::{CONSOLE_EVTCHN, CONSOLE_PFN, Domain, STORE_EVTCHN, STORE_PFN
 use crate::events::Channel;
 use crate::faults::FaultRules;
 use crate::memory::{CONSOLE_GFN, Memory, STORE_GFN};
+use crate::platform::Emulated;
 use crate::toolstack::Operations;
 use crate::trace::Records;
 use crate::violation::Violation;
@@ -35,6 +36,10 @@ pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) memory: Memory,
     pub(crate) domain: Domain,
+    /// What the domain's device model emulates.
+    pub(crate) emulated: Emulated,
+    /// Whether the guest unplugs emulated devices.
+    pub(crate) unplugs: bool,
     pub(crate) clock: Clock,
     pub(crate) store: Xenstored,
     pub(crate) console: ConsoleDaemon,
@@ -58,6 +63,8 @@ impl World {
         let mut world = Self {
             memory: Memory::new(),
             domain: Domain::new(config.domid, &config.shape),
+            emulated: Emulated::new(config.kind),
+            unplugs: false,
             clock: Clock::new(config.uptime, config.wall),
             store: Xenstored::new(config.quotas),
             console: ConsoleDaemon::new(),

@@ -3,7 +3,7 @@
 //! Setting up stays outside the race: loom remembers one last access of a cell, so that loads by both threads hide the
 //! interleavings that matter.
 //!
-//! Run by `RUSTFLAGS="--cfg loom" cargo test -p xen-ring --test loom --release`.
+//! Run by `cargo xtask loom`.
 #![cfg(loom)]
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@ mod cells;
 
 use cells::{Cells, Missing};
 use loom::thread;
+use xen_explore::{fails, holds};
 use xen_ring::{Back, ByteReceiver, ByteSender, Front, Layout, Notify, Protocol, RequestId, Slots};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -79,127 +80,80 @@ fn ask(front: &mut Front<'static, Tiny, (), 2, Cells>) -> u32 {
 /// R28, front to back: a back that found nothing and may sleep gets an event for what is published meanwhile; R27: what it
 /// finds is whole.
 fn request_race(missing: Missing) {
-    loom::model(move || {
-        let cells = Cells::leaked(missing);
-        let (mut front, mut back) = awake(cells);
-        let asker = thread::spawn(move || {
-            ask(&mut front);
-            front.publish().unwrap()
-        });
-        let found = back.poll_request().unwrap();
-        let notify = asker.join().unwrap();
-        if let Some(request) = found {
-            assert_eq!((request.id, request.value), (2 << 16, 77), "a torn slot");
-        } else {
-            assert_eq!(notify, Notify::Yes, "a lost wake-up");
-        }
+    let cells = Cells::leaked(missing);
+    let (mut front, mut back) = awake(cells);
+    let asker = thread::spawn(move || {
+        ask(&mut front);
+        front.publish().unwrap()
     });
+    let found = back.poll_request().unwrap();
+    let notify = asker.join().unwrap();
+    if let Some(request) = found {
+        assert_eq!((request.id, request.value), (2 << 16, 77), "a torn slot");
+    } else {
+        assert_eq!(notify, Notify::Yes, "a lost wake-up");
+    }
 }
 
 /// R27 and R28, back to front: the same for answers.
 fn answer_race(missing: Missing) {
-    loom::model(move || {
-        let cells = Cells::leaked(missing);
-        let (mut front, mut back) = awake(cells);
-        let id = ask(&mut front);
-        let _ = front.publish().unwrap();
-        assert!(back.poll_request().unwrap().is_some());
-        let answerer = thread::spawn(move || {
-            back.debt().unwrap().unwrap().stage(&Message { id, value: 78 });
-            back.publish().unwrap()
-        });
-        let found = front.poll_answer().unwrap();
-        let notify = answerer.join().unwrap();
-        if let Some(answer) = found {
-            assert_eq!(answer.response.value, 78, "a torn slot");
-        } else {
-            assert_eq!(notify, Notify::Yes, "a lost wake-up");
-        }
+    let cells = Cells::leaked(missing);
+    let (mut front, mut back) = awake(cells);
+    let id = ask(&mut front);
+    let _ = front.publish().unwrap();
+    assert!(back.poll_request().unwrap().is_some());
+    let answerer = thread::spawn(move || {
+        back.debt().unwrap().unwrap().stage(&Message { id, value: 78 });
+        back.publish().unwrap()
     });
+    let found = front.poll_answer().unwrap();
+    let notify = answerer.join().unwrap();
+    if let Some(answer) = found {
+        assert_eq!(answer.response.value, 78, "a torn slot");
+    } else {
+        assert_eq!(notify, Notify::Yes, "a lost wake-up");
+    }
 }
 
 /// Three bytes in a ring of two: the sender reuses a byte only after it was read, the receiver reads only what was written.
 fn byte_race(missing: Missing) {
     const RING: Layout = Layout::new(64, 2, 0, 4);
-    loom::model(move || {
-        let cells = Cells::leaked(missing);
-        let mut sender = ByteSender::attach(cells, RING).unwrap();
-        let mut receiver = ByteReceiver::attach(cells, RING).unwrap();
-        let sending = thread::spawn(move || sender.send(&[1, 2]).unwrap() + sender.send(&[3]).unwrap());
-        let mut got = [0; 4];
-        let early = receiver.receive(&mut got).unwrap();
-        let sent = sending.join().unwrap();
-        let late = receiver.receive(&mut got[early..]).unwrap();
-        assert_eq!(early + late, sent);
-        assert_eq!(got[..sent], [1, 2, 3][..sent], "a byte before it was written, or after it was overwritten");
-    });
+    let cells = Cells::leaked(missing);
+    let mut sender = ByteSender::attach(cells, RING).unwrap();
+    let mut receiver = ByteReceiver::attach(cells, RING).unwrap();
+    let sending = thread::spawn(move || sender.send(&[1, 2]).unwrap() + sender.send(&[3]).unwrap());
+    let mut got = [0; 4];
+    let early = receiver.receive(&mut got).unwrap();
+    let sent = sending.join().unwrap();
+    let late = receiver.receive(&mut got[early..]).unwrap();
+    assert_eq!(early + late, sent);
+    assert_eq!(got[..sent], [1, 2, 3][..sent], "a byte before it was written, or after it was overwritten");
 }
 
 #[test]
 fn r27_r28_requests() {
-    request_race(Missing::Nothing);
-}
-
-#[test]
-#[should_panic(expected = "a lost wake-up")]
-fn r28_requests_without_the_fence() {
-    request_race(Missing::Fence);
-}
-
-#[test]
-#[should_panic(expected = "a lost wake-up")]
-fn r28_requests_without_the_second_look() {
-    request_race(Missing::SecondLook);
-}
-
-#[test]
-#[should_panic(expected = "a torn slot")]
-fn r27_requests_without_the_release() {
-    request_race(Missing::Release);
-}
-
-#[test]
-#[should_panic(expected = "a torn slot")]
-fn r27_requests_without_the_acquire() {
-    request_race(Missing::Acquire);
+    let twin = |missing: Missing, why| fails("r27_r28_requests", missing.name(), why, move || request_race(missing));
+    holds("r27_r28_requests", 30, || request_race(Missing::Nothing));
+    twin(Missing::Fence, "a lost wake-up");
+    twin(Missing::SecondLook, "a lost wake-up");
+    twin(Missing::Release, "a torn slot");
+    twin(Missing::Acquire, "a torn slot");
 }
 
 #[test]
 fn r27_r28_answers() {
-    answer_race(Missing::Nothing);
-}
-
-#[test]
-#[should_panic(expected = "a lost wake-up")]
-fn r28_answers_without_the_fence() {
-    answer_race(Missing::Fence);
-}
-
-#[test]
-#[should_panic(expected = "a lost wake-up")]
-fn r28_answers_without_the_second_look() {
-    answer_race(Missing::SecondLook);
-}
-
-#[test]
-#[should_panic(expected = "a torn slot")]
-fn r27_answers_without_the_release() {
-    answer_race(Missing::Release);
+    let twin = |missing: Missing, why| fails("r27_r28_answers", missing.name(), why, move || answer_race(missing));
+    holds("r27_r28_answers", 30, || answer_race(Missing::Nothing));
+    twin(Missing::Fence, "a lost wake-up");
+    twin(Missing::SecondLook, "a lost wake-up");
+    twin(Missing::Release, "a torn slot");
+    twin(Missing::Acquire, "a torn slot");
 }
 
 #[test]
 fn r27_bytes() {
-    byte_race(Missing::Nothing);
-}
-
-#[test]
-#[should_panic(expected = "a byte before it was written")]
-fn r27_bytes_without_the_release() {
-    byte_race(Missing::Release);
-}
-
-#[test]
-#[should_panic(expected = "a byte before it was written")]
-fn r27_bytes_without_the_acquire() {
-    byte_race(Missing::Acquire);
+    let twin = |missing: Missing, why| fails("r27_bytes", missing.name(), why, move || byte_race(missing));
+    holds("r27_bytes", 10, || byte_race(Missing::Nothing));
+    twin(Missing::Release, "a byte before it was written");
+    twin(Missing::Acquire, "a byte before it was written");
 }

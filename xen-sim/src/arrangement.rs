@@ -3,7 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
-use xen_mock::{Builder, Host};
+use xen_mock::{Builder, Host, Kind};
 
 type Build = Rc<dyn Fn(Builder) -> Builder>;
 type Prepare = Rc<dyn Fn(&Host)>;
@@ -23,6 +23,12 @@ impl Default for Arrangement {
 }
 
 impl Arrangement {
+    /// A host where all is well, of an HVM guest; other than that guests are PVH.
+    #[must_use]
+    pub fn hvm() -> Self {
+        Self::default().built(|builder| builder.kind(Kind::Hvm))
+    }
+
     /// Builds the host in another way.
     #[must_use]
     pub fn built(self, build: impl Fn(Builder) -> Builder + 'static) -> Self {

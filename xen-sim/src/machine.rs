@@ -5,10 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use guest::{Machine, Others, StartFailed, Turn, Upcall};
+use guest::{Emulated, Machine, Others, StartFailed, Turn, Upcall};
 use xen_hypercall::op::vcpu::{self, LongMode};
 use xen_hypercall::{Gfn, Nanos, NoGate, SharedPage, Vcpu};
-use xen_mock::{Guest, Hook, MockCpu};
+use xen_mock::{Guest, Hook, MockCpu, PlatformDevice};
 
 /// A guest's machine on the mock host. Its other processors take their turns when vCPU 0 lets a moment pass.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub struct MockMachine {
     guest: Guest,
     hook: Hook,
     cpu: MockCpu,
+    ports: PlatformDevice,
     emergencies: Rc<RefCell<String>>,
     /// Processors that were started.
     started: RefCell<BTreeMap<u32, Sleep>>,
@@ -60,9 +61,9 @@ impl MockMachine {
     /// Makes the machine of a mock guest; what the guest says in an emergency goes into `emergencies`.
     #[must_use]
     pub fn new(guest: Guest, emergencies: Rc<RefCell<String>>) -> Self {
-        let (hook, cpu) = (guest.hook(), guest.cpu());
+        let (hook, cpu, ports) = (guest.hook(), guest.cpu(), guest.ports());
         let (started, upcall, interrupts) = (RefCell::default(), Cell::default(), RefCell::default());
-        Self { guest, hook, cpu, emergencies, started, upcall, interrupts }
+        Self { guest, hook, cpu, ports, emergencies, started, upcall, interrupts }
     }
 
     /// Interrupts a processor if Xen would; tells whether it did.
@@ -91,6 +92,7 @@ impl Machine for MockMachine {
     type Hook = Hook;
     type Cpu = MockCpu;
     type Gate = NoGate;
+    type Ports = PlatformDevice;
 
     fn hook(&self) -> &Hook {
         &self.hook
@@ -102,6 +104,20 @@ impl Machine for MockMachine {
 
     fn gate(&self) -> NoGate {
         NoGate
+    }
+
+    fn ports(&self) -> &PlatformDevice {
+        &self.ports
+    }
+
+    fn emulated(&self) -> Emulated {
+        let (disks, nics) = self.ports.emulated();
+        Emulated { disks, nics }
+    }
+
+    fn intx(&self, _vector: u8) -> Option<u64> {
+        // The mock's interrupts need no controller.
+        None
     }
 
     fn page(&self) -> Option<SharedPage> {

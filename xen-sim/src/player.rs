@@ -161,6 +161,7 @@ impl Player {
             Step::Poweroff => expect(host, begun, |end| end == Outcome::Stopped(Reason::Poweroff)),
             Step::Reboot => expect(host, begun, |end| end == Outcome::Stopped(Reason::Reboot)).then_wait(),
             Step::RestoreCheckpoint => Standing::Wrong("the mock host cannot go back to an image".into()),
+            Step::SaveAway | Step::RestoreHere => Standing::Wrong("the mock host has no second machine".into()),
             Step::Word(_) | Step::NeverSays(_) => Standing::Done,
         }
     }

@@ -6,7 +6,7 @@ use xen_mock::{Call, Host, Mark};
 use xen_sim::{Arrangement, play, play_on};
 
 fn on_mock() -> impl Iterator<Item = &'static Lifecycle> {
-    ALL.iter().filter(|lifecycle| !matches!(lifecycle.only, Some((On::Xen, _))))
+    ALL.iter().filter(|lifecycle| !matches!(lifecycle.only, Some((On::Xen | On::Hvm, _))))
 }
 
 fn with(vcpus: u32) -> Arrangement {

@@ -40,6 +40,9 @@ mod deadlines;
 mod event;
 mod failure;
 mod hooks;
+#[cfg(loom)]
+#[doc(hidden)]
+pub mod model;
 mod poll;
 mod rendezvous;
 mod runner;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use xen_hypercall::{Errno, Vcpu};
 
-use crate::sync::{AtomicBool, AtomicIsize, AtomicU32, Ordering, constructor};
+use crate::sync::{AtomicBool, AtomicIsize, AtomicU32, Ordering, constructor, fence};
 use crate::{Class, Fatal, Stage};
 
 /// What each processor is to rebuild for itself, while it waits.
@@ -120,14 +120,16 @@ impl<'s> Rendezvous<'s> {
         seat.done.store(NOTHING, Ordering::Relaxed);
         // Pairs with `call`: either vCPU 0 finds us among those who are to come, or we find the round when we look for
         // our duty, before anything else.
-        seat.joined.store(true, Ordering::SeqCst);
+        seat.joined.store(true, Ordering::Release);
+        fence();
         Ok(())
     }
 
     /// Takes no part any more; to be called by a processor that goes down, as the last thing.
     pub fn leave(&self, vcpu: Vcpu) {
         if let Some(seat) = self.seat(vcpu) {
-            seat.joined.store(false, Ordering::SeqCst);
+            // Pairs with `absent`: what we changed before is seen by vCPU 0.
+            seat.joined.store(false, Ordering::Release);
         }
     }
 
@@ -135,7 +137,7 @@ impl<'s> Rendezvous<'s> {
     pub fn duty(&self, vcpu: Vcpu) -> Duty {
         let Some(seat) = self.seat(vcpu) else { return Duty::Go };
         // Pairs with `call` and `dismiss`: what vCPU 0 changed while we waited is seen after.
-        let round = self.round.load(Ordering::SeqCst);
+        let round = self.round.load(Ordering::Acquire);
         if round & 1 == 0 {
             return Duty::Go;
         }
@@ -176,17 +178,18 @@ impl<'s> Rendezvous<'s> {
         if round & 1 == 0 {
             // The count goes on, so that no seat takes a new order for one that it has carried out.
             self.order.fetch_and(!ORDER, Ordering::Relaxed);
-            // Pairs with `join` and `duty`.
-            self.round.store(round.wrapping_add(1), Ordering::SeqCst);
+            self.round.store(round.wrapping_add(1), Ordering::Release);
+            // Pairs with `join`: we find who has joined, or it finds the round.
+            fence();
         }
     }
 
     /// Names those that have been called and have not come.
     pub fn absent(&self) -> impl Iterator<Item = Vcpu> {
         let round = self.round.load(Ordering::Relaxed);
-        // Pairs with `join` and `duty`.
+        // Pairs with `leave` and `duty`.
         let absent =
-            move |seat: &Seat| seat.joined.load(Ordering::SeqCst) && seat.round.load(Ordering::Acquire) != round;
+            move |seat: &Seat| seat.joined.load(Ordering::Acquire) && seat.round.load(Ordering::Acquire) != round;
         (0..).map(Vcpu).zip(self.seats).skip(1).filter(move |(_, seat)| absent(seat)).map(|(vcpu, _)| vcpu)
     }
 
@@ -221,7 +224,7 @@ impl<'s> Rendezvous<'s> {
         let round = self.round.load(Ordering::Relaxed);
         if round & 1 != 0 {
             // Pairs with `duty`.
-            self.round.store(round.wrapping_add(1), Ordering::SeqCst);
+            self.round.store(round.wrapping_add(1), Ordering::Release);
         }
     }
 }

@@ -8,6 +8,7 @@ mod event;
 mod grant;
 mod park;
 mod store;
+mod unplug;
 mod vcpu;
 
 pub use arch::{Platform, XenArch};
@@ -16,4 +17,5 @@ pub use event::{Canary, EventService};
 pub use grant::GrantService;
 pub use park::{IpiPark, Reach, SoleVcpu};
 pub use store::{Exclusive, Publisher, StoreControl, StoreService};
+pub use unplug::UnplugService;
 pub use vcpu::{Registration, VcpuService};

@@ -1,9 +1,15 @@
 //! The atomics of the rendezvous: the real ones, or loom's where its interleavings are explored.
 
+#[cfg(loom)]
+pub(crate) use crate::model::{AtomicBool, AtomicIsize, AtomicU32, Ordering, fence};
 #[cfg(not(loom))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, Ordering};
-#[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, Ordering};
+
+/// The full barrier.
+#[cfg(not(loom))]
+pub(crate) fn fence() {
+    core::sync::atomic::fence(Ordering::SeqCst);
+}
 
 /// Lets a moment pass for a processor that waits.
 pub(crate) fn pause() {

@@ -6,22 +6,44 @@ clock() { read -r up rest </proc/uptime; ms=${up%.*}${up#*.}0; }
 domid() { xl domid "$name" 2>/dev/null; }
 toolstack() { echo "> xl $*" >>"$said"; timeout "$limit" xl "$@" >>"$said" 2>&1; }
 
-# begin NAME CMDLINE
+# begin NAME KIND VCPUS CMDLINE
 begin() {
-    name=$1 log=/var/log/xen/guest-$1.log said=/tmp/$1.said image=/tmp/$1.image checkpoint=/tmp/$1.checkpoint
+    name=$1 kind=$2 vcpus=$3 words=$4
+    log=/var/log/xen/guest-$name.log said=/tmp/$name.said image=/tmp/$name.image checkpoint=/tmp/$name.checkpoint
     cursor=0 why=
-    cat >"/tmp/$name.cfg" <<-CFG
+    { common; $kind; } >"/tmp/$name.cfg"
+    clock; began=$ms
+    tell "start $name"
+}
+
+# The domain's configuration: what is the same for all, and what each kind has of its own.
+common() {
+    cat <<-CFG
 	name="$name"
-	type="pvh"
+	type="$kind"
 	memory=8
-	vcpus=${vcpus:-1}
+	vcpus=$vcpus
 	kernel="/rig/guest"
-	cmdline="$2"
+	cmdline="$words"
+	tsc_mode="$TSC_MODE"
 	on_crash="preserve"
 	on_reboot="restart"
 	CFG
-    clock; began=$ms
-    tell "start $name"
+}
+
+pvh() { :; }
+
+# The guest takes the place of the firmware, which is entered as a PVH guest is. The device model is given it too, for
+# the command line that comes with it. A disk and a network card are emulated for the guest to unplug.
+hvm() {
+    truncate -s 1M "/tmp/$name.disk"
+    cat <<-CFG
+	firmware_override="/rig/guest"
+	disk=["format=raw,vdev=hda,access=rw,backendtype=qdisk,target=/tmp/$name.disk"]
+	device_model_args_hvm=["-device", "rtl8139,romfile="]
+	vga="none"
+	vnc=0
+	CFG
 }
 
 # step INDEX LIMIT FUNCTION ARGUMENT...
@@ -43,13 +65,13 @@ step() {
 # finish ok|fail: hand over what was said, and leave nothing behind.
 finish() {
     [ "$1" = fail ] && {
-        { cat "$said" "/var/log/xen/xl-$name.log"; xl list; } 2>&1 | grep -v '^xc: progress' |
+        { cat "$said" "/var/log/xen/xl-$name.log"; cat "/var/log/xen/qemu-dm-$name.log" 2>/dev/null; xl list; } 2>&1 | grep -v '^xc: progress' |
             while read -r line; do tell "xl $name $line"; done
     }
     domid >/dev/null && xl destroy "$name" >/dev/null 2>&1
     [ -f "$log" ] && tr -d '\r' <"$log" | tail -n 3000 |
         while IFS= read -r line; do tell "console $name $line"; done
-    rm -f "$image" "$checkpoint"
+    rm -f "$image" "$checkpoint" "/tmp/$name.disk"
     clock
     tell "done $name $((ms - began)) $1"
 }
@@ -80,8 +102,16 @@ poll() {
 
 create() {
     toolstack create -q "/tmp/$name.cfg" || { why="xl create: status $?"; return 1; }
-    says ready
+    comes_up
 }
+
+# A guest that begins: one with emulated devices meets them, and unplugs them.
+comes_up() {
+    case $kind in hvm) says platform disks=1 nics=1 && unplugged || return 1 ;; esac
+    says ready vcpus="$vcpus"
+}
+
+unplugged() { case $kind in hvm) says unplugged disks=0 nics=0 ;; esac }
 
 says() {
     polls=0 absent=0
@@ -116,7 +146,7 @@ never_says() {
 
 alive() {
     mark=$cursor cursor=$(wc -l <"$log")
-    says tick && says tick
+    says tick cpus="$vcpus" && says tick
     result=$?
     cursor=$mark
     return $result
@@ -134,6 +164,7 @@ other_domain() {
 
 restore() {
     toolstack restore "$1" || { why="xl restore: status $?"; return 1; }
+    unplugged
 }
 
 checkpoint() {
@@ -149,12 +180,40 @@ save_restore() {
     restore "$image" && rm -f "$image" && other_domain "$was"
 }
 
+# The disk that has the domain's name for its serial number.
+own_disk() {
+    for disk in $(ls /sys/block); do
+        [ "$(cat "/sys/block/$disk/serial" 2>/dev/null)" = "$name" ] && [ -b "/dev/$disk" ] && return
+    done
+    return 1
+}
+
+# A disk of the machine's as the image: what is saved there can be restored by another machine.
+use_disk() {
+    while read -r module; do
+        insmod "/lib/modules/$module" >>"$said" 2>&1 # fails for one that is there already
+    done </lib/modules/disk.order
+    poll own_disk || { why="no disk"; return 1; }
+    ln -sf "/dev/$disk" "$image"
+}
+
+save_away() {
+    use_disk || return 1
+    toolstack save "$name" "$image" || { why="xl save: status $?"; return 1; }
+    domid >/dev/null && { why="the saved domain is still there"; return 1; }
+    sync
+}
+
+restore_here() {
+    use_disk && restore "$image"
+}
+
 migrate() {
     was=$(domid)
     # The console daemon names its file after the domain, which has another name while it comes in.
     ln -sf "${log##*/}" "/var/log/xen/guest-$name--incoming.log"
     toolstack migrate -s '' "$name" 'xl migrate-receive' || { why="xl migrate: status $?"; return 1; }
-    other_domain "$was"
+    other_domain "$was" && unplugged
 }
 
 restore_checkpoint() {
@@ -292,5 +351,5 @@ reboot_it() {
     was=$(domid)
     toolstack reboot "$name" || { why="xl reboot: status $?"; return 1; }
     poll is_rebooted "$was" || return 1
-    says ready
+    comes_up
 }

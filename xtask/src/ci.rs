@@ -28,7 +28,7 @@ const fn check(name: &'static str, words: &'static [&'static str]) -> Check {
 const CHECKS: &[Check] = &[
     check("fmt", &["fmt", "--all", "--check"]),
     check("layers", &["xtask", "layers"]),
-    check("abi", &["xtask", "abi", "--require"]),
+    check("abi", &["xtask", "abi", "--require", "--release", "own,trixie"]),
     check("clippy", &["clippy", "--workspace", "--", "-D", "warnings"]),
     check(
         "clippy, tests",
@@ -63,18 +63,17 @@ const CHECKS: &[Check] = &[
     ),
     check("demo", &["xtask", "demo"]),
     check("test", &["test", "--workspace"]),
-    Check {
-        name: "loom",
-        words: &["test", "-p", "xen-ring", "--test", "loom", "--release"],
-        environment: &[("RUSTFLAGS", "--cfg loom"), ("CARGO_TARGET_DIR", "target/loom")],
-    },
+    check("loom", &["xtask", "loom"]),
+    check("miri", &["xtask", "miri", "--quick"]),
     Check { name: "doc", words: &["doc", "--workspace", "--no-deps"], environment: &[("RUSTDOCFLAGS", "-D warnings")] },
     check("bench, once", &["bench", "-p", "xen-benches", "--", "--test"]),
     check("guest", &["xtask", "guest"]),
 ];
 
-const XEN: [Check; 2] = [
+const XEN: &[Check] = &[
     check("xen", &["xtask", "xen", "--quick", "--xenstored", "c,ocaml"]),
+    check("xen, newer", &["xtask", "xen", "--quick", "--release", "trixie", "selftest", "migrate", "reboot"]),
+    check("xen, across", &["xtask", "xen", "cross", "--release", "bookworm,trixie", "--vcpus", "1,2"]),
     check("xen, soak", &["xtask", "xen", "soak", "--quick"]),
 ];
 

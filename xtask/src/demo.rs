@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// Plays the lifecycles that the mock host can, then the troubles.
 fn acts(names: &[String]) -> Vec<Act> {
     let wanted = |name: &str| names.is_empty() || names.iter().any(|one| one == name);
-    let lifecycles = ALL.iter().filter(|one| wanted(one.name) && !matches!(one.only, Some((Host::Xen, _))));
+    let lifecycles = ALL.iter().filter(|one| wanted(one.name) && !matches!(one.only, Some((Host::Xen | Host::Hvm, _))));
     let troubles = TROUBLES.iter().filter(|one| wanted(one.lifecycle.name));
     let good =
         lifecycles.map(|one| Act { name: one.name, about: one.about, result: play(one, Arrangement::default()) });

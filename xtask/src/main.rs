@@ -12,6 +12,7 @@ mod ci;
 mod demo;
 mod guest_bin;
 mod layers;
+mod loom;
 mod miri;
 mod mock_host;
 mod shell;
@@ -42,6 +43,8 @@ enum Command {
     Guest(guest_bin::Args),
     /// Check that the crate graph has downward arrows only.
     Layers(layers::Args),
+    /// Explore every interleaving of the loom models, and count them.
+    Loom(loom::Args),
     /// Run the tests of the `no_std` crates under Miri.
     Miri(miri::Args),
     /// Run the guest's lifecycles on a real Xen, inside an emulated machine.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Guest(args) => guest_bin::run(&args),
         Command::Layers(args) => layers::run(&args),
+        Command::Loom(args) => loom::run(&args),
         Command::Miri(args) => miri::run(&args),
         Command::Xen(args) => xen::run(&args),
     };

@@ -17,10 +17,12 @@ pub(crate) struct Failure(pub(crate) String);
 /// Runs one lifecycle on the mock host.
 pub(crate) type RunOnMock = fn(&Lifecycle) -> Result<Report, Failure>;
 
-/// Runs one lifecycle on the mock host.
+/// Runs one lifecycle on the mock host, in a guest of either kind.
 pub(crate) fn run(lifecycle: &Lifecycle) -> Result<Report, Failure> {
-    match xen_sim::play(lifecycle, Arrangement::default()) {
-        Ok(report) => Ok(Report { scenarios: report.scenarios() }),
-        Err(failure) => Err(Failure(failure.to_string())),
+    let mut scenarios = Vec::new();
+    for (kind, arrangement) in [("hvm", Arrangement::hvm()), ("pvh", Arrangement::default())] {
+        let played = xen_sim::play(lifecycle, arrangement);
+        scenarios = played.map_err(|failure| Failure(format!("{kind}: {failure}")))?.scenarios();
     }
+    Ok(Report { scenarios })
 }

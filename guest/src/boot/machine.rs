@@ -4,14 +4,14 @@
 use core::fmt::Write as _;
 use core::ptr::{NonNull, with_exposed_provenance_mut};
 
-use guest::{Machine, Others, StartFailed, Upcall};
+use guest::{Emulated, Machine, Others, StartFailed, Upcall};
 use xen_hypercall::x86_64::{DebugPort, Native, NoHypercallPage};
 use xen_hypercall::{Gfn, IrqGate as _, PAGE_SIZE, SharedPage, Vcpu};
 
 use super::gate::InterruptFlag;
 use super::hook::Hook;
 use super::upcall::{self, LENT};
-use super::{apic, end, gate, paging, pool, processor};
+use super::{apic, devices, end, gate, intx, paging, pool, processor};
 
 /// A PVH domain, in which every address below 4 GiB is itself.
 pub(super) struct Pvh {
@@ -32,6 +32,7 @@ impl Machine for Pvh {
     type Hook = Hook;
     type Cpu = Native;
     type Gate = InterruptFlag;
+    type Ports = Native;
 
     fn hook(&self) -> &Hook {
         &self.hook
@@ -43,6 +44,18 @@ impl Machine for Pvh {
 
     fn gate(&self) -> InterruptFlag {
         InterruptFlag
+    }
+
+    fn ports(&self) -> &Native {
+        &Native
+    }
+
+    fn emulated(&self) -> Emulated {
+        devices::count()
+    }
+
+    fn intx(&self, vector: u8) -> Option<u64> {
+        intx::route(vector)
     }
 
     fn page(&self) -> Option<SharedPage> {

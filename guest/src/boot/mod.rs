@@ -1,14 +1,18 @@
 //! From the first instruction to the guest, and from its end to the domain's.
 
 mod apic;
+mod devices;
 mod end;
 mod entry;
 mod fault;
+mod firmware;
 mod gate;
 mod hook;
+mod intx;
 mod machine;
 mod paging;
 mod pool;
+mod ports;
 mod processor;
 mod provoke;
 mod start;

@@ -7,7 +7,7 @@ use core::str::{Utf8Error, from_utf8};
 
 use xen_hypercall::{NoStartInfo, PAGE_SIZE, StartInfo};
 
-use super::paging;
+use super::{firmware, paging};
 
 /// Longest command line that is taken, in bytes.
 pub(super) const LONGEST: usize = 1024;
@@ -40,6 +40,8 @@ impl core::error::Error for BadStart {}
 
 /// Copies the command line into `buffer` and returns it; empty if there is none.
 ///
+/// A guest in the place of an HVM domain's firmware finds none in the start info; the device model has it.
+///
 /// # Errors
 /// [`BadStart`] if the start info at `at` or the command line are not as they should be.
 pub(super) fn options(at: u32, buffer: &mut [u8; LONGEST]) -> Result<&str, BadStart> {
@@ -47,17 +49,16 @@ pub(super) fn options(at: u32, buffer: &mut [u8; LONGEST]) -> Result<&str, BadSt
     // SAFETY: `located` has the bytes mapped, or null.
     let info = unsafe { StartInfo::read(record) }.map_err(BadStart::Info)?;
     if info.cmdline_paddr == 0 {
-        return Ok("");
-    }
-    let line = located(info.cmdline_paddr, LONGEST)?;
-    for (offset, to) in buffer.iter_mut().enumerate() {
-        // SAFETY: `located` has the bytes mapped.
-        *to = unsafe { line.wrapping_add(offset).read() };
-        if *to == 0 {
-            return from_utf8(&buffer[..offset]).map_err(BadStart::Text);
+        firmware::cmdline(buffer);
+    } else {
+        let line = located(info.cmdline_paddr, LONGEST)?;
+        for (offset, to) in buffer.iter_mut().enumerate() {
+            // SAFETY: `located` has the bytes mapped.
+            *to = unsafe { line.wrapping_add(offset).read() };
         }
     }
-    Err(BadStart::Endless)
+    let end = buffer.iter().position(|byte| *byte == 0).ok_or(BadStart::Endless)?;
+    from_utf8(&buffer[..end]).map_err(BadStart::Text)
 }
 
 /// The memory of `len` bytes at `address`, all of it mapped; or null.

@@ -2,10 +2,10 @@
 
 use xen_evtchn::{BindError, BoundPort, Events};
 use xen_hypercall::op::event_channel::{self, Binding};
-use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Port, Vcpu};
+use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Nanos, Port, Vcpu};
 
 use super::{Bench, Failed, at, hold};
-use crate::Machine;
+use crate::{Machine, Upcall};
 
 /// An event sent into one end of a channel to ourselves comes out of the other, once, and both ends close.
 pub(super) fn loopback<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
@@ -37,6 +37,29 @@ pub(super) fn ipi<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> 
     hold(!scanned(bench.base.events, &port), "found-twice")?;
     port.close().map_err(at("close"))
 }
+
+/// An event by an open port interrupts vCPU 0, if it wants to be interrupted.
+pub(super) fn upcall<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
+    let base = bench.base;
+    let before = base.machine.interrupts(Vcpu(0));
+    let port = base.events.bind_ipi(Vcpu(0)).map_err(at("bind"))?;
+    port.unmask().map_err(at("unmask"))?;
+    port.notify().map_err(at("notify"))?;
+    let until = base.clock.now().after(LONG);
+    while base.machine.interrupts(Vcpu(0)) == before && base.clock.now() < until {
+        base.machine.pause(bench.crew);
+    }
+    let interrupted = base.machine.interrupts(Vcpu(0)) != before;
+    hold(port.take_pending() == Ok(true), "event-lost")?;
+    port.close().map_err(at("close"))?;
+    match base.upcall {
+        Upcall::Poll => hold(!interrupted, "interrupted-unasked"),
+        _ => hold(interrupted, "not-interrupted"),
+    }
+}
+
+/// An interrupt that has not come by then does not come.
+const LONG: Nanos = Nanos::from_millis(20);
 
 fn scanned<H: Hypercall, G: IrqGate>(events: &Events<'_, &H, G>, port: &BoundPort<'_, &H, G>) -> bool {
     events.poll_some(64).any(|found| found == port.number())

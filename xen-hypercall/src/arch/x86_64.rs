@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "instructions")]
 
 mod page;
+mod platform;
 
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, _rdtsc};

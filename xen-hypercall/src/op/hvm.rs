@@ -25,6 +25,7 @@ impl Param {
 
 /// The kind of callback, and where in the parameter it stands.
 const CALLBACK_GSI: u64 = 0;
+const CALLBACK_PCI_INTX: u64 = 1;
 const CALLBACK_VECTOR: u64 = 2;
 const CALLBACK_KIND_SHIFT: u32 = 56;
 
@@ -51,6 +52,20 @@ pub const fn callback_gsi(gsi: u8) -> u64 {
     #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
     let gsi = gsi as u64;
     CALLBACK_GSI << CALLBACK_KIND_SHIFT | gsi
+}
+
+/// A value of [`Param::CALLBACK_IRQ`]: the interrupt line of a PCI device's pin, raised while vCPU 0 has events that it was
+/// not told of. `devfn` is device and function on the first bus, and pin 0 is INTA.
+///
+/// The device is Xen's platform device, whose line nothing else uses. The guest routes it as that of any device.
+///
+/// # Xen
+/// `HVM_PARAM_CALLBACK_TYPE_PCI_INTX` in the top byte; `hvm/params.h` has the other fields.
+#[must_use]
+pub const fn callback_pci_intx(devfn: u8, pin: u8) -> u64 {
+    #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
+    let (devfn, pin) = (devfn as u64, (pin & 3) as u64);
+    CALLBACK_PCI_INTX << CALLBACK_KIND_SHIFT | devfn << 8 | pin
 }
 
 #[repr(C)]
@@ -132,4 +147,16 @@ unsafe impl Command for SetUpcallVector {
 /// `HVMOP_set_evtchn_upcall_vector`, Xen 4.5.
 pub fn set_upcall_vector<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, vector: u8) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut SetUpcallVector { vcpu: vcpu.0, vector, pad: [0; 3] }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{callback_gsi, callback_pci_intx, callback_vector};
+
+    #[test]
+    fn a_callback_has_its_kind_in_the_top_byte() {
+        assert_eq!(callback_gsi(28), 28);
+        assert_eq!(callback_vector(0xF3), 0x0200_0000_0000_00F3);
+        assert_eq!(callback_pci_intx(3 << 3, 1), 0x0100_0000_0000_1801);
+    }
 }

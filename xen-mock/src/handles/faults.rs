@@ -52,6 +52,11 @@ impl Faults {
         world.flush_store();
     }
 
+    /// Has dom0 refuse the guest's drivers from now on: emulated devices are not unplugged.
+    pub fn refuse_drivers(&self) {
+        self.host.world().faults.refuses_drivers = true;
+    }
+
     /// Takes back all faults that were asked for and have not come yet.
     pub fn clear(&self) {
         self.host.world().faults = Default::default();

@@ -7,6 +7,7 @@ use crate::config::Vendor;
 use crate::domain::{Domain, State};
 use crate::events::Channel;
 use crate::memory::{Frame, Memory};
+use crate::platform::Emulated;
 use crate::world::World;
 
 impl World {
@@ -46,6 +47,7 @@ impl World {
         self.backends.forget_guest();
         self.cancel_all();
         self.domain = Domain::new(id, &self.config.shape);
+        self.emulated = Emulated::new(self.config.kind);
         for _ in 0..ports_before {
             self.domain.ports.open(Channel::Reserved);
         }
@@ -68,6 +70,7 @@ impl World {
         let id = self.next_domid();
         self.memory = Memory::new();
         self.incarnation = 0;
+        self.unplugs = false;
         self.replace_domain(id, 0);
         id
     }

@@ -16,6 +16,18 @@ pub(crate) enum Missing {
     Acquire,
 }
 
+impl Missing {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Fence => "the fence",
+            Self::SecondLook => "the second look",
+            Self::Release => "the release",
+            Self::Acquire => "the acquire",
+        }
+    }
+}
+
 /// Four header words; behind byte 64 two slots of one word each, or two bytes.
 #[derive(Debug)]
 pub(crate) struct Cells {

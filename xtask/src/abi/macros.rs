@@ -20,6 +20,8 @@ pub(crate) fn read(items: &mut Items, module: &str, call: &syn::Macro) {
         "const_assert_eq" => asserted(items, module, tokens),
         // Makes structs of the mock's own.
         "handle" => Ok(()),
+        // Make atomics of loom's, and what a thread of a model knows.
+        "word" | "thread_local" => Ok(()),
         _ => Err(syn::Error::new_spanned(&call.path, "say in xtask/src/abi/macros.rs what it makes")),
     };
     if let Err(error) = done {

@@ -22,8 +22,9 @@ mod probe;
 mod source;
 mod value;
 
+use crate::xen::release::{self, Release};
 use crate::{shell, workspace};
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use fact::{About, Fact, Facts};
 use item::Items;
 use std::collections::BTreeMap;
@@ -42,6 +43,10 @@ pub(crate) struct Args {
     /// The folder that holds `xen/xen.h`.
     #[arg(long, default_value = probe::HEADERS)]
     headers: PathBuf,
+    /// Compare with the headers of each of these releases: `own`, which are those of `--headers`, or those in another
+    /// suite of the archive that the system comes from, such as `trixie`, which are fetched.
+    #[arg(long, value_delimiter = ',', default_value = "own", value_name = "SUITE")]
+    release: Vec<Release>,
 }
 
 /// Compares, and says what differs.
@@ -52,18 +57,32 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if let Some(need) = missing(&args.headers) {
         println!("skipped: needs {need} ({} facts not compared)", facts.list.len());
-        let required = args.require || std::env::var("CI").is_ok_and(|ci| ci == "true");
+        let required = args.require || workspace::ci();
         return if required { Err(anyhow::anyhow!("{need} is required here")) } else { Ok(()) };
     }
-    let found = probe::ask(&facts.list, &args.headers)?;
-    if args.list {
-        facts.list.iter().zip(&found).for_each(|(fact, c)| println!("{}", line(fact, c)));
-    }
-    let wrong: Vec<String> = differences(&facts.list, &found);
-    if !wrong.is_empty() {
-        bail!("{} of {} facts differ:\n  {}", wrong.len(), facts.list.len(), wrong.join("\n  "));
-    }
     summary(&facts.list);
+    let cache = workspace::root()?.join("target").join("abi");
+    for release in &args.release {
+        if release.is_own() {
+            compare(args, &facts.list, &args.headers, "the headers")?;
+        } else if let Some((folder, version)) = release::headers(release, &cache)? {
+            compare(args, &facts.list, &folder, &format!("the headers of {release}, {version}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares with the headers in `folder`, which go by this name.
+fn compare(args: &Args, facts: &[Fact], folder: &Path, name: &str) -> Result<()> {
+    let found = probe::ask(facts, folder).with_context(|| format!("in {name}"))?;
+    if args.list {
+        facts.iter().zip(&found).for_each(|(fact, c)| println!("{}", line(fact, c)));
+    }
+    let wrong: Vec<String> = differences(facts, &found);
+    if !wrong.is_empty() {
+        bail!("{} of {} facts differ from {name}:\n  {}", wrong.len(), facts.len(), wrong.join("\n  "));
+    }
+    println!("abi: {} facts, all as in {name}", facts.len());
     Ok(())
 }
 
@@ -122,7 +141,7 @@ fn summary(facts: &[Fact]) {
         let all = counts.iter().sum::<usize>();
         table.add_row(std::iter::once((*package).to_owned()).chain(counts.iter().chain([&all]).map(usize::to_string)));
     }
-    println!("{table}\nabi: {} facts, all as in the headers", facts.len());
+    println!("{table}");
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What is known of each lifecycle while the machine runs.
 
+use super::plan::Job;
 use super::protocol::{Ending, Line};
-use guest::lifecycle::Lifecycle;
+use guest::lifecycle::Step;
 use std::collections::BTreeMap;
 
 /// How far a lifecycle has come.
@@ -18,9 +19,11 @@ pub(crate) enum State {
     Failed(String),
 }
 
-/// One lifecycle on Xen.
-#[derive(Debug, Default)]
+/// One lifecycle on Xen, in one variant.
+#[derive(Debug)]
 pub(crate) struct Run {
+    /// What it is.
+    pub(crate) job: Job,
     /// How far it has come.
     pub(crate) state: State,
     /// Milliseconds that each finished step took.
@@ -35,23 +38,51 @@ pub(crate) struct Run {
     pub(crate) census: Vec<String>,
 }
 
-/// All lifecycles of one boot.
+impl Run {
+    const fn new(job: Job) -> Self {
+        let (state, ms) = (State::Waiting, 0);
+        Self { job, state, steps: Vec::new(), ms, console: Vec::new(), toolstack: Vec::new(), census: Vec::new() }
+    }
+
+    fn step(&self, index: usize) -> String {
+        self.job.lifecycle.steps.get(index).map_or_else(|| "?".into(), |step| format!("{step:?}"))
+    }
+
+    fn place(&self) -> String {
+        match self.state {
+            State::At(index) => format!("step {} ({})", index + 1, self.step(index)),
+            _ => "not begun".into(),
+        }
+    }
+
+    /// The steps that went well, and the milliseconds each took.
+    pub(crate) fn timed(&self) -> impl Iterator<Item = (&'static Step, u64)> {
+        let good = if self.state == State::Passed { self.steps.len() } else { self.steps.len().saturating_sub(1) };
+        self.job.lifecycle.steps.iter().zip(self.steps.iter().copied()).take(good)
+    }
+}
+
+/// All runs of one boot.
 #[derive(Debug)]
 pub(crate) struct Board {
-    lifecycles: Vec<Lifecycle>,
     runs: BTreeMap<String, Run>,
 }
 
 impl Board {
-    /// A board on which none has begun.
-    pub(crate) fn new(lifecycles: &[Lifecycle]) -> Self {
-        let runs = lifecycles.iter().map(|lifecycle| (lifecycle.name.to_owned(), Run::default())).collect();
-        Self { lifecycles: lifecycles.to_vec(), runs }
+    /// A board on which none has begun; without those that do not run.
+    pub(crate) fn new(jobs: &[Job]) -> Self {
+        let runs = jobs.iter().filter(|job| job.runs()).map(|job| (job.name(), Run::new(*job)));
+        Self { runs: runs.collect() }
     }
 
-    /// The run of a lifecycle.
+    /// The run of a domain.
     pub(crate) fn run(&self, name: &str) -> Option<&Run> {
         self.runs.get(name)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
     }
 
     /// All runs by name.
@@ -67,8 +98,8 @@ impl Board {
                 None
             }
             Line::Step(name, index, ms, result) => {
-                let step = self.step(name, *index);
                 let run = self.runs.get_mut(name)?;
+                let step = run.step(*index);
                 run.steps.push(*ms);
                 let why = result.as_ref().err()?;
                 run.state = State::Failed(format!("step {} ({step}): {why}", index + 1));
@@ -107,13 +138,9 @@ impl Board {
 
     /// Marks all that have not ended as failed.
     pub(crate) fn close(&mut self, why: &str) {
-        let texts: Vec<(String, String)> =
-            self.runs.iter().map(|(name, run)| (name.clone(), self.where_is(name, run))).collect();
-        for (name, at) in texts {
-            if let Some(run) = self.runs.get_mut(&name)
-                && matches!(run.state, State::Waiting | State::At(_))
-            {
-                run.state = State::Failed(format!("{why}; {at}"));
+        for run in self.runs.values_mut() {
+            if matches!(run.state, State::Waiting | State::At(_)) {
+                run.state = State::Failed(format!("{why}; {}", run.place()));
             }
         }
     }
@@ -126,65 +153,64 @@ impl Board {
     /// What is under way, in a few words.
     pub(crate) fn now(&self) -> String {
         let at = |(name, run): (&String, &Run)| match run.state {
-            State::At(_) => Some(format!("{name}: {}", self.where_is(name, run))),
+            State::At(_) => Some(format!("{name}: {}", run.place())),
             _ => None,
         };
         self.runs.iter().filter_map(at).collect::<Vec<_>>().join(", ")
-    }
-
-    fn where_is(&self, name: &str, run: &Run) -> String {
-        match run.state {
-            State::At(index) => format!("step {} ({})", index + 1, self.step(name, index)),
-            _ => "not begun".into(),
-        }
-    }
-
-    fn step(&self, name: &str, index: usize) -> String {
-        let lifecycle = self.lifecycles.iter().find(|lifecycle| lifecycle.name == name);
-        let step = lifecycle.and_then(|lifecycle| lifecycle.steps.get(index));
-        step.map_or_else(|| "?".into(), |step| format!("{step:?}"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xen::plan::Lane;
     use crate::xen::protocol::parse;
-    use guest::lifecycle::Step;
+    use crate::xen::variant::{Kind, Variant};
+    use guest::lifecycle::Lifecycle;
 
     fn board() -> Board {
         let steps = &[Step::Create, Step::Alive];
-        Board::new(&[Lifecycle { name: "a", about: "", cmdline: "", steps, only: None }])
+        let lifecycle = Lifecycle { name: "a", about: "", cmdline: "", steps, only: None };
+        let variant = Variant { kind: Kind::Pvh, vcpus: 2 };
+        let job = |vcpus, lane| Job { lifecycle, variant: Variant { vcpus, ..variant }, lane };
+        Board::new(&[job(2, Lane::Foreground), job(1, Lane::Skipped("why"))])
     }
 
     #[test]
     fn a_run_that_goes_well_passes() {
         let mut board = board();
-        for line in ["@@begin a 0", "@@step a 0 500 ok", "@@begin a 1", "@@step a 1 2000 ok", "@@console a hello"] {
+        for line in [
+            "@@begin a-pvh-2 0",
+            "@@step a-pvh-2 0 500 ok",
+            "@@begin a-pvh-2 1",
+            "@@step a-pvh-2 1 2000 ok",
+            "@@console a-pvh-2 hello",
+        ] {
             assert_eq!(board.take(&parse(line)), None);
         }
-        assert_eq!(board.now(), "a: step 2 (Alive)");
-        assert!(board.take(&parse("@@done a 2600 ok")).unwrap().starts_with("ok"));
-        let run = board.run("a").unwrap();
+        assert_eq!(board.now(), "a-pvh-2: step 2 (Alive)");
+        assert!(board.take(&parse("@@done a-pvh-2 2600 ok")).unwrap().starts_with("ok"));
+        let run = board.run("a-pvh-2").unwrap();
         assert_eq!((&run.state, run.steps.as_slice(), run.ms), (&State::Passed, &[500, 2000][..], 2600));
         assert_eq!(run.console, ["hello"]);
-        assert_eq!(board.ended(), 1);
+        assert_eq!((board.ended(), board.len()), (1, 1));
+        assert_eq!(run.timed().collect::<Vec<_>>(), [(&Step::Create, 500), (&Step::Alive, 2000)]);
     }
 
     #[test]
     fn a_failed_step_is_named() {
         let mut board = board();
-        board.take(&parse("@@step a 1 90 fail not said: tick"));
-        let told = board.take(&parse("@@done a 99 fail")).unwrap();
+        board.take(&parse("@@step a-pvh-2 1 90 fail not said: tick"));
+        let told = board.take(&parse("@@done a-pvh-2 99 fail")).unwrap();
         assert!(told.contains("step 2 (Alive): not said: tick"), "{told}");
     }
 
     #[test]
     fn what_never_ended_is_a_failure() {
         let mut board = board();
-        board.take(&parse("@@begin a 0"));
+        board.take(&parse("@@begin a-pvh-2 0"));
         board.close("the machine stopped");
         let expected = State::Failed("the machine stopped; step 1 (Create)".into());
-        assert_eq!(board.run("a").unwrap().state, expected);
+        assert_eq!(board.run("a-pvh-2").unwrap().state, expected);
     }
 }

@@ -3,12 +3,11 @@
 use super::board::Board;
 use super::image::Image;
 use super::machine::{Machine, Next};
-use super::plan::{Daemon, Lane};
+use super::plan::{Daemon, Job, Lane};
 use super::progress::Progress;
 use super::protocol::{self, Line};
 use super::{archive::Archive, in_place, script};
 use anyhow::{Context as _, Result};
-use guest::lifecycle::Lifecycle;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -29,7 +28,7 @@ pub(crate) struct Boot<'a> {
     /// The guest's ELF.
     pub(crate) guest: &'a Path,
     /// What runs, and in which lane.
-    pub(crate) jobs: &'a [(Lifecycle, Lane)],
+    pub(crate) jobs: &'a [Job],
     /// How many jobs run beside each other in the foreground.
     pub(crate) lanes: u32,
     /// Virtual processors of the machine.
@@ -55,8 +54,7 @@ impl Boot<'_> {
 
     /// One boot; returns why it ended, too.
     fn attempt(&self) -> Result<(Board, String)> {
-        let lifecycles: Vec<Lifecycle> = self.jobs.iter().map(|(lifecycle, _)| *lifecycle).collect();
-        let mut board = Board::new(&lifecycles);
+        let mut board = Board::new(self.jobs);
         let disk = tempfile::NamedTempFile::new()?;
         fs::write(disk.path(), self.ram_disk()?)?;
         let machine = Machine::start(self.image, disk.path(), self.cpus, &self.logs)?;
@@ -68,7 +66,7 @@ impl Boot<'_> {
 
     /// Reads the machine's lines until the last; returns why there are no more.
     fn watch(&self, machine: &Machine, board: &mut Board) -> Result<String> {
-        let progress = Progress::new(self.jobs.len());
+        let progress = Progress::new(board.len());
         let mut log = File::create(self.logs.join("dom0.log"))?;
         let deadline = Instant::now() + self.patience();
         progress.show(0, "Xen boots".into());
@@ -98,13 +96,12 @@ impl Boot<'_> {
 
     /// The longest that the steps can take by their own limits.
     fn patience(&self) -> Duration {
-        let seconds =
-            |lifecycle: &Lifecycle| lifecycle.steps.iter().map(|step| u64::from(script::limit(step))).sum::<u64>();
+        let seconds = |job: &Job| job.lifecycle.steps.iter().map(|step| u64::from(script::limit(step))).sum::<u64>();
         let (mut front, mut back) = (0, 0);
-        for (lifecycle, lane) in self.jobs {
-            match lane {
-                Lane::Foreground => front += seconds(lifecycle),
-                Lane::Background => back = back.max(seconds(lifecycle)),
+        for job in self.jobs {
+            match job.lane {
+                Lane::Foreground => front += seconds(job),
+                Lane::Background => back = back.max(seconds(job)),
                 Lane::Skipped(_) => {}
             }
         }
@@ -118,10 +115,12 @@ impl Boot<'_> {
         own.file(
             "rig/env",
             format!(
-                "LANES={}\nPATIENCE={}\nXENSTORED={}\n",
+                "LANES={}\nPATIENCE={}\nXENSTORED={}\nTSC_MODE={}\n",
                 self.lanes.max(1),
                 self.patience().as_secs(),
-                self.store.word()
+                self.store.word(),
+                // Guests of several emulated processors have been seen to die of RDTSC that Xen intercepts.
+                if self.cpus > 1 { "native" } else { "default" }
             )
             .as_bytes(),
         )?;
@@ -130,16 +129,18 @@ impl Boot<'_> {
         }
         own.dir("rig/foreground")?;
         own.dir("rig/background")?;
-        for (index, (lifecycle, lane)) in self.jobs.iter().enumerate() {
-            let folder = match lane {
+        for (index, job) in self.jobs.iter().enumerate() {
+            let folder = match job.lane {
                 Lane::Foreground => "foreground",
                 Lane::Background => "background",
                 Lane::Skipped(_) => continue,
             };
-            let path = format!("rig/{folder}/{index:03}-{}", lifecycle.name);
-            own.file(&path, script::job(lifecycle).as_bytes())?;
+            own.file(&format!("rig/{folder}/{index:03}-{}", job.name()), script::job(job).as_bytes())?;
         }
         let mut disk = fs::read(&self.image.base)?;
+        if let Some(model) = &self.image.device_model {
+            disk.extend(fs::read(model)?);
+        }
         disk.extend(own.finish()?);
         Ok(disk)
     }

@@ -1,9 +1,8 @@
 //! What Xen says that a guest holds: its ports, its grants in use, and how much memory is left for others.
 
 use super::board::{Board, State};
-use super::plan::Lane;
 use anyhow::{Context as _, Result, bail};
-use guest::lifecycle::{Lifecycle, Step};
+use guest::lifecycle::Step;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -83,12 +82,11 @@ fn growth(all: &[Census]) -> Option<String> {
     Some(format!("round 1: {first}; round {}: {other}", at + 1))
 }
 
-/// Prints what the domains of these jobs held, first and last; returns what is wrong with it.
-pub(crate) fn tell(jobs: &[(Lifecycle, Lane)], board: &Board) -> Vec<String> {
-    let counted = jobs.iter().filter_map(|(lifecycle, _)| {
-        let steps = lifecycle.steps.iter().filter(|step| **step == Step::Census).count();
-        let run = board.run(lifecycle.name).filter(|run| steps > 0 && run.state == State::Passed)?;
-        Some((lifecycle.name, compare(&run.census, steps)))
+/// Prints what the domains of a boot held, first and last; returns what is wrong with it.
+pub(crate) fn tell(board: &Board) -> Vec<String> {
+    let counted = board.runs().filter_map(|(name, run)| {
+        let steps = run.job.lifecycle.steps.iter().filter(|step| **step == Step::Census).count();
+        (steps > 0 && run.state == State::Passed).then(|| (name, compare(&run.census, steps)))
     });
     let (mut told, mut misses) = (Vec::new(), Vec::new());
     for (name, result) in counted {

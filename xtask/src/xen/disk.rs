@@ -4,6 +4,7 @@ use super::archive::Archive;
 use super::image::{entry, read};
 use super::{libraries, modules};
 use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The toolstack's programs that dom0 runs.
@@ -11,6 +12,8 @@ const TOOLS: [&str; 7] =
     ["xl", "xenstored", "oxenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0", "lsevtchn"];
 /// The clients of xenstore that the steps call.
 const CLIENTS: [&str; 3] = ["xenstore-read", "xenstore-write", "xenstore-exists"];
+/// How the files end that the OCaml daemon loads when it starts; Xen 4.17 has none.
+const PLUGIN: &str = "cmxs";
 /// What the OCaml daemon must be told; all else is as it has it by itself.
 const OXENSTORED: &str = "persistent = false\nxenstored-kva = /proc/xen/xsd_kva\nxenstored-port = /proc/xen/xsd_port\n\
      perms-activate = true\nperms-watch-activate = true\n";
@@ -20,7 +23,7 @@ const LISTEN: &str = include_str!("../../dom0/listen.awk");
 
 /// Changes when this program puts other things into the RAM disk.
 pub(crate) fn recipe() -> String {
-    format!("{INIT}{STEPS}{OXENSTORED}{LISTEN}{TOOLS:?}{CLIENTS:?}{:?}", modules::WANTED)
+    format!("{INIT}{STEPS}{OXENSTORED}{LISTEN}{TOOLS:?}{PLUGIN}{CLIENTS:?}{:?}{:?}", modules::WANTED, modules::DISK)
 }
 
 /// The RAM disk: programs, libraries, kernel modules and our own scripts.
@@ -36,12 +39,32 @@ pub(crate) fn base(tools: &Path, drivers: Option<&Path>) -> Result<Vec<u8>> {
     archive.finish()
 }
 
-fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
-    let private = entry(&tree.join("usr/lib"), ("xen-", ""))?.join("bin");
+/// The folder of what is Xen's alone.
+fn own(tree: &Path) -> Result<PathBuf> {
+    entry(&tree.join("usr/lib"), ("xen-", ""))
+}
+
+/// The folder of the toolstack's private programs.
+fn private(tree: &Path) -> Result<PathBuf> {
+    Ok(own(tree)?.join("bin"))
+}
+
+fn programs(tree: &Path) -> Result<Vec<PathBuf>> {
+    let private = private(tree)?;
     let mut programs: Vec<PathBuf> = TOOLS.iter().map(|name| private.join(name)).collect();
+    programs.extend(plugins(&own(tree)?));
     programs.extend(CLIENTS.iter().map(|name| tree.join("usr/bin").join(name)));
-    let dirs = library_dirs(tree);
-    for (name, file) in libraries::closure(&programs, &dirs)? {
+    Ok(programs)
+}
+
+/// The libraries that the RAM disk has: names, and where they lie in `tree`.
+pub(crate) fn libraries(tree: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    libraries::closure(&programs(tree)?, &library_dirs(tree))
+}
+
+fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
+    let programs = programs(tree)?;
+    for (name, file) in libraries(tree)? {
         archive.program(&format!("lib/{name}"), &read(&file)?)?; // the loader among them is one
     }
     for program in &programs {
@@ -54,8 +77,14 @@ fn add_programs(archive: &mut Archive, tree: &Path) -> Result<()> {
     let busybox = ["bin/busybox", "usr/bin/busybox"].map(|path| tree.join(path)).into_iter().find(|path| path.exists());
     archive.program("bin/busybox", &read(&busybox.context("no busybox in its package")?)?)?;
     archive.link("bin/sh", "busybox")?;
-    let tools = private.strip_prefix(tree)?.display().to_string();
+    let tools = private(tree)?.strip_prefix(tree)?.display().to_string();
     archive.file("rig/tools", format!("TOOLS=/{tools}\n").as_bytes())
+}
+
+/// The OCaml daemon's plugins.
+fn plugins(own: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = walkdir::WalkDir::new(own.join("ocaml")).sort_by_file_name().into_iter().filter_map(Result::ok);
+    files.map(walkdir::DirEntry::into_path).filter(|file| file.extension().is_some_and(|kind| kind == PLUGIN))
 }
 
 /// All folders with shared libraries; the loader's own search path in dom0 is `/lib` alone.
@@ -69,12 +98,15 @@ pub(crate) fn library_dirs(tree: &Path) -> Vec<PathBuf> {
 
 /// Modules and their order; both empty for a kernel that has all of it built in.
 fn add_modules(archive: &mut Archive, root: Option<&Path>) -> Result<()> {
-    let mut order = String::new();
-    for (name, bytes) in root.map(modules::load).transpose()?.unwrap_or_default() {
-        archive.file(&format!("lib/modules/{name}.ko"), &bytes)?;
-        order.push_str(&format!("{name}.ko\n"));
+    for (list, wanted) in [("order", &modules::WANTED[..]), ("disk.order", &modules::DISK)] {
+        let mut order = String::new();
+        for (name, bytes) in root.map(|root| modules::load(root, wanted)).transpose()?.unwrap_or_default() {
+            archive.file(&format!("lib/modules/{name}.ko"), &bytes)?;
+            order.push_str(&format!("{name}.ko\n"));
+        }
+        archive.file(&format!("lib/modules/{list}"), order.as_bytes())?;
     }
-    archive.file("lib/modules/order", order.as_bytes())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -127,6 +159,18 @@ mod tests {
         let console = "xen-guest: ready\nxen-guest: FAIL what=ring\nxen-guest: tick n=1\n";
         let Some(found) = listen(console, 1, "tick") else { return };
         assert_eq!(found, "xen-guest: FAIL what=ring");
+    }
+
+    #[test]
+    fn plugins_are_found_by_their_kind() {
+        let own = tempfile::tempdir().unwrap();
+        assert_eq!(plugins(own.path()).count(), 0);
+        let folder = own.path().join("ocaml/glue");
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["b.cmxs", "a.cmxs", "c.cmxa"] {
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        assert_eq!(plugins(own.path()).collect::<Vec<_>>(), [folder.join("a.cmxs"), folder.join("b.cmxs")]);
     }
 
     #[test]

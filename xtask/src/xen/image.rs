@@ -1,14 +1,16 @@
 //! What the machine boots: the hypervisor, dom0's kernel, and dom0's RAM disk.
 
+use super::apt::Apt;
 use super::packages::{self, Tree};
-use super::{Args, disk, in_place, kernel};
+use super::{Args, device_model, disk, in_place, kernel};
 use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Files of one boot, made once and kept.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Image {
     /// The hypervisor's ELF.
     pub(crate) xen: PathBuf,
@@ -16,21 +18,56 @@ pub(crate) struct Image {
     pub(crate) kernel: PathBuf,
     /// The part of the RAM disk that does not change between runs.
     pub(crate) base: PathBuf,
+    /// The part with the device model, if one is wanted.
+    pub(crate) device_model: Option<PathBuf>,
+    /// The machine's disks.
+    pub(crate) disks: Vec<Disk>,
+    /// The hypervisor's version as its package has it; empty for one of the user's.
+    pub(crate) version: String,
 }
 
-/// Fetches packages where needed and makes the files below `cache`.
-pub(crate) fn prepare(cache: &Path, args: &Args) -> Result<Image> {
+/// A disk of the machine's.
+#[derive(Debug, Clone)]
+pub(crate) struct Disk {
+    /// By what dom0 tells it from others; 20 letters at most.
+    pub(crate) serial: String,
+    /// Its contents.
+    pub(crate) file: PathBuf,
+}
+
+/// Whether the RAM disk has a device model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeviceModel {
+    /// For HVM guests.
+    Wanted,
+    /// Other guests need none.
+    Unused,
+}
+
+/// Fetches packages by `apt` where needed and makes the files below `cache`.
+pub(crate) fn prepare(cache: &Path, apt: &Apt, (args, model): (&Args, DeviceModel)) -> Result<Image> {
     if args.update {
         packages::forget(cache)?;
     }
-    let tools = packages::tree(cache, packages::TOOLS, &packages::XEN)?;
+    let tools = packages::tree(cache, packages::TOOLS, apt)?;
     let linux = match &args.dom0_kernel {
         Some(_) => None,
-        None => Some(packages::tree(cache, packages::LINUX, &packages::KERNEL)?),
+        None => Some(packages::tree(cache, packages::LINUX, apt)?),
     };
     let sources = Sources::find(&tools, linux.as_ref(), args)?;
     let dir = cache.join(format!("image-{}", sources.key()?));
-    let image = Image { xen: dir.join("xen"), kernel: dir.join("vmlinux"), base: dir.join("base.cpio") };
+    let device_model = match model {
+        DeviceModel::Wanted => Some(prepare_model(cache, apt, &tools)?),
+        DeviceModel::Unused => None,
+    };
+    let image = Image {
+        xen: dir.join("xen"),
+        kernel: dir.join("vmlinux"),
+        base: dir.join("base.cpio"),
+        device_model,
+        disks: Vec::new(),
+        version: sources.version.clone(),
+    };
     if !dir.is_dir() {
         make(cache, &dir, &sources)?;
     }
@@ -46,9 +83,25 @@ fn make(cache: &Path, dir: &Path, sources: &Sources) -> Result<()> {
     write("xen", kernel::hypervisor(&read(&sources.xen)?)?)?;
     write("vmlinux", kernel::linux(&read(&sources.kernel)?)?)?;
     write("base.cpio", disk::base(&sources.tools, sources.modules.as_deref())?)?;
-    remove_others(cache)?;
+    remove_others(cache, "image-")?;
     fs::rename(fresh.keep(), dir)?;
     Ok(())
+}
+
+/// Makes the part of the RAM disk that only HVM guests need.
+fn prepare_model(cache: &Path, apt: &Apt, tools: &Tree) -> Result<PathBuf> {
+    let tree = packages::tree(cache, device_model::PACKAGES, apt)?;
+    let key = key([device_model::recipe(), tools.stamp.clone(), tree.stamp]);
+    let file = cache.join(format!("model-{key}.cpio"));
+    if !file.exists() {
+        eprintln!("making the device model's image …");
+        let bytes = device_model::archive(&tree.root, &tools.root)?;
+        remove_others(cache, "model-")?;
+        let mut fresh = tempfile::NamedTempFile::new_in(cache)?;
+        fresh.write_all(&bytes)?;
+        fresh.persist(&file)?;
+    }
+    Ok(file)
 }
 
 /// Where the parts come from.
@@ -56,6 +109,7 @@ fn make(cache: &Path, dir: &Path, sources: &Sources) -> Result<()> {
 struct Sources {
     tools: PathBuf,
     stamp: String,
+    version: String,
     xen: PathBuf,
     kernel: PathBuf,
     modules: Option<PathBuf>,
@@ -67,6 +121,10 @@ impl Sources {
         Ok(Self {
             tools: tools.root.clone(),
             stamp: format!("{}{}", tools.stamp, linux.map_or("", |tree| &tree.stamp)),
+            version: match &args.xen {
+                Some(_) => String::new(),
+                None => tools.version("xen-hypervisor-").unwrap_or_default().into(),
+            },
             xen: match &args.xen {
                 Some(file) => file.clone(),
                 None => boot(tools, "xen-", ".gz")?,
@@ -76,23 +134,40 @@ impl Sources {
                 (None, Some(tree)) => boot(tree, "vmlinuz-", "")?,
                 (None, None) => anyhow::bail!("no kernel for dom0"),
             },
-            modules: args.dom0_modules.clone().or_else(|| linux.map(|tree| tree.root.join("lib/modules"))),
+            modules: match (&args.dom0_modules, linux) {
+                (Some(dir), _) => Some(dir.clone()),
+                (None, Some(tree)) => Some(modules(&tree.root)?),
+                (None, None) => None,
+            },
         })
     }
 
     /// Changes when anything that goes into the image does.
     fn key(&self) -> Result<String> {
-        let mut hash = Sha256::new();
-        for text in [disk::recipe(), in_place::SOURCE.into(), self.stamp.clone(), format!("{:?}", self.modules)] {
-            hash.update(text);
-            hash.update([0]);
-        }
+        let mut texts =
+            vec![disk::recipe(), in_place::SOURCE.into(), self.stamp.clone(), format!("{:?}", self.modules)];
         for file in [&self.xen, &self.kernel] {
             let about = fs::metadata(file).with_context(|| file.display().to_string())?;
-            hash.update(format!("{} {:?}", file.display(), about.modified()?));
+            texts.push(format!("{} {:?}", file.display(), about.modified()?));
         }
-        Ok(hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+        Ok(key(texts))
     }
+}
+
+/// A name for what these texts tell of.
+fn key(texts: impl IntoIterator<Item = String>) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text);
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where a kernel's package has its modules, which depends on the release.
+fn modules(root: &Path) -> Result<PathBuf> {
+    let found = ["lib/modules", "usr/lib/modules"].map(|dir| root.join(dir)).into_iter().find(|dir| dir.is_dir());
+    found.with_context(|| format!("no modules in {}", root.display()))
 }
 
 /// Reads a file, or names it.
@@ -116,10 +191,10 @@ pub(crate) fn entry(dir: &Path, (prefix, suffix): (&str, &str)) -> Result<PathBu
     found.into_iter().next().with_context(|| format!("no {prefix}*{suffix} in {}", dir.display()))
 }
 
-/// Removes images made before, of which one takes a hundred megabytes.
-fn remove_others(cache: &Path) -> Result<()> {
-    while let Ok(old) = entry(cache, ("image-", "")) {
-        fs::remove_dir_all(old)?;
+/// Removes what was made before under another key: an image takes a hundred megabytes.
+fn remove_others(cache: &Path, prefix: &str) -> Result<()> {
+    while let Ok(old) = entry(cache, (prefix, "")) {
+        if old.is_dir() { fs::remove_dir_all(old)? } else { fs::remove_file(old)? }
     }
     Ok(())
 }

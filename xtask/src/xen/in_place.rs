@@ -4,7 +4,7 @@
 
 use super::disk::library_dirs;
 use super::image::Image;
-use super::plan::Lane;
+use super::plan::{Job, Lane};
 use crate::shell;
 use anyhow::{Context as _, Result, bail};
 use guest::lifecycle::{Lifecycle, Step};
@@ -61,7 +61,7 @@ fn is_wanted(lifecycle: &Lifecycle) -> bool {
 }
 
 /// Leaves out what cannot run without the program, aloud, if the image has none; fails where nothing may be left out.
-pub(crate) fn excuse(jobs: &mut [(Lifecycle, Lane)], image: &Image) -> Result<()> {
+pub(crate) fn excuse<'a>(jobs: impl Iterator<Item = &'a mut Job>, image: &Image) -> Result<()> {
     if program(image).is_some() {
         return Ok(());
     }
@@ -75,19 +75,22 @@ pub(crate) fn excuse(jobs: &mut [(Lifecycle, Lane)], image: &Image) -> Result<()
     Ok(())
 }
 
-fn leave_out(jobs: &mut [(Lifecycle, Lane)]) -> Vec<&'static str> {
-    let wanted = jobs.iter_mut().filter(|(one, lane)| is_wanted(one) && !matches!(lane, Lane::Skipped(_)));
-    wanted
-        .map(|(lifecycle, lane)| {
-            *lane = Lane::Skipped(NEEDS);
-            lifecycle.name
-        })
-        .collect()
+/// Returns the names of the lifecycles, each once.
+fn leave_out<'a>(jobs: impl Iterator<Item = &'a mut Job>) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for job in jobs.filter(|job| job.runs() && is_wanted(&job.lifecycle)) {
+        job.lane = Lane::Skipped(NEEDS);
+        names.push(job.lifecycle.name);
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xen::variant::{Kind, Variant};
 
     const fn lifecycle(name: &'static str, steps: &'static [Step]) -> Lifecycle {
         Lifecycle { name, about: "", cmdline: "", steps, only: None }
@@ -95,13 +98,18 @@ mod tests {
 
     #[test]
     fn without_the_program_only_what_needs_it_is_left_out() {
+        let variant = Variant { kind: Kind::Pvh, vcpus: 1 };
+        let slow = lifecycle("slow", &[Step::Create, Step::SlowResume]);
         let mut jobs = [
             (lifecycle("plain", &[Step::Create, Step::Checkpoint]), Lane::Foreground),
-            (lifecycle("slow", &[Step::Create, Step::SlowResume]), Lane::Foreground),
+            (slow, Lane::Foreground),
+            (slow, Lane::Background),
             (lifecycle("frozen", &[Step::FreezeHere]), Lane::Skipped("why")),
-        ];
-        assert_eq!(leave_out(&mut jobs), ["slow"]);
-        assert_eq!(jobs.map(|(_, lane)| lane), [Lane::Foreground, Lane::Skipped(NEEDS), Lane::Skipped("why")]);
+        ]
+        .map(|(lifecycle, lane)| Job { lifecycle, variant, lane });
+        assert_eq!(leave_out(jobs.iter_mut()), ["slow"]);
+        let lanes = [Lane::Foreground, Lane::Skipped(NEEDS), Lane::Skipped(NEEDS), Lane::Skipped("why")];
+        assert_eq!(jobs.map(|job| job.lane), lanes);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The emulated machine: QEMU with Xen, dom0, and two serial ports.
 
-use super::image::Image;
+use super::image::{Disk, Image};
 use crate::shell;
 use anyhow::{Context as _, Result};
 use std::fs::File;
@@ -80,10 +80,16 @@ fn command(image: &Image, ram_disk: &Path, cpus: u32, console: &Path) -> Command
         .args(["-append", XEN, "-initrd"])
         .arg(format!("{} {DOM0},{}", escaped(&image.kernel), escaped(ram_disk)))
         .args(["-serial", &format!("file:{}", console.display()), "-serial", "stdio"]);
+    for (at, Disk { serial, file }) in image.disks.iter().enumerate() {
+        // A PV dom0 must give the device the machine's addresses, which the old interface has no way to ask for.
+        qemu.arg("-drive").arg(format!("file={},format=raw,if=none,id=disk{at},cache=unsafe", escaped(file)));
+        let address = "disable-legacy=on,iommu_platform=on";
+        qemu.arg("-device").arg(format!("virtio-blk-pci,drive=disk{at},serial={serial},{address}"));
+    }
     qemu
 }
 
-/// QEMU separates modules by commas; one in a path is doubled.
+/// QEMU separates modules and options by commas; one in a path is doubled.
 fn escaped(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
@@ -106,9 +112,19 @@ mod tests {
 
     #[test]
     fn the_module_list_names_kernel_and_ram_disk() {
-        let image = Image { xen: "x".into(), kernel: "k,1".into(), base: "b".into() };
+        let disks = vec![Disk { serial: "one".into(), file: "d,2".into() }];
+        let image = Image {
+            xen: "x".into(),
+            kernel: "k,1".into(),
+            base: "b".into(),
+            device_model: None,
+            disks,
+            version: String::new(),
+        };
         let command = command(&image, Path::new("disk"), 1, Path::new("log"));
         let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         assert!(words.contains(&format!("k,,1 {DOM0},disk")), "{words:?}");
+        assert!(words.iter().any(|word| word.starts_with("file=d,,2,format=raw,if=none,id=disk0,")), "{words:?}");
+        assert!(words.iter().any(|word| word.contains("drive=disk0,serial=one,")), "{words:?}");
     }
 }

@@ -1,10 +1,13 @@
 //! `cargo xtask xen`: the guest's lifecycles on a real Xen, without root and without virtualisation hardware.
 
+mod apt;
 mod archive;
 mod board;
 mod boot;
 mod census;
 mod console;
+mod cross;
+mod device_model;
 mod disk;
 mod image;
 mod in_place;
@@ -16,19 +19,26 @@ mod packages;
 mod plan;
 mod progress;
 mod protocol;
+pub(crate) mod release;
 mod script;
 mod soak;
+mod table;
 mod trouble;
+mod variant;
 mod verdict;
 
 use crate::{guest_bin, mock_host, workspace};
 use anyhow::{Context as _, Result, bail};
+use board::Board;
 use boot::Boot;
 use guest::lifecycle::{self, Lifecycle};
-use plan::{Daemon, Extent, Lane};
+use image::{DeviceModel, Image};
+use plan::{Daemon, Extent, Job};
+use release::Release;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use verdict::Verdict;
+use variant::Kind;
+use verdict::{Played, Verdict};
 
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
@@ -36,22 +46,34 @@ pub(crate) struct Args {
     /// Lifecycles to run, or `soak`; all lifecycles if none is named.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
-    /// Leave out what waits for the toolstack's patience more than once, and soak for 3 rounds only.
+    /// Play each lifecycle in fewer variants, leave out what waits for the toolstack's patience more than once, and soak
+    /// for 3 rounds only.
     #[arg(long)]
     quick: bool,
+    /// Play the lifecycles in guests of these kinds, `pvh` or `hvm`; `soak` in one of them.
+    #[arg(long, value_delimiter = ',', default_value = "pvh,hvm", value_name = "KIND", global = true)]
+    kind: Vec<Kind>,
+    /// Play the lifecycles in guests with these numbers of virtual processors; `soak` with 2, if it is among them.
+    #[arg(long, value_delimiter = ',', default_value = "1,2,8", value_name = "N", global = true)]
+    vcpus: Vec<u32>,
     /// Rounds of `soak`, 30 unless it is quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
-    /// Run everything so many times, each time in a fresh machine; stop at the first miss.
+    /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
     #[arg(long, default_value_t = 1, value_name = "N")]
     repeat: u32,
     /// Run so many lifecycles beside each other, not counting those that mostly wait.
     #[arg(long, default_value_t = 1, value_name = "N")]
     jobs: u32,
     /// Run everything with each of these xenstore daemons, `c` or `ocaml`.
-    #[arg(long, value_delimiter = ',', default_value = "c", value_name = "DAEMON")]
+    #[arg(long, value_delimiter = ',', default_value = "c,ocaml", value_name = "DAEMON", global = true)]
     xenstored: Vec<Daemon>,
-    /// Virtual processors of the machine. More than one is no faster, and guests have been seen to die of it.
+    /// Run everything with the Xen of each of these releases: `own` (the system's), or another suite of the archive
+    /// that the system comes from, such as `trixie`. `cross` goes from each to the next.
+    #[arg(long, value_delimiter = ',', value_name = "SUITE", global = true)]
+    release: Vec<Release>,
+    /// Processors of the emulated machine. With more than one, guests have the native time stamp counter: of an
+    /// intercepted one they have been seen to die.
     #[arg(long, default_value_t = 1, value_name = "N")]
     smp: u32,
     /// Boot this hypervisor (gzip or ELF) instead of the packaged one, to whose toolstack it must fit.
@@ -64,17 +86,26 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     dom0_modules: Option<PathBuf>,
     /// Fetch the packages anew.
-    #[arg(long)]
+    #[arg(long, global = true)]
     update: bool,
     /// Run this PVH binary instead of building the guest.
     #[arg(long, value_name = "PATH", hide = true)]
     guest_elf: Option<PathBuf>,
+    #[command(subcommand)]
+    other: Option<Other>,
+}
+
+/// What runs in place of the table.
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+enum Other {
+    /// Save the guest on the Xen of one release, and restore it on that of the next.
+    Cross,
 }
 
 /// Runs the selected lifecycles and fails on any miss.
 pub(crate) fn run(args: &Args) -> Result<()> {
     machine::require()?;
-    let mut jobs = jobs(args)?;
+    let plan = plan(args)?;
     let guest = match &args.guest_elf {
         Some(path) => path.clone(),
         None => guest_bin::build()?,
@@ -83,46 +114,74 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     fs::create_dir_all(&cache)?;
     let lock = File::create(cache.join("lock"))?;
     lock.try_lock().context("another `cargo xtask xen` runs in this workspace")?;
-    let image = image::prepare(&cache, args)?;
-    in_place::excuse(&mut jobs, &image)?;
     let logs = cache.join("logs");
     let _ = fs::remove_dir_all(&logs);
-    let (lanes, cpus) = (args.jobs, args.smp);
-    let boot = |store, logs| Boot { image: &image, guest: &guest, jobs: &jobs, lanes, cpus, store, logs };
+    if matches!(args.other, Some(Other::Cross)) {
+        return cross::run(args, &guest, &cache);
+    }
+    let hvm = plan.iter().flat_map(|(_, jobs)| jobs).any(|job| job.runs() && job.variant.kind == Kind::Hvm);
+    let model = if hvm { DeviceModel::Wanted } else { DeviceModel::Unused };
+    let (own, mut misses) = ([Release::own()], Vec::new());
+    for release in if args.release.is_empty() { &own[..] } else { &args.release } {
+        let Some(image) = release::image(release, &cache, (args, model))? else { continue };
+        let mut plan = plan.clone();
+        in_place::excuse(plan.iter_mut().flat_map(|(_, jobs)| jobs), &image)?;
+        misses.extend(play(args, (&image, &guest), (&plan, &logs.join(release.to_string())))?);
+    }
+    finish(&misses, &logs)
+}
+
+/// What runs on each boot.
+type Plan = [(Daemon, Vec<Job>)];
+
+/// All boots on the Xen of one release, and their table; returns what went wrong.
+fn play(args: &Args, (image, guest): (&Image, &Path), (plan, logs): (&Plan, &Path)) -> Result<Vec<String>> {
+    let (mut played, mut verdict, mut counted) = (Vec::new(), Verdict::default(), Vec::new());
     for round in 1..=args.repeat {
-        for &store in &args.xenstored {
-            println!("round {round} of {}, xenstored: {}", args.repeat, store.word());
-            once(&boot(store, logs.join(format!("{}-{round}", store.word()))))?;
+        for (daemon, jobs) in plan {
+            let word = daemon.word();
+            println!("round {round} of {}, Xen {}, xenstored: {word}", args.repeat, image.version);
+            let board = once(args, (image, guest), (*daemon, jobs, logs.join(format!("{word}-{round}"))))?;
+            counted.extend(census::tell(&board));
+            played.push(Played { daemon: *daemon, jobs: jobs.clone(), board });
+        }
+        verdict = Verdict::new(&played, Some(mock_host::run));
+        if !verdict.misses().is_empty() || !counted.is_empty() {
+            break;
         }
     }
-    Ok(())
+    println!("{}", table::show(&verdict, &played));
+    println!("logs: {}", workspace::relative(logs).display());
+    Ok([verdict.misses(), &counted].concat())
 }
 
-/// What runs, and in which lane.
-fn jobs(args: &Args) -> Result<Vec<(Lifecycle, Lane)>> {
+/// What runs on each boot: one boot a daemon.
+fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
-    let mut table = lifecycle::ALL.to_vec();
+    let variants = variant::product(&args.kind, &args.vcpus)?;
     // Only when it is named: its time is its own.
-    if args.cases.iter().any(|name| name == soak::NAME) {
-        table.push(soak::lifecycle(soak::rounds(args.rounds, extent)));
-    }
-    let chosen = plan::select(&table, &args.cases)?;
-    Ok(chosen.into_iter().map(|lifecycle| (lifecycle, plan::lane(&lifecycle, extent))).collect())
+    let (soaks, names): (Vec<String>, Vec<String>) = args.cases.iter().cloned().partition(|name| name == soak::NAME);
+    let soaks: Vec<Lifecycle> = soaks.iter().map(|_| soak::lifecycle(soak::rounds(args.rounds, extent))).collect();
+    let chosen = if names.is_empty() && !soaks.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
+    let mut daemons = args.xenstored.clone();
+    daemons.dedup();
+    let jobs = |boot| {
+        let mut jobs = plan::jobs(&chosen, &variants, (boot, extent));
+        jobs.extend(plan::jobs(&soaks, &soak::variants(&variants), (boot, extent)));
+        jobs
+    };
+    Ok(daemons.into_iter().enumerate().map(|(boot, daemon)| (daemon, jobs(boot))).collect())
 }
 
-/// One boot, its table, and what went wrong.
-fn once(boot: &Boot<'_>) -> Result<()> {
-    let on_xen = boot.jobs.iter().any(|(_, lane)| !matches!(lane, Lane::Skipped(_)));
-    let board = if on_xen { boot.run()? } else { board::Board::new(&[]) };
-    let verdict = Verdict::new(boot.jobs, &board, Some(mock_host::run));
-    let mut misses = verdict.misses();
-    misses.extend(census::tell(boot.jobs, &board));
-    if !misses.is_empty() {
-        trouble::tell(&board, &boot.logs);
+/// One boot, and the logs of what went wrong.
+fn once(args: &Args, (image, guest): (&Image, &Path), (store, jobs, logs): (Daemon, &[Job], PathBuf)) -> Result<Board> {
+    if !jobs.iter().any(Job::runs) {
+        return Ok(Board::new(&[]));
     }
-    println!("{}", verdict.table());
-    println!("logs: {}", workspace::relative(&boot.logs).display());
-    finish(&misses, &boot.logs)
+    let boot = Boot { image, guest, jobs, lanes: args.jobs, cpus: args.smp, store, logs };
+    let board = boot.run()?;
+    trouble::tell(&board, &boot.logs);
+    Ok(board)
 }
 
 fn finish(misses: &[String], logs: &Path) -> Result<()> {

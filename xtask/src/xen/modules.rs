@@ -9,14 +9,17 @@ use std::path::{Path, PathBuf};
 /// What dom0 needs to run the toolstack; a name that is no file is built into the kernel.
 pub(crate) const WANTED: [&str; 5] = ["xen_privcmd", "xen_evtchn", "xen_gntdev", "xen_gntalloc", "xenfs"];
 
+/// What a disk of the machine's needs; the step that uses it loads them.
+pub(crate) const DISK: [&str; 2] = ["virtio_pci", "virtio_blk"];
+
 /// A module: its name and its unpacked bytes.
 pub(crate) type Module = (String, Vec<u8>);
 
-/// The modules [`WANTED`] below `root` and all they depend on, in load order.
-pub(crate) fn load(root: &Path) -> Result<Vec<Module>> {
+/// The modules `wanted` below `root` and all they depend on, in load order.
+pub(crate) fn load(root: &Path, wanted: &[&str]) -> Result<Vec<Module>> {
     let files = find(root);
     let mut bytes = BTreeMap::new();
-    let order = order(&WANTED, &mut |name| {
+    let order = order(wanted, &mut |name| {
         let Some(file) = files.get(name) else {
             return Ok(None);
         };

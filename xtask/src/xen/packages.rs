@@ -1,5 +1,6 @@
 //! Debian packages, fetched and unpacked below `target/xen` without installing anything.
 
+use super::apt::Apt;
 use crate::shell;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
@@ -7,15 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the rig asks for by name; versions and libraries follow from the dependencies.
-pub(crate) const XEN: [&str; 3] = ["xen-system-amd64", "xenstore-utils", "busybox-static"];
-/// The kernel of dom0; the full flavour, since the cloud flavour cannot be a dom0.
-pub(crate) const KERNEL: [&str; 1] = ["linux-image-amd64"];
+/// A folder's name and the packages that it is for; versions and libraries follow from the dependencies.
+pub(crate) type Wanted = (&'static str, &'static [&'static str]);
 
-/// The folder of the toolstack's packages.
-pub(crate) const TOOLS: &str = "tools";
-/// The folder of the kernel's package.
-pub(crate) const LINUX: &str = "kernel";
+/// The hypervisor, the toolstack, and a shell.
+pub(crate) const TOOLS: Wanted = ("tools", &["xen-system-amd64", "xenstore-utils", "busybox-static"]);
+/// The kernel of dom0; the full flavour, since the cloud flavour cannot be a dom0.
+pub(crate) const LINUX: Wanted = ("kernel", &["linux-image-amd64"]);
+/// The public headers.
+pub(crate) const HEADERS: Wanted = ("headers", &["libxen-dev"]);
 
 /// An unpacked set of packages.
 #[derive(Debug)]
@@ -26,8 +27,16 @@ pub(crate) struct Tree {
     pub(crate) stamp: String,
 }
 
-/// Unpacks `roots` and what they need into `cache/name`, once; what is there is kept.
-pub(crate) fn tree(cache: &Path, name: &str, roots: &[&str]) -> Result<Tree> {
+impl Tree {
+    /// The version of the first package whose name begins so.
+    pub(crate) fn version(&self, name: &str) -> Option<&str> {
+        let line = self.stamp.lines().find(|line| line.starts_with(name))?;
+        line.split('_').nth(1)
+    }
+}
+
+/// Unpacks `roots` and what they need into `cache/name`, once; what is there is kept, and apt is not asked.
+pub(crate) fn tree(cache: &Path, (name, roots): Wanted, apt: &Apt) -> Result<Tree> {
     let root = cache.join(name);
     let stamp_file = cache.join(format!("{name}.packages"));
     if let Ok(stamp) = fs::read_to_string(&stamp_file) {
@@ -36,14 +45,15 @@ pub(crate) fn tree(cache: &Path, name: &str, roots: &[&str]) -> Result<Tree> {
     for tool in ["apt-get", "apt-cache", "dpkg-deb"] {
         shell::require(tool)?;
     }
-    let wanted = closure(roots)?;
+    apt.refresh()?;
+    let wanted = closure(roots, apt)?;
     eprintln!("fetching {} packages for {name} …", wanted.len());
     let debs = cache.join("debs").join(name);
     let _ = fs::remove_dir_all(&debs);
     let _ = fs::remove_dir_all(&root);
     fs::create_dir_all(&debs)?;
     shell::output(
-        Command::new("apt-get").current_dir(&debs).args(["-q", "-o", "APT::Sandbox::User=", "download"]).args(&wanted),
+        apt.command("apt-get").current_dir(&debs).args(["-q", "-o", "APT::Sandbox::User=", "download"]).args(&wanted),
     )
     .with_context(|| format!("apt-get cannot fetch {} (try apt-get update)", roots.join(", ")))?;
     let stamp = unpack(&debs, &root)?;
@@ -54,7 +64,7 @@ pub(crate) fn tree(cache: &Path, name: &str, roots: &[&str]) -> Result<Tree> {
 
 /// Forgets what was fetched, so that the next [`tree`] takes what apt offers by then.
 pub(crate) fn forget(cache: &Path) -> Result<()> {
-    for name in [TOOLS, LINUX] {
+    for (name, _) in [TOOLS, LINUX, super::device_model::PACKAGES] {
         let stamp = cache.join(format!("{name}.packages"));
         if stamp.exists() {
             fs::remove_file(stamp)?;
@@ -76,21 +86,24 @@ fn unpack(debs: &Path, root: &Path) -> Result<String> {
 }
 
 /// The packages to unpack: `roots` and, of what they depend on, the parts that the rig uses.
-fn closure(roots: &[&str]) -> Result<BTreeSet<String>> {
+fn closure(roots: &[&str], apt: &Apt) -> Result<BTreeSet<String>> {
     let mut known: BTreeSet<String> = roots.iter().map(ToString::to_string).collect();
+    if roots == HEADERS.1 {
+        return Ok(known); // nothing is linked with them
+    }
     let mut fresh: Vec<String> = known.iter().cloned().collect();
     while !fresh.is_empty() {
-        let text = depends(&fresh)?;
+        let text = depends(&fresh, apt)?;
         fresh = dependencies(&text).filter(|name| is_used(name)).map(str::to_owned).collect();
         fresh.retain(|name| known.insert(name.clone()));
     }
     Ok(known)
 }
 
-fn depends(names: &[String]) -> Result<String> {
+fn depends(names: &[String], apt: &Apt) -> Result<String> {
     let quiet = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"];
     let text = shell::output(
-        Command::new("apt-cache").arg("depends").args(quiet.iter().map(|kind| format!("--no-{kind}"))).args(names),
+        apt.command("apt-cache").arg("depends").args(quiet.iter().map(|kind| format!("--no-{kind}"))).args(names),
     )
     .with_context(|| format!("apt knows no {} (try apt-get update)", names.join(" or no ")))?;
     if text.trim().is_empty() {
@@ -126,6 +139,14 @@ mod tests {
     fn dependencies_are_read_and_virtual_ones_skipped() {
         let text = "xen-utils-4.17\n  Depends: libc6\n |Depends: liba\n  Depends: <python3:any>\n    python3\n";
         assert_eq!(dependencies(text).collect::<Vec<_>>(), ["libc6", "liba"]);
+    }
+
+    #[test]
+    fn a_version_is_read_from_the_stamp() {
+        let stamp = "busybox-static_1%3a1.37_amd64.deb\nxen-hypervisor-4.20-amd64_4.20.4+63_amd64.deb\n".into();
+        let tree = Tree { root: PathBuf::new(), stamp };
+        assert_eq!(tree.version("xen-hypervisor-"), Some("4.20.4+63"));
+        assert_eq!(tree.version("linux-image-"), None);
     }
 
     #[test]

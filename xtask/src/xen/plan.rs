@@ -1,5 +1,6 @@
-//! Which lifecycles run, and how.
+//! Which lifecycles run, in which variants, and how.
 
+use super::variant::{Kind, Variant};
 use anyhow::{Result, bail};
 use guest::lifecycle::{Host, Lifecycle, Step};
 
@@ -36,10 +37,39 @@ impl Daemon {
 /// How much of the table runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Everything.
+    /// Everything; what is not of the [`CORE`] in half of the variants.
     Full,
-    /// Nothing that waits for the toolstack's patience twice.
+    /// The [`CORE`] in half of the variants, all else in one; nothing that waits for the toolstack's patience twice.
     Quick,
+}
+
+/// The lifecycles that a full run plays in every variant.
+const CORE: [&str; 7] = ["checkpoint", "restore", "migrate", "slow-resume", "poweroff", "reboot", "selftest"];
+
+/// Why a variant is left out.
+pub(crate) const PAIRED: &str = "paired";
+
+/// A lifecycle in one variant, on one boot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job {
+    /// What is played.
+    pub(crate) lifecycle: Lifecycle,
+    /// In which kind of domain.
+    pub(crate) variant: Variant,
+    /// How.
+    pub(crate) lane: Lane,
+}
+
+impl Job {
+    /// The name of its domain.
+    pub(crate) fn name(&self) -> String {
+        format!("{}-{}", self.lifecycle.name, self.variant.label())
+    }
+
+    /// Tells whether it runs at all.
+    pub(crate) const fn runs(&self) -> bool {
+        !matches!(self.lane, Lane::Skipped(_))
+    }
 }
 
 /// The lifecycles of `table` that `names` selects; all of them for no name.
@@ -52,13 +82,79 @@ pub(crate) fn select(table: &[Lifecycle], names: &[String]) -> Result<Vec<Lifecy
     Ok(table.iter().filter(chosen).copied().collect())
 }
 
-/// The lane of a lifecycle.
-pub(crate) fn lane(lifecycle: &Lifecycle, extent: Extent) -> Lane {
+/// All jobs of the boot number `boot` (one a daemon), those left out included.
+pub(crate) fn jobs(chosen: &[Lifecycle], variants: &[Variant], (boot, extent): (usize, Extent)) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for (row, lifecycle) in chosen.iter().enumerate() {
+        let (able, unable): (Vec<_>, Vec<_>) = variants.iter().partition(|variant| can(lifecycle, variant).is_ok());
+        let plays = plays(&able, (row, boot), share(lifecycle, extent));
+        for (variant, plays) in able.into_iter().zip(plays) {
+            let lane = if plays { lane(lifecycle, extent) } else { Lane::Skipped(PAIRED) };
+            jobs.push(Job { lifecycle: *lifecycle, variant, lane });
+        }
+        let skipped = |variant: Variant| Some(Lane::Skipped(can(lifecycle, &variant).err()?));
+        let skipped = |variant| Some(Job { lifecycle: *lifecycle, variant, lane: skipped(variant)? });
+        jobs.extend(unable.into_iter().filter_map(skipped));
+    }
+    jobs
+}
+
+/// Tells whether there can be such a lifecycle in a domain so made, or why not.
+const fn can(lifecycle: &Lifecycle, variant: &Variant) -> Result<(), &'static str> {
+    match (lifecycle.only, variant.kind) {
+        (Some((Host::Mock, why)), _) | (Some((Host::Hvm, why)), Kind::Pvh) => Err(why),
+        _ => Ok(()),
+    }
+}
+
+/// How many of the variants play a lifecycle in one boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Share {
+    /// All.
+    All,
+    /// One kind for each number of processors; the next boot has the other kinds.
+    Half,
+    /// One; boots and lifecycles take turns.
+    One,
+}
+
+fn share(lifecycle: &Lifecycle, extent: Extent) -> Share {
+    match (extent, CORE.contains(&lifecycle.name)) {
+        (Extent::Full, true) => Share::All,
+        (Extent::Full, false) | (Extent::Quick, true) => Share::Half,
+        (Extent::Quick, false) => Share::One,
+    }
+}
+
+/// Which of the variants play, for the lifecycle and the boot of these numbers.
+///
+/// With two kinds and two daemons half of the product holds every pair of kind, number of processors and daemon.
+fn plays(variants: &[Variant], (row, boot): (usize, usize), share: Share) -> Vec<bool> {
+    let mut kinds: Vec<_> = variants.iter().map(|variant| variant.kind).collect();
+    let mut counts: Vec<_> = variants.iter().map(|variant| variant.vcpus).collect();
+    kinds.dedup();
+    counts.sort_unstable();
+    counts.dedup();
+    let turn = |of: usize, turn: usize| turn % of.max(1);
+    let plays = |variant: &Variant| {
+        let kind = kinds.iter().position(|kind| *kind == variant.kind);
+        let count = counts.iter().position(|count| *count == variant.vcpus).unwrap_or_default();
+        match share {
+            Share::All => true,
+            Share::Half => kind == Some(turn(kinds.len(), count + boot)),
+            Share::One => kind == Some(turn(kinds.len(), row + boot)) && count == turn(counts.len(), row + boot),
+        }
+    };
+    variants.iter().map(plays).collect()
+}
+
+/// The lane of a lifecycle that is not left out.
+fn lane(lifecycle: &Lifecycle, extent: Extent) -> Lane {
     let waits = lifecycle.steps.iter().filter(|step| matches!(step, Step::SaveFails)).count();
-    match lifecycle.only {
-        Some((Host::Mock, why)) => Lane::Skipped(why),
-        _ if waits == 0 => Lane::Foreground,
-        _ if waits > 1 && extent == Extent::Quick => Lane::Skipped("longer than --quick allows"),
+    match waits {
+        0 => Lane::Foreground,
+        1 => Lane::Background,
+        _ if extent == Extent::Quick => Lane::Skipped("longer than --quick allows"),
         _ => Lane::Background,
     }
 }
@@ -66,6 +162,8 @@ pub(crate) fn lane(lifecycle: &Lifecycle, extent: Extent) -> Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xen::variant::product;
+    use std::collections::BTreeSet;
 
     const fn lifecycle(name: &'static str, steps: &'static [Step]) -> Lifecycle {
         Lifecycle { name, about: "", cmdline: "", steps, only: None }
@@ -77,6 +175,20 @@ mod tests {
         lifecycle("slower", &[Step::SaveFails, Step::SaveFails]),
     ];
 
+    fn six() -> Vec<Variant> {
+        product(&[Kind::Pvh, Kind::Hvm], &[1, 2, 8]).unwrap()
+    }
+
+    /// Labels of what plays, of several boots.
+    fn played(row: usize, share: Share) -> Vec<(usize, Variant)> {
+        let boot = |boot| {
+            let variants = six();
+            let plays = plays(&variants, (row, boot), share);
+            variants.into_iter().zip(plays).filter(|(_, plays)| *plays).map(move |(variant, _)| (boot, variant))
+        };
+        [0, 1].into_iter().flat_map(boot).collect()
+    }
+
     #[test]
     fn patience_decides_the_lane() {
         let lanes = |extent| TABLE.map(|lifecycle| lane(&lifecycle, extent));
@@ -87,7 +199,19 @@ mod tests {
     #[test]
     fn what_only_the_mock_can_run_is_skipped_with_its_reason() {
         let alone = Lifecycle { only: Some((Host::Mock, "why")), ..TABLE[0] };
-        assert_eq!(lane(&alone, Extent::Full), Lane::Skipped("why"));
+        let jobs = jobs(&[alone], &six(), (0, Extent::Full));
+        assert!(jobs.len() == 6 && jobs.iter().all(|job| job.lane == Lane::Skipped("why")));
+    }
+
+    #[test]
+    fn what_only_one_kind_can_run_is_skipped_for_the_other() {
+        let emulated = Lifecycle { only: Some((Host::Hvm, "why")), ..TABLE[0] };
+        for boot in [0, 1] {
+            let jobs = jobs(&[emulated], &six(), (boot, Extent::Quick));
+            let why = |job: &&Job| job.variant.kind == Kind::Pvh && job.lane == Lane::Skipped("why");
+            assert_eq!(jobs.iter().filter(why).count(), 3);
+            assert_eq!(jobs.iter().filter(|job| job.runs()).count(), 1);
+        }
     }
 
     #[test]
@@ -96,5 +220,47 @@ mod tests {
         assert_eq!(select(&TABLE, &names(&["slow"])).unwrap().len(), 1);
         assert_eq!(select(&TABLE, &[]).unwrap().len(), 3);
         assert!(select(&TABLE, &names(&["none"])).unwrap_err().to_string().contains("slower"));
+    }
+
+    #[test]
+    fn half_of_the_product_has_every_pair() {
+        let played = played(0, Share::Half);
+        assert_eq!(played.len(), 6);
+        let pairs = |pair: fn(&(usize, Variant)) -> (u32, u32)| played.iter().map(pair).collect::<BTreeSet<_>>().len();
+        assert_eq!(pairs(|(_, variant)| (variant.kind as u32, variant.vcpus)), 6);
+        assert_eq!(pairs(|(boot, variant)| (*boot as u32, variant.vcpus)), 6);
+        assert_eq!(pairs(|(boot, variant)| (*boot as u32, variant.kind as u32)), 4);
+    }
+
+    #[test]
+    fn one_a_boot_goes_through_all_variants() {
+        let met: BTreeSet<Variant> =
+            (0..6).flat_map(|row| played(row, Share::One)).map(|(_, variant)| variant).collect();
+        assert_eq!(met.len(), 6);
+        assert_eq!(played(3, Share::One).len(), 2);
+    }
+
+    #[test]
+    fn a_choice_of_one_is_never_left_out() {
+        let one = product(&[Kind::Hvm], &[2]).unwrap();
+        for share in [Share::All, Share::Half, Share::One] {
+            assert_eq!(plays(&one, (3, 1), share), [true], "{share:?}");
+        }
+        let counts = product(&[Kind::Hvm], &[1, 2, 8]).unwrap();
+        assert_eq!(plays(&counts, (0, 0), Share::Half), [true; 3]);
+    }
+
+    #[test]
+    fn the_core_is_in_the_table() {
+        let known = |name: &&&str| guest::lifecycle::ALL.iter().any(|lifecycle| lifecycle.name == **name);
+        assert_eq!(CORE.iter().filter(known).count(), CORE.len());
+    }
+
+    #[test]
+    fn only_the_core_plays_all_variants() {
+        let chosen = [lifecycle("restore", &[Step::Create]), TABLE[0]];
+        let jobs = jobs(&chosen, &six(), (0, Extent::Full));
+        assert_eq!(jobs.iter().filter(|job| job.runs()).count(), 6 + 3);
+        assert_eq!(jobs[5].name(), "restore-hvm-8");
     }
 }

@@ -1,21 +1,19 @@
 //! A lifecycle as a shell script for dom0.
 
-use super::soak;
-use guest::lifecycle::{Lifecycle, Step};
+use super::plan::Job;
+use guest::lifecycle::Step;
 
 /// Seconds for a step that normally takes two at most, the machine being emulated and perhaps busy.
 const SHORT: u32 = 90;
 /// Seconds for a save that the toolstack gives up after one or two minutes of its own.
 const GIVES_UP: u32 = 300;
 
-/// The job that plays `lifecycle`.
-pub(crate) fn job(lifecycle: &Lifecycle) -> String {
+/// The script that plays a job.
+pub(crate) fn job(job: &Job) -> String {
     let mut text = String::from(". /rig/steps.sh\n");
-    if lifecycle.name == soak::NAME {
-        text.push_str("vcpus=2\n");
-    }
-    text.push_str(&line("begin", &[lifecycle.name, lifecycle.cmdline]));
-    for (index, step) in lifecycle.steps.iter().enumerate() {
+    let (variant, vcpus) = (job.variant, job.variant.vcpus.to_string());
+    text.push_str(&line("begin", &[&job.name(), variant.kind.word(), &vcpus, job.lifecycle.cmdline]));
+    for (index, step) in job.lifecycle.steps.iter().enumerate() {
         let (function, arguments) = call(step);
         text.push_str(&line(&format!("step {index} {} {function}", limit(step)), &arguments));
     }
@@ -37,6 +35,8 @@ fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
         Step::Create => ("create", vec![]),
         Step::Checkpoint => ("checkpoint", vec![]),
         Step::SaveRestore => ("save_restore", vec![]),
+        Step::SaveAway => ("save_away", vec![]),
+        Step::RestoreHere => ("restore_here", vec![]),
         Step::Migrate => ("migrate", vec![]),
         Step::RestoreCheckpoint => ("restore_checkpoint", vec![]),
         Step::SaveFails => ("save_fails", vec![]),
@@ -70,6 +70,9 @@ fn quote(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xen::plan::Lane;
+    use crate::xen::variant::{Kind, Variant};
+    use guest::lifecycle::Lifecycle;
 
     #[test]
     fn a_lifecycle_becomes_one_line_a_step() {
@@ -80,16 +83,17 @@ mod tests {
             steps: &[Step::Create, Step::Says("resumed", &["class=cancelled", "n=1"]), Step::SaveFails],
             only: None,
         };
+        let variant = Variant { kind: Kind::Hvm, vcpus: 8 };
         let expected = [
             ". /rig/steps.sh",
-            r"begin 'plain' 'mode=it'\''s'",
+            r"begin 'plain-hvm-8' 'hvm' '8' 'mode=it'\''s'",
             "step 0 90 create ",
             "step 1 90 says 'resumed' 'class=cancelled' 'n=1'",
             "step 2 300 save_fails ",
             "finish ok",
             "",
         ];
-        assert_eq!(job(&lifecycle), expected.join("\n"));
+        assert_eq!(job(&Job { lifecycle, variant, lane: Lane::Foreground }), expected.join("\n"));
     }
 
     #[test]

@@ -7,8 +7,8 @@ pub(super) const TABLE: Table = Table {
     rules: &[
         values("entry::ENTRIES_PER_FRAME", &["4096 / sizeof(struct grant_entry_v1)"]),
         values("entry::RESERVED_ENTRIES", &["GNTTAB_NR_RESERVED_ENTRIES"]),
-        values("entry::WORDS", &["sizeof(struct grant_entry_v1) / 4"]),
-        values("entry::FRAME", &["offsetof(struct grant_entry_v1, frame) / 4"]),
+        values("entry::ENTRY_SIZE", &["sizeof(struct grant_entry_v1)"]),
+        values("entry::FRAME", &["offsetof(struct grant_entry_v1, frame)"]),
         values("entry::DOMAIN_SHIFT", &["offsetof(struct grant_entry_v1, domid) * 8"]),
         values("entry::Flags::*", &["GTF_{lower}"]),
         values("entry::Flags::READ_ONLY", &["GTF_readonly"]),

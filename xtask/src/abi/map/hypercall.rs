@@ -36,6 +36,13 @@ pub(super) const TABLE: Table = Table {
         values("start_info::StartInfo::MAGIC", &["XEN_HVM_START_MAGIC_VALUE"]),
         values("start_info::StartInfo::SIZE", &["sizeof(struct hvm_start_info)"]),
         values("start_info::PHYS32_ENTRY", &["XEN_ELFNOTE_PHYS32_ENTRY"]),
+        // Emulated devices: a document has the protocol, and no header; the products of the register there are no constants.
+        ours("unplug::MAGIC"),
+        ours("unplug::Drivers::EXPERIMENTAL"),
+        ours("unplug::Devices::DISKS"),
+        ours("unplug::Devices::NICS"),
+        ours("unplug::Devices::FURTHER_DISKS"),
+        ours("unplug::Devices::NVME_DISKS"),
         // Shared pages.
         values("shared_info::EVENT_WORDS", &["sizeof(((struct shared_info *)0)->evtchn_pending) / 8"]),
         values("shared_info::PENDING", &["offsetof(struct shared_info, evtchn_pending)"]),
@@ -55,7 +62,10 @@ pub(super) const TABLE: Table = Table {
         values("clock::*", &["offsetof(struct vcpu_time_info, {lower}) / 4"]),
         values("clock::TO_SYSTEM_MUL", &["offsetof(struct vcpu_time_info, tsc_to_system_mul) / 4"]),
         ours("clock::RETRIES"),
-        ours("clock::kept::*"),
+        ours("clock::kept::EMPTY"),
+        ours("clock::kept::FILLING"),
+        ours("clock::kept::GOOD"),
+        ours("clock::kept::HELD"),
         // Event channels.
         values("op::event_channel::*", &["EVTCHNSTAT_{lower}"]),
         values("op::event_channel::Virq::*", &["VIRQ_{}"]),
@@ -98,6 +108,7 @@ pub(super) const TABLE: Table = Table {
         values("op::hvm::SetUpcallVector::CMD", &["HVMOP_set_evtchn_upcall_vector"]),
         values("op::hvm::SetUpcallVector::NUMBER", &["__HYPERVISOR_hvm_op"]),
         values("op::hvm::CALLBACK_GSI", &["HVM_PARAM_CALLBACK_TYPE_GSI"]),
+        values("op::hvm::CALLBACK_PCI_INTX", &["HVM_PARAM_CALLBACK_TYPE_PCI_INTX"]),
         values("op::hvm::CALLBACK_VECTOR", &["HVM_PARAM_CALLBACK_TYPE_VECTOR"]),
         values("op::hvm::CALLBACK_KIND_SHIFT", &["__builtin_ctzll(HVM_PARAM_CALLBACK_IRQ_TYPE_MASK)"]),
         layout("op::hvm::Set", "struct xen_hvm_param", &[("pad", PADDING)]),

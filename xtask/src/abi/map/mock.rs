@@ -17,6 +17,10 @@ pub(super) const TABLE: Table = Table {
         ),
         ours("hypervisor::argument::LOWEST"),
         values("hypervisor::vcpu_op::LAST_PLACE", &["4096 - sizeof(struct vcpu_info)"]),
+        // The processor's, not Xen's.
+        ours("hypervisor::vcpu_op::PAGED"),
+        ours("hypervisor::vcpu_op::PAE"),
+        ours("hypervisor::vcpu_op::LONG"),
         values("hypervisor::hvm_op::VM86_TSS", &["HVM_PARAM_VM86_TSS"]),
         values("hypervisor::hvm_op::ACPI_IOPORTS", &["HVM_PARAM_ACPI_IOPORTS_LOCATION"]),
         values("hypervisor::hvm_op::GENERATION_ID", &["HVM_PARAM_VM_GENERATION_ID_ADDR"]),
@@ -32,6 +36,8 @@ pub(super) const TABLE: Table = Table {
         ours("hypervisor::CALL_TIME"),
         // The domain.
         values("domain::*", &["HVM_PARAM_{}"]),
+        values("domain::BY_VECTOR", &["HVM_PARAM_CALLBACK_TYPE_VECTOR"]),
+        values("domain::CALLBACK_KIND", &["__builtin_ctzll(HVM_PARAM_CALLBACK_IRQ_TYPE_MASK)"]),
         values("domain::PARAMS", &["HVM_NR_PARAMS"]),
         values("domain::VCPU_INFO", &["sizeof(struct vcpu_info)"]),
         values("clock::WALL", &["offsetof(struct shared_info, wc_version)"]),
@@ -47,6 +53,10 @@ pub(super) const TABLE: Table = Table {
         values("guest::FIRST_LEAF", &["XEN_CPUID_FIRST_LEAF"]),
         ours("guest::*"),
         ours("memory::*"),
+        // A document has them, and no header.
+        ours("platform::MAGIC"),
+        ours("platform::DISKS"),
+        ours("platform::NICS"),
         // Its dom0.
         values("dom0::XEN_BITS", &["GTF_reading | GTF_writing"]),
         values("console::IN_SIZE", &["sizeof(((struct xencons_interface *)0)->in)"]),

@@ -1,0 +1,132 @@
+//! Loom's lock and words in place of the real ones, and the instants at which an interrupt may come.
+//!
+//! Loom's objects belong to one execution and have no constant constructor. These are made at their first use, so that
+//! the crate itself need not know.
+#![allow(clippy::expect_used, clippy::std_instead_of_core, reason = "a panic is a failed model")]
+
+extern crate std;
+
+use core::cell::Cell;
+use core::ops::{Deref, DerefMut};
+use core::sync::atomic::Ordering;
+use std::sync::{MutexGuard, OnceLock};
+
+use loom::sync::atomic;
+use loom::thread;
+
+/// What a model has to do with a thread of it, which stands for a processor.
+pub trait Processor: Sync {
+    /// An instant between two accesses of the free list: an interrupt comes here or does not.
+    fn instant(&self);
+
+    /// The lock is held by another processor.
+    fn met_a_held_lock(&self);
+}
+
+loom::thread_local! {
+    static THIS: Cell<Option<&'static dyn Processor>> = Cell::new(None);
+}
+
+/// Makes this thread a processor.
+pub fn be(processor: &'static dyn Processor) {
+    THIS.with(|this| this.set(Some(processor)));
+}
+
+fn instant() {
+    this(|processor| processor.instant());
+}
+
+fn this(tell: impl Fn(&dyn Processor)) {
+    if let Some(processor) = THIS.with(Cell::get) {
+        tell(processor);
+    }
+}
+
+/// A word of loom's.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicU32 {
+    first: u32,
+    word: OnceLock<atomic::AtomicU32>,
+}
+
+impl AtomicU32 {
+    pub(crate) const fn new(first: u32) -> Self {
+        Self { first, word: OnceLock::new() }
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> u32 {
+        instant();
+        self.word().load(order)
+    }
+
+    pub(crate) fn store(&self, value: u32, order: Ordering) {
+        instant();
+        self.word().store(value, order);
+    }
+
+    pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
+        instant();
+        self.word().fetch_add(value, order)
+    }
+
+    fn word(&self) -> &atomic::AtomicU32 {
+        self.word.get_or_init(|| atomic::AtomicU32::new(self.first))
+    }
+}
+
+/// A lock as `spin` has it: an exchange to take it, a store to give it back.
+#[derive(Debug)]
+pub(crate) struct Mutex<T> {
+    held: OnceLock<atomic::AtomicBool>,
+    value: std::sync::Mutex<T>,
+}
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self { held: OnceLock::new(), value: std::sync::Mutex::new(value) }
+    }
+
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        instant();
+        let held = self.held.get_or_init(|| atomic::AtomicBool::new(false));
+        while held.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            this(|processor| processor.met_a_held_lock());
+            thread::yield_now();
+        }
+        let value = self.value.try_lock().expect("the lock excludes others");
+        Guard { held, value: Some(value) }
+    }
+}
+
+/// The value while the lock is held.
+pub(crate) struct Guard<'m, T> {
+    held: &'m atomic::AtomicBool,
+    value: Option<MutexGuard<'m, T>>,
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.as_ref().expect("held")
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value.as_mut().expect("held")
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        // An execution that failed is over, and loom's objects with it.
+        if thread::panicking() {
+            core::mem::forget(self.value.take());
+            return;
+        }
+        instant();
+        self.value = None;
+        self.held.store(false, Ordering::Release);
+    }
+}

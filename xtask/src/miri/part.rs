@@ -1,0 +1,161 @@
+//! One test target of one crate, and what Miri said of it.
+
+use anyhow::{Context as _, Error, Result, bail};
+use cargo_metadata::Package;
+use std::fmt;
+use std::str::FromStr;
+
+/// What is run by one call of cargo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    package: String,
+    target: Target,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Target {
+    Lib,
+    Test(String),
+    Doc,
+}
+
+/// Not Miri's: loom has threads of its own kind.
+const LOOM: &str = "loom";
+
+/// The parts that are quick and, taken together, reach the unsafe code of each crate that has some.
+const QUICK: [(&str, &str); 5] = [
+    ("xen-hypercall", "--lib"),
+    ("xen-hypercall", "op_block"),
+    ("xen-hypercall", "op_result"),
+    ("xen-grant", "--lib"),
+    ("xen-ring", "--lib"),
+];
+
+impl Part {
+    /// Lists the parts of a crate.
+    pub(super) fn of(package: &Package) -> impl Iterator<Item = Self> {
+        let tests = package.targets.iter().filter(|target| target.is_test() && target.name != LOOM);
+        let tests = tests.map(|target| Target::Test(target.name.clone()));
+        let name = package.name.to_string();
+        std::iter::once(Target::Lib)
+            .chain(tests)
+            .chain([Target::Doc])
+            .map(move |target| Self { package: name.clone(), target })
+    }
+
+    pub(super) fn is_quick(&self) -> bool {
+        let target = match &self.target {
+            Target::Lib => "--lib",
+            Target::Test(name) => name,
+            Target::Doc => "--doc",
+        };
+        QUICK.contains(&(self.package.as_str(), target))
+    }
+
+    /// Returns the words for cargo.
+    pub(super) fn words(&self) -> Vec<&str> {
+        let mut words = vec![self.package.as_str()];
+        match &self.target {
+            Target::Lib => words.push("--lib"),
+            Target::Test(name) => words.extend(["--test", name]),
+            Target::Doc => words.push("--doc"),
+        }
+        words
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().join(" "))
+    }
+}
+
+/// Which of several machines this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shard {
+    first: usize,
+    of: usize,
+}
+
+impl FromStr for Shard {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (first, of) = text.split_once('/').context("not of the form 1/3")?;
+        let (first, of): (usize, usize) = (first.parse()?, of.parse()?);
+        if first == 0 || first > of {
+            bail!("there is no shard {text}");
+        }
+        Ok(Self { first, of })
+    }
+}
+
+impl Shard {
+    /// Picks this machine's share.
+    pub(super) fn of<T>(self, all: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        all.skip(self.first - 1).step_by(self.of)
+    }
+}
+
+/// How many tests passed, and which were left out, with the reason.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) passed: u64,
+    pub(super) ignored: Vec<String>,
+}
+
+impl Tally {
+    /// Reads what the test harness printed.
+    pub(super) fn read(said: &str) -> Result<Self> {
+        let passed = said.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split_once(" passed"));
+        let passed: Vec<u64> = passed.map(|(count, _)| Ok(count.parse()?)).collect::<Result<_>>()?;
+        if passed.is_empty() {
+            bail!("no test harness has spoken");
+        }
+        let ignored = said.lines().filter_map(|line| line.strip_prefix("test ")?.split_once(" ... ignored"));
+        let ignored: Vec<String> = ignored.map(|(name, why)| format!("{name}{why}")).collect();
+        if let Some(silent) = ignored.iter().find(|test| !test.contains(", ")) {
+            bail!("{silent} is left out without a reason");
+        }
+        Ok(Self { passed: passed.iter().sum(), ignored })
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.ignored.extend(other.ignored);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_share_everything_once() {
+        let all: Vec<u32> = (0..10).collect();
+        let mut found: Vec<u32> = (1..=3)
+            .flat_map(|at| format!("{at}/3").parse::<Shard>().unwrap().of(all.iter().copied()).collect::<Vec<_>>())
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, all);
+        for wrong in ["0/3", "4/3", "3", "a/b", "1/0"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn tests_are_counted_and_none_is_left_out_without_a_reason() {
+        let said = "test one ... ok\ntest two ... ignored, Miri has no clock\ntest result: ok. 1 passed; 0 failed\n";
+        let tally = Tally::read(said).unwrap();
+        assert_eq!(tally, Tally { passed: 1, ignored: vec!["two, Miri has no clock".to_owned()] });
+        assert!(Tally::read("test two ... ignored\ntest result: ok. 0 passed; 0 failed\n").is_err());
+        assert!(Tally::read("").is_err());
+    }
+
+    #[test]
+    fn each_quick_part_exists() {
+        let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().unwrap();
+        let found = metadata.packages.iter().flat_map(Part::of).filter(Part::is_quick).count();
+        assert_eq!(found, QUICK.len());
+    }
+}
