@@ -14,7 +14,7 @@ pub struct Lifecycle {
     pub cmdline: &'static str,
     /// What happens, in order.
     pub steps: &'static [Step],
-    /// `None`: runs on both hosts. Otherwise the only host that can, and why.
+    /// `None`: runs on both hosts, in every guest. Otherwise where alone it can, and why.
     pub only: Option<(Host, &'static str)>,
 }
 
@@ -27,6 +27,8 @@ pub enum Host {
     Xen,
     /// The same, in a guest with a device model.
     Hvm,
+    /// Any, in a guest of several processors.
+    Smp,
 }
 
 /// One action of the toolstack, or one thing to be seen.
@@ -351,6 +353,13 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
     ),
+    Lifecycle {
+        name: "deaf",
+        about: "one processor does not come when all are called together: given up, and everybody goes on",
+        cmdline: "deaf=1",
+        steps: &[Create, SaveFails, Says("aborted", &["why=park"]), NodeIs(""), Alive, NeverSays("resumed"), Poweroff],
+        only: Some((Host::Smp, "one processor has nobody to wait for")),
+    },
     both(
         "fail-prepare",
         "a device fails before the acknowledgement",

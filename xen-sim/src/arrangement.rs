@@ -3,6 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use guest::lifecycle::{Host as On, Lifecycle};
 use xen_mock::{Builder, Host, Kind};
 
 type Build = Rc<dyn Fn(Builder) -> Builder>;
@@ -39,6 +40,15 @@ impl Arrangement {
     #[must_use]
     pub fn prepared(self, prepare: impl Fn(&Host) + 'static) -> Self {
         Self { prepare: Rc::new(prepare), ..self }
+    }
+
+    /// Gives the guest as many processors as the lifecycle takes, unless the host is built with more anyway.
+    pub(crate) fn fit(self, lifecycle: &Lifecycle) -> Self {
+        let build = Rc::clone(&self.build);
+        match lifecycle.only {
+            Some((On::Smp, _)) => self.built(move |builder| build(builder.vcpus(2))),
+            _ => self,
+        }
     }
 
     pub(crate) fn host(&self, name: &str) -> Host {

@@ -69,7 +69,7 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// [`Failure`] if a step did not end as it should, the guest said `FAIL`, or it broke a rule of the host's.
 pub fn play(lifecycle: &Lifecycle, arrangement: Arrangement) -> Result<Report, Failure> {
-    play_on(&arrangement.host(lifecycle.name), lifecycle)
+    play_on(&arrangement.fit(lifecycle).host(lifecycle.name), lifecycle)
 }
 
 /// Does as [`play`] on a host of the caller's, whose traces and ledger then tell what the guest did.

@@ -51,6 +51,7 @@ lifecycles! {
     options = "options",
     full_disk = "full-disk",
     refuse = "refuse",
+    deaf = "deaf",
     fail_prepare = "fail-prepare",
     fail_freeze = "fail-freeze",
     fail_resume = "fail-resume",

@@ -109,22 +109,6 @@ fn after_a_checkpoint_nobody_registers_anything() {
     assert!(calls.iter().any(|call| call.vcpu == Vcpu(3)), "the others go on");
 }
 
-/// I7, D1, Dr: one processor does not come. The suspend is given up, and everybody goes on.
-#[test]
-fn a_processor_that_does_not_come_ends_the_suspend_and_not_the_guest() {
-    const STEPS: &[Step] = &[
-        Step::Create,
-        Step::SaveFails,
-        Step::Says("aborted", &["why=park"]),
-        Step::NodeIs(""),
-        Step::Says("tick", &["cpus=4"]),
-        Step::NeverSays("resumed"),
-        Step::Poweroff,
-    ];
-    let host = Host::builder().vcpus(4).build();
-    play_on(&host, &lifecycle("deaf=1", STEPS)).unwrap_or_else(|failure| panic!("{failure}"));
-}
-
 /// A processor that Xen refuses is done without; the others are as many as there are.
 #[test]
 fn a_processor_that_does_not_start_is_done_without() {

@@ -103,6 +103,7 @@ pub(crate) fn jobs(chosen: &[Lifecycle], variants: &[Variant], (boot, extent): (
 const fn can(lifecycle: &Lifecycle, variant: &Variant) -> Result<(), &'static str> {
     match (lifecycle.only, variant.kind) {
         (Some((Host::Mock, why)), _) | (Some((Host::Hvm, why)), Kind::Pvh) => Err(why),
+        (Some((Host::Smp, why)), _) if variant.vcpus < 2 => Err(why),
         _ => Ok(()),
     }
 }
@@ -205,6 +206,9 @@ mod tests {
 
     #[test]
     fn what_only_one_kind_can_run_is_skipped_for_the_other() {
+        let several = Lifecycle { only: Some((Host::Smp, "why")), ..TABLE[0] };
+        assert!(can(&several, &Variant { kind: Kind::Hvm, vcpus: 1 }).is_err());
+        assert!(can(&several, &Variant { kind: Kind::Pvh, vcpus: 2 }).is_ok());
         let emulated = Lifecycle { only: Some((Host::Hvm, "why")), ..TABLE[0] };
         for boot in [0, 1] {
             let jobs = jobs(&[emulated], &six(), (boot, Extent::Quick));
