@@ -15,6 +15,7 @@ use xen_hypercall::{DomId, Nanos};
 use connection::Connection;
 use tree::{Change, Tree};
 use view::View;
+use wire::StoreOp;
 
 /// Limits that xenstored sets to a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub(crate) enum Twist {
     Delay(Nanos),
     /// Serve it, never answer.
     Swallow,
+    /// Answer this type and payload instead of serving it.
+    Answer(StoreOp, Vec<u8>),
 }
 
 /// The daemon. It has one guest; dom0 speaks to it by calls.
