@@ -30,11 +30,13 @@ pub(super) fn check(run: &Run) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Returns what was said since the step before.
+/// Returns what was said since the step before; to the last step belongs all that is said after it.
 pub(super) fn said(run: &Run, at: usize) -> impl Iterator<Item = &str> {
-    let rest = |at: usize| run.driver.taken.get(at).and_then(|taken| taken.rest.as_ref());
+    let taken = &run.driver.taken;
+    let rest = |at: usize| taken.get(at).and_then(|taken| taken.rest.as_ref());
     let from = at.checked_sub(1).and_then(rest).map_or(0, |rest| rest.lines);
-    let to = rest(at).map_or(run.lines().len(), |rest| rest.lines);
+    let last = at + 1 >= taken.len();
+    let to = rest(at).filter(|_| !last).map_or(run.lines().len(), |rest| rest.lines);
     run.lines()[from.min(to)..to].iter().map(|line| line.text.as_str())
 }
 
