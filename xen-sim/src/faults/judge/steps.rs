@@ -24,7 +24,9 @@ pub(super) fn compare(case: &Case, (before, run): (&Run, &Run), struck: usize) -
         held(case, was, is)?;
         let silent = run.silent_by(at);
         hold(!silent || is_console(case), || format!("it does not tick after step {at} ({:?})", is.step))?;
-        let spills = at.checked_sub(1) == Some(struck) && matches!(before.driver.taken[struck].step, Step::Word(_));
+        // A word is left only so long, and a guest that waits for xenstore may say what it makes of it in a later step.
+        let near = before.driver.taken.get(struck..=at).filter(|near| near.len() <= 3);
+        let spills = near.is_some_and(|near| near.iter().any(|taken| matches!(taken.step, Step::Word(_))));
         if at != struck && !silent && !spills {
             let (was, is) = (events(before, at, KEYS), events(run, at, KEYS));
             hold(was == is, || format!("step {at}: {is:?} and not {was:?}"))?;
