@@ -31,19 +31,23 @@ fn main() -> io::Result<()> {
 
 /// Plays the case of this name: what became of it, or how it is broken.
 fn verdict(known: &mut HashMap<String, Known>, name: &str) -> Result<(String, String), String> {
-    let lifecycle = name.split('/').next().unwrap_or_default();
-    if !known.contains_key(lifecycle) {
-        known.insert(lifecycle.to_owned(), learn(lifecycle)?);
+    let mut fields = name.split('/');
+    let lifecycle = fields.next().unwrap_or_default();
+    let vcpus = fields.next().unwrap_or_default();
+    let guest = format!("{lifecycle}/{vcpus}");
+    if !known.contains_key(&guest) {
+        let learned = learn(lifecycle, vcpus.parse().map_err(|_| "that is no number of processors")?)?;
+        known.insert(guest.clone(), learned);
     }
-    let Known { baseline, cases } = known.get(lifecycle).ok_or("no lifecycle")?;
+    let Known { baseline, cases } = known.get(&guest).ok_or("no lifecycle")?;
     let case = cases.get(name).ok_or("there is no such case")?;
     let outcome = baseline.run(case).map_err(|broken| broken.0)?;
     Ok((outcome.to_string(), String::new()))
 }
 
-fn learn(lifecycle: &str) -> Result<Known, String> {
+fn learn(lifecycle: &str, vcpus: u32) -> Result<Known, String> {
     let subject = subject(lifecycle).ok_or("there is no such lifecycle")?;
-    let baseline = Baseline::of(subject).map_err(|broken| broken.0)?;
+    let baseline = Baseline::with_vcpus(subject, vcpus).map_err(|broken| broken.0)?;
     let cases = baseline.cases().into_iter().map(|case| (case.to_string(), case)).collect();
     Ok(Known { baseline, cases })
 }

@@ -14,6 +14,7 @@ use crate::Report;
 #[derive(Debug)]
 pub struct Baseline {
     lifecycle: &'static Lifecycle,
+    vcpus: u32,
     run: Run,
 }
 
@@ -34,13 +35,27 @@ impl Baseline {
     /// # Errors
     /// [`Broken`] if that alone breaks a rule, or if the guest makes a hypercall of which the sweep knows no errors.
     pub fn of(lifecycle: &'static Lifecycle) -> Result<Self, Broken> {
-        let run = run(lifecycle, None, &|_| ());
+        Self::with_vcpus(lifecycle, 1)
+    }
+
+    /// Plays a lifecycle without a fault in a guest of so many processors.
+    ///
+    /// # Errors
+    /// As [`Baseline::of`].
+    pub fn with_vcpus(lifecycle: &'static Lifecycle, vcpus: u32) -> Result<Self, Broken> {
+        let run = run((lifecycle, vcpus), None, &|_| ());
         judge::alone(&run)?;
         if let Some((number, cmd, _)) = run.made.iter().find(|(number, cmd, _)| Operation::of(*number, *cmd).is_none())
         {
             return Err(Broken(format!("the sweep has no row for hypercall {}, command {cmd}", number.0)));
         }
-        Ok(Self { lifecycle, run })
+        Ok(Self { lifecycle, vcpus, run })
+    }
+
+    /// Returns how many processors the guest has.
+    #[must_use]
+    pub const fn vcpus(&self) -> u32 {
+        self.vcpus
     }
 
     /// Returns every case of this lifecycle, in the order of what fails.
@@ -60,7 +75,7 @@ impl Baseline {
 
     fn case(&self, fault: Fault, operation: &'static str, when: Nanos) -> Case {
         let moment = step_name(self.run.driver.taken[judge::step_at(&self.run, when)].step);
-        Case { lifecycle: self.lifecycle.name, fault, operation, moment }
+        Case { lifecycle: self.lifecycle.name, vcpus: self.vcpus, fault, operation, moment }
     }
 
     /// Plays a case and judges it.
@@ -85,7 +100,7 @@ impl Baseline {
 
     fn played(&self, case: &Case, arrange: Arrange<'_>) -> Run {
         let nth = self.nth(case.fault);
-        let run = run(self.lifecycle, Some(case.fault), &|host: &Host| {
+        let run = run((self.lifecycle, self.vcpus), Some(case.fault), &|host: &Host| {
             if let (Fault::Store(at, answer), Some(nth)) = (case.fault, nth) {
                 answer.arrange(host, self.run.requests[at].op, nth);
             }

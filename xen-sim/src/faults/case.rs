@@ -48,6 +48,8 @@ pub enum Fault {
 pub struct Case {
     /// Name of the lifecycle.
     pub lifecycle: &'static str,
+    /// How many processors the guest has.
+    pub vcpus: u32,
     /// What goes wrong.
     pub fault: Fault,
     /// What it goes wrong with: the hypercall by its name in Xen's header, or the request.
@@ -75,7 +77,7 @@ impl fmt::Display for Case {
             Fault::Call(at, _) => ("call", at),
             Fault::Store(at, _) => ("store", at),
         };
-        write!(f, "{}/{kind}/{at}/{}", self.lifecycle, self.result())
+        write!(f, "{}/{}/{kind}/{at}/{}", self.lifecycle, self.vcpus, self.result())
     }
 }
 

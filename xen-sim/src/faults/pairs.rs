@@ -18,13 +18,14 @@ pub fn pairwise(cases: &[Case]) -> Vec<Case> {
     chosen.into_iter().map(|at| cases[at]).collect()
 }
 
-fn pairs(case: &Case) -> [(u8, String, String); 4] {
+fn pairs(case: &Case) -> [(u8, String, String); 5] {
     let (lifecycle, operation, result, moment) =
         (case.lifecycle.to_owned(), case.operation.to_owned(), case.result(), case.moment.to_owned());
     [
         (0, lifecycle.clone(), operation.clone()),
         (1, operation.clone(), result.clone()),
         (2, lifecycle, result),
+        (4, operation.clone(), case.vcpus.to_string()),
         (3, operation, moment),
     ]
 }

@@ -72,8 +72,8 @@ fn options(lifecycle: &Lifecycle) -> String {
 }
 
 /// Plays a lifecycle on a host of its own.
-pub(super) fn run(lifecycle: &Lifecycle, fault: Option<Fault>, arrange: Arrange<'_>) -> Run {
-    let host = Host::builder().name(lifecycle.name).budget(BUDGET).build();
+pub(super) fn run((lifecycle, vcpus): (&Lifecycle, u32), fault: Option<Fault>, arrange: Arrange<'_>) -> Run {
+    let host = Host::builder().name(lifecycle.name).vcpus(vcpus).budget(BUDGET).build();
     let (driver, notes) = (Rc::new(RefCell::new(Driver::new(lifecycle.steps))), Rc::new(Notes::default()));
     let cries = Rc::new(RefCell::new(String::new()));
     let cmdline = options(lifecycle);

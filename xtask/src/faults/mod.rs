@@ -13,11 +13,14 @@ use xen_sim::faults::{Baseline, Case, pairwise, subjects};
 /// Arguments of `faults`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these lifecycles, or these cases, such as `restore/call/42/-22`; of a single case the guest's lines are shown.
+    /// Only these lifecycles, or these cases, such as `restore/1/call/42/-22`; of a single case the guest's lines are shown.
     names: Vec<String>,
     /// Only a part in which all pairs of lifecycle, operation and result are, and of operation and moment.
     #[arg(long)]
     quick: bool,
+    /// Guests of so many processors, one after the other.
+    #[arg(long, value_delimiter = ',', default_value = "1,2", value_parser = clap::value_parser!(u32).range(1..=8))]
+    vcpus: Vec<u32>,
     /// Only every N-th case, from the I-th on.
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     shard: Shard,
@@ -49,7 +52,7 @@ impl FromStr for Shard {
 /// Plays the cases that `args` asks for; fails if a rule is broken in any.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let begin = Instant::now();
-    let (baselines, all) = cases(&args.names)?;
+    let (baselines, all) = cases(args)?;
     let chosen = chosen(&all, args);
     if chosen.is_empty() {
         bail!("no lifecycle and no case of this name");
@@ -59,7 +62,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let done = workers::play(&worker, &chosen, jobs)?;
     println!("{}", figures::table(&done));
-    if let ([case], [baseline]) = (chosen.as_slice(), baselines.as_slice()) {
+    let played = |case: &Case| baselines.iter().find(|one| one.vcpus() == case.vcpus);
+    if let [case] = chosen.as_slice()
+        && let Some(baseline) = played(case)
+    {
         let story = baseline.story(case);
         story.lines.iter().for_each(|line| println!("{:>10} ms  {}", line.at.0 / 1_000_000, line.text));
         print!("{}", story.emergencies);
@@ -74,11 +80,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// Plays the lifecycles of the names without a fault, and returns their cases.
-fn cases(names: &[String]) -> Result<(Vec<Baseline>, Vec<Case>)> {
+fn cases(args: &Args) -> Result<(Vec<Baseline>, Vec<Case>)> {
+    let names = &args.names;
     let wanted = |one: &str| names.is_empty() || names.iter().any(|name| name.split('/').next() == Some(one));
     let mut baselines = Vec::new();
     for lifecycle in subjects().filter(|lifecycle| wanted(lifecycle.name)) {
-        baselines.push(Baseline::of(lifecycle).with_context(|| format!("{}, without a fault", lifecycle.name))?);
+        for &vcpus in &args.vcpus {
+            let baseline = Baseline::with_vcpus(lifecycle, vcpus);
+            baselines.push(baseline.with_context(|| format!("{}, without a fault", lifecycle.name))?);
+        }
     }
     let mut cases: Vec<Case> = baselines.iter().flat_map(Baseline::cases).collect();
     let named = |case: &Case| names.iter().any(|name| *name == case.lifecycle || *name == case.to_string());
