@@ -105,12 +105,15 @@ fn may_end(case: &Case, run: &Run, at: usize) -> Result<Outcome, Broken> {
     };
     let said = run.cries.lines().last().unwrap_or_default();
     if said.starts_with("xen-guest: FAIL what=start ") {
-        hold(weight != Weight::Light, || format!("{} is not worth the start: {said}", case.operation))?;
+        hold(matches!(weight, Weight::Start | Weight::Vital), || {
+            format!("{} is not worth the start: {said}", case.operation)
+        })?;
         hold(steps::is_start(run, at), || format!("it starts only once: {said}"))?;
         return Ok(Outcome::Unstarted);
     }
     hold(said.starts_with("xen-guest: FAIL what=rebuild "), || format!("it crashed and said {said:?}"))?;
-    hold(weight == Weight::Vital, || format!("{} is not worth a crash: {said}", case.operation))?;
+    let vital = weight == Weight::Vital || (weight == Weight::Crew && case.vcpus > 1);
+    hold(vital, || format!("{} is not worth a crash: {said}", case.operation))?;
     hold(steps::is_rebuild(run, at), || format!("nothing was to be rebuilt: {said}"))?;
     Ok(Outcome::Crashed)
 }

@@ -7,6 +7,8 @@ use xen_hypercall::Number;
 pub(super) enum Weight {
     /// The guest runs on without.
     Light,
+    /// The first processor runs on without; another cannot come back without, and a guest that had it goes no further.
+    Crew,
     /// A guest cannot start without.
     Start,
     /// Neither can it start, nor go on in a new domain.
@@ -49,7 +51,7 @@ const fn row((number, cmd): (Number, usize), name: &'static str, weight: Weight,
     Operation { number, cmd, name, weight, codes }
 }
 
-use Weight::{Light, Start, Vital};
+use Weight::{Crew, Light, Start, Vital};
 
 /// Every operation that a guest of ours may make; one without a row is a finding.
 const TABLE: &[Operation] = &[
@@ -68,7 +70,7 @@ const TABLE: &[Operation] = &[
     row((Number::VCPU_OP, 2), "VCPUOP_down", Light, &[ENOENT]),
     row((Number::VCPU_OP, 3), "VCPUOP_is_up", Light, &[ENOENT]),
     row((Number::VCPU_OP, 7), "VCPUOP_stop_periodic_timer", Light, &[ENOENT, ENOSYS]),
-    row((Number::VCPU_OP, 8), "VCPUOP_set_singleshot_timer", Light, &[ENOENT, EFAULT, EINVAL, ETIME]),
+    row((Number::VCPU_OP, 8), "VCPUOP_set_singleshot_timer", Crew, &[ENOENT, EFAULT, EINVAL, ETIME]),
     row((Number::VCPU_OP, 9), "VCPUOP_stop_singleshot_timer", Light, &[ENOENT, EINVAL]),
     row((Number::VCPU_OP, 10), "VCPUOP_register_vcpu_info", Vital, &[ENOENT, ENXIO, ENOMEM, EFAULT, EBUSY, EINVAL]),
     row((Number::SCHED_OP, 0), "SCHEDOP_yield", Light, &[ENOSYS]),
@@ -82,7 +84,7 @@ const TABLE: &[Operation] = &[
         Light,
         &[EPERM, ESRCH, ENOMEM, EFAULT, EINVAL, ENOSPC],
     ),
-    row((Number::EVENT_CHANNEL_OP, 1), "EVTCHNOP_bind_virq", Light, &[ENOENT, ENOMEM, EEXIST, EINVAL, ENOSPC]),
+    row((Number::EVENT_CHANNEL_OP, 1), "EVTCHNOP_bind_virq", Crew, &[ENOENT, ENOMEM, EEXIST, EINVAL, ENOSPC]),
     row((Number::EVENT_CHANNEL_OP, 3), "EVTCHNOP_close", Light, &[EFAULT, EBUSY, EINVAL]),
     row((Number::EVENT_CHANNEL_OP, 4), "EVTCHNOP_send", Light, &[EPERM, EFAULT, EINVAL]),
     // Not EINVAL and ENOENT, which are answers about the port and would be lies: see `a_witness_that_lies`.
@@ -93,7 +95,7 @@ const TABLE: &[Operation] = &[
         Light,
         &[EPERM, ESRCH, ENOMEM, EFAULT, EINVAL, ENOSPC],
     ),
-    row((Number::EVENT_CHANNEL_OP, 7), "EVTCHNOP_bind_ipi", Light, &[ENOENT, ENOMEM, EFAULT, ENOSPC]),
+    row((Number::EVENT_CHANNEL_OP, 7), "EVTCHNOP_bind_ipi", Crew, &[ENOENT, ENOMEM, EFAULT, ENOSPC]),
     row((Number::EVENT_CHANNEL_OP, 8), "EVTCHNOP_bind_vcpu", Light, &[ENOENT, EINVAL]),
     row((Number::EVENT_CHANNEL_OP, 9), "EVTCHNOP_unmask", Light, &[EFAULT, EINVAL]),
     row((Number::HVM_OP, 0), "HVMOP_set_param", Vital, &[EPERM, ESRCH, EFAULT, EEXIST, EINVAL, ENOSYS]),
