@@ -86,6 +86,7 @@ pub(crate) fn run_all<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>,
             Err(why) => {
                 failed += 1;
                 voice.fail(format_args!("scenario name={name} why={why}"));
+                store::tidy(bench);
             }
         }
     }

@@ -6,7 +6,7 @@ use core::fmt;
 use xen_frontend::console::{ConsoleDevice, ConsoleService};
 use xen_hypercall::op::sched::Reason;
 use xen_hypercall::{Hypercall, Nanos};
-use xen_store::{Link, Nodes, Path};
+use xen_store::{Link, Nodes, Path, StoreError};
 use xen_suspend::services::{
     ClockService, EventService, GrantService, IpiPark, Publisher, StoreService, VcpuService, XenArch,
 };
@@ -29,8 +29,13 @@ pub(crate) struct Features;
 impl Publisher for Features {
     fn publish(&mut self, nodes: &mut impl Nodes) {
         for node in ["control/feature-poweroff", "control/feature-reboot", "control/feature-suspend"] {
-            // A toolstack that has no such node asks anyway.
-            let _ = nodes.write(Path::literal(node), b"1");
+            // Refused, it is tried again, for the server may only be busy. A toolstack that has no such node asks anyway.
+            for _ in 0..3 {
+                if !matches!(nodes.write(Path::literal(node), b"1"), Err(StoreError::Said(_) | StoreError::Rejected(_)))
+                {
+                    break;
+                }
+            }
         }
     }
 }
@@ -119,6 +124,10 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             }
         });
         let Witnessing { ended, at_call, .. } = observer;
+        if let Outcome::Crashed(_) = outcome {
+            // Whatever went well before: there is no domain any more to go on in.
+            return Some(End::Crashed);
+        }
         if let Some((Ending::Resumed(resumed), away)) = ended {
             // Counted before anything else is asked of anybody.
             let trace = self.counts().since(at_call);

@@ -85,10 +85,19 @@ pub fn run<M: Machine>(machine: &M, line: &str) -> Reason {
     });
     match end {
         End::Stop(reason) => {
-            sched::shutdown(&hook, reason);
+            shut_down(&hook, reason);
             reason
         }
         End::Crashed => Reason::CRASH,
+    }
+}
+
+/// Shuts the domain down, and asks again should Xen refuse; not for ever, for that is left to the machine.
+fn shut_down<H: Hypercall>(hook: &H, reason: Reason) {
+    for _ in 0..3 {
+        if sched::shutdown(hook, reason) == 0 {
+            return;
+        }
     }
 }
 

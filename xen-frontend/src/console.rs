@@ -193,9 +193,9 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
         })
     }
 
-    /// Returns the port, to wait for input or for room.
+    /// Returns the port, to wait for input or for room; none of an earlier epoch, which may be a stranger's by now.
     pub fn port(&self) -> Option<Port> {
-        self.locked(|inner| inner.wire.as_ref().map(|wire| wire.port.number()))
+        self.locked(|inner| inner.wire.as_ref().filter(|wire| wire.is_fresh()).map(|wire| wire.port.number()))
     }
 
     /// Returns how the backend broke the protocol, if it did since the last [`Console::connect`].

@@ -45,7 +45,7 @@ mod word;
 pub use arch::x86_64;
 pub use clock::{Clock, TimeInfo};
 pub use cpu::{Cpu, Cpuid};
-pub use decorate::{Counted, Traced};
+pub use decorate::{Counted, Faulty, Traced};
 pub use detect::{NoXen, Presence, detect, incarnation};
 pub use epoch::{Epoch, EpochCell, Stale};
 pub use errno::Errno;

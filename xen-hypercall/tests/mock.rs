@@ -4,7 +4,7 @@
 use xen_hypercall::op::event_channel::{self, Binding, Virq};
 use xen_hypercall::op::{console_io, grant_table, hvm, memory, sched, vcpu, xen_version};
 use xen_hypercall::{
-    Clock, Counted, DomId, Errno, Nanos, Number, Port, Presence, SharedInfo, Traced, Vcpu, detect, incarnation,
+    Clock, Counted, DomId, Errno, Faulty, Nanos, Number, Port, Presence, SharedInfo, Traced, Vcpu, detect, incarnation,
 };
 use xen_mock::{Destination, Hook, Host, Leaves, Save};
 
@@ -152,4 +152,26 @@ fn a_fault_is_told_as_it_is() {
     host.faults().on_call(Number::HVM_OP).returns(-4077);
     assert_eq!(hvm::param(&xen, hvm::Param::STORE_PFN).unwrap_err().raw(), -4077);
     assert!(hvm::param(&xen, hvm::Param::STORE_PFN).is_ok(), "once");
+}
+
+#[test]
+fn a_plan_makes_chosen_hypercalls_fail() {
+    let host = Host::builder().build();
+    let seen = std::cell::RefCell::new(Vec::new());
+    let xen = Faulty::new(host.guest().hook(), |number, cmd, nth| {
+        seen.borrow_mut().push((number, cmd, nth));
+        match nth {
+            1 => Some(Errno::ENOSPC),
+            2 => Errno::exact(7).err(),
+            _ => None,
+        }
+    });
+    let made = event_channel::bind_ipi(&xen, Vcpu(0)).unwrap();
+    assert_eq!(event_channel::bind_ipi(&xen, Vcpu(0)), Err(Errno::ENOSPC));
+    assert_eq!(event_channel::close(&xen, made).unwrap_err().raw(), 7, "positive, and no success");
+    assert_eq!(host.ledger().holdings().ports, [made], "neither reached the hook inside");
+    event_channel::close(&xen, made).unwrap();
+    let number = Number::EVENT_CHANNEL_OP;
+    assert_eq!(*seen.borrow(), [(number, 7, 0), (number, 7, 1), (number, 3, 2), (number, 3, 3)], "failed ones count");
+    assert_eq!((host.trace().calls_since(Default::default()).len(), host.check()), (2, Ok(())));
 }

@@ -15,6 +15,7 @@ use xen_hypercall::{DomId, Nanos};
 use connection::Connection;
 use tree::{Change, Tree};
 use view::View;
+use wire::StoreOp;
 
 /// Limits that xenstored sets to a guest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub(crate) enum Twist {
     Swallow,
     /// Serve it and answer; what it makes watches say comes so much later.
     LateEvents(Nanos),
+    /// Answer this type and payload instead of serving it.
+    Answer(StoreOp, Vec<u8>),
 }
 
 /// The daemon. It has one guest; dom0 speaks to it by calls.

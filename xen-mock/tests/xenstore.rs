@@ -176,6 +176,8 @@ fn faults_change_answers() {
         let tx = client.begin();
         assert_eq!(client.commit(tx), expected);
     }
+    host.faults().on_store(StoreOp::Read).answers(StoreOp::Read, b"another");
+    assert_eq!((client.read("data/x").unwrap().as_str(), client.read("data/x").unwrap().as_str()), ("another", "3"));
     host.faults().on_store(StoreOp::Read).delays(Nanos::from_secs(3));
     let before = host.now();
     client.read("data/x").unwrap();

@@ -16,6 +16,7 @@
 )]
 
 mod arrangement;
+pub mod faults;
 mod machine;
 mod play;
 mod player;

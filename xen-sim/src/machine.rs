@@ -7,14 +7,14 @@ use std::rc::Rc;
 
 use guest::{Emulated, Machine, Others, StartFailed, Turn, Upcall};
 use xen_hypercall::op::vcpu::{self, LongMode};
-use xen_hypercall::{Gfn, Nanos, NoGate, SharedPage, Vcpu};
+use xen_hypercall::{Gfn, Hypercall, Nanos, NoGate, SharedPage, Vcpu};
 use xen_mock::{Guest, Hook, MockCpu, PlatformDevice};
 
-/// A guest's machine on the mock host. Its other processors take their turns when vCPU 0 lets a moment pass.
+/// A guest's machine on the mock host, with a hook of the mock's or around it. Its other processors take their turns when vCPU 0 lets a moment pass.
 #[derive(Debug)]
-pub struct MockMachine {
+pub struct MockMachine<H = Hook> {
     guest: Guest,
-    hook: Hook,
+    hook: H,
     cpu: MockCpu,
     ports: PlatformDevice,
     emergencies: Rc<RefCell<String>>,
@@ -61,7 +61,16 @@ impl MockMachine {
     /// Makes the machine of a mock guest; what the guest says in an emergency goes into `emergencies`.
     #[must_use]
     pub fn new(guest: Guest, emergencies: Rc<RefCell<String>>) -> Self {
-        let (hook, cpu, ports) = (guest.hook(), guest.cpu(), guest.ports());
+        let hook = guest.hook();
+        Self::with_hook(guest, hook, emergencies)
+    }
+}
+
+impl<H> MockMachine<H> {
+    /// Makes the machine as [`MockMachine::new`] does, with a hook that wraps the mock's.
+    #[must_use]
+    pub fn with_hook(guest: Guest, hook: H, emergencies: Rc<RefCell<String>>) -> Self {
+        let (cpu, ports) = (guest.cpu(), guest.ports());
         let (started, upcall, interrupts) = (RefCell::default(), Cell::default(), RefCell::default());
         Self { guest, hook, cpu, ports, emergencies, started, upcall, interrupts }
     }
@@ -88,13 +97,13 @@ impl MockMachine {
     }
 }
 
-impl Machine for MockMachine {
-    type Hook = Hook;
+impl<H: Hypercall> Machine for MockMachine<H> {
+    type Hook = H;
     type Cpu = MockCpu;
     type Gate = NoGate;
     type Ports = PlatformDevice;
 
-    fn hook(&self) -> &Hook {
+    fn hook(&self) -> &H {
         &self.hook
     }
 

@@ -7,18 +7,18 @@ use xen_mock::{Destination, Holdings, Host, Operation, Outcome, Reason, Save, St
 use crate::Line;
 
 /// Virtual time that one step may take: more than both of the toolstack's clocks.
-const LIMIT: Nanos = Nanos::from_secs(300);
+pub(crate) const LIMIT: Nanos = Nanos::from_secs(300);
 
 /// How long a guest that sleeps has said nothing.
 const QUIET: Nanos = Nanos::from_millis(20);
 
 /// What is under way within the present step.
 #[derive(Debug, Clone, Copy)]
-struct Begun {
-    at: Nanos,
-    operation: Option<Operation>,
-    domid: DomId,
-    ticks: usize,
+pub(crate) struct Begun {
+    pub(crate) at: Nanos,
+    pub(crate) operation: Option<Operation>,
+    pub(crate) domid: DomId,
+    pub(crate) ticks: usize,
 }
 
 /// How a step stands.
@@ -204,7 +204,7 @@ impl From<bool> for Standing {
 }
 
 /// Destroys the domain, if it still runs.
-fn end(host: &Host) {
+pub(crate) fn end(host: &Host) {
     if host.state() == State::Running {
         host.toolstack().destroy();
     }
@@ -214,7 +214,7 @@ fn finished(host: &Host, begun: Begun) -> bool {
     outcome(host, begun).is_some() && host.state() == State::Running
 }
 
-fn outcome(host: &Host, begun: Begun) -> Option<Outcome> {
+pub(crate) fn outcome(host: &Host, begun: Begun) -> Option<Outcome> {
     host.toolstack().outcome(begun.operation?)
 }
 
@@ -227,7 +227,7 @@ fn expect(host: &Host, begun: Begun, good: impl FnOnce(Outcome) -> bool) -> Stan
 }
 
 /// Does what a step does at its beginning.
-fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
+pub(crate) fn begin(step: Step, host: &Host, lines: &[Line]) -> Begun {
     let toolstack = host.toolstack();
     let operation = match step {
         Step::Checkpoint | Step::SaveFails => Some(toolstack.save(Save::Checkpoint)),
@@ -271,11 +271,11 @@ fn elsewhere() -> Destination {
     }
 }
 
-fn ticks(lines: &[Line]) -> usize {
+pub(crate) fn ticks(lines: &[Line]) -> usize {
     lines.iter().filter(|line| event(&line.text) == Some("tick")).count()
 }
 
 /// Returns the name of a line's event, if it is one of the guest's.
-fn event(line: &str) -> Option<&str> {
+pub(crate) fn event(line: &str) -> Option<&str> {
     line.strip_prefix("xen-guest: ")?.split(' ').next()
 }

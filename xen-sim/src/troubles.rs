@@ -131,8 +131,8 @@ pub const TROUBLES: &[Trouble] = &[
         || {
             Arrangement::default().prepared(|host| {
                 // At the start: CONSOLE_PFN twice, CONSOLE_EVTCHN, STORE_PFN, STORE_EVTCHN. In the new domain: the witness
-                // CALLBACK_IRQ, CONSOLE_PFN, CONSOLE_EVTCHN, and then STORE_PFN, the ninth.
-                host.faults().on_call(Number::HVM_OP).cmd(1).nth(9).returns(-12);
+                // CALLBACK_IRQ, CONSOLE_PFN, CONSOLE_EVTCHN, and then STORE_PFN, the ninth, asked for three times.
+                host.faults().on_call(Number::HVM_OP).cmd(1).nth(9).times(3).returns(-12);
             })
         },
     ),

@@ -31,6 +31,8 @@ pub(crate) enum Stage {
     Sending,
     /// All of it is in the ring: it may be answered.
     Sent,
+    /// The same, and nobody waits, but a later request was answered first: this answer is most likely lost.
+    Overtaken,
 }
 
 #[derive(Debug)]
@@ -38,12 +40,14 @@ pub(crate) struct Exchange {
     pub(crate) stage: Stage,
     pub(crate) kind: MessageType,
     pub(crate) transaction: u32,
+    /// Requests are sent in this order.
+    pub(crate) order: u64,
     generation: u32,
 }
 
 impl Exchange {
     pub(crate) const fn new() -> Self {
-        Self { stage: Stage::Idle, kind: MessageType::Error, transaction: 0, generation: FIRST_GENERATION }
+        Self { stage: Stage::Idle, kind: MessageType::Error, transaction: 0, order: 0, generation: FIRST_GENERATION }
     }
 
     /// Starts a request under an id of its own.
@@ -52,6 +56,7 @@ impl Exchange {
         self.stage = Stage::Staged(order);
         self.kind = kind;
         self.transaction = transaction;
+        self.order = order;
     }
 
     pub(crate) fn id(&self, place: usize) -> u32 {
@@ -73,9 +78,19 @@ impl Exchange {
         matches!(self.stage, Stage::Idle)
     }
 
+    /// Tells whether nobody need wait for an answer any more.
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Idle | Stage::Overtaken)
+    }
+
     /// Tells whether a message may be the answer.
     pub(crate) fn awaits(&self, place: usize, header: &Header) -> bool {
-        self.stage == Stage::Sent && self.id(place) == header.request
+        matches!(self.stage, Stage::Sent | Stage::Overtaken) && self.id(place) == header.request
+    }
+
+    /// Tells whether it is overtaken by the answer to the request of that order.
+    pub(crate) const fn falls_behind(&self, order: u64) -> bool {
+        matches!(self.stage, Stage::Sent) && self.order < order
     }
 
     /// Tells what the answer says, a body of success being checked.

@@ -90,9 +90,10 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
         Ok(())
     }
 
-    /// Returns the port's number, to wait for it together with others.
+    /// Returns the port's number, to wait for it together with others; none of an earlier epoch, which may be a
+    /// stranger's by now.
     pub fn port(&self) -> Option<Port> {
-        self.locked(|port| port.as_ref().map(BoundPort::number))
+        self.locked(|port| port.as_ref().filter(|port| port.is_pending().is_ok()).map(BoundPort::number))
     }
 
     fn locked<R>(&self, section: impl FnOnce(&mut Option<BoundPort<'e, &'e H, G>>) -> R) -> R {

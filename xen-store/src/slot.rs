@@ -49,7 +49,7 @@ impl Slot {
     /// Leaves the answer to nobody; what the server has not seen yet is not sent.
     pub(crate) const fn give_up(&mut self) {
         match self.exchange.stage {
-            Stage::Sending | Stage::Sent => self.owner = Owner::GivenUp,
+            Stage::Sending | Stage::Sent | Stage::Overtaken => self.owner = Owner::GivenUp,
             Stage::Idle | Stage::Staged(_) => {
                 self.exchange.stage = Stage::Idle;
                 self.owner = Owner::Nobody;
@@ -70,6 +70,18 @@ impl Slot {
             self.end(outcome);
         }
         outcome
+    }
+
+    /// Takes note that the request of that order was answered: one before it, for which nobody waits, hardly will be.
+    pub(crate) fn overtaken(&mut self, order: u64) {
+        if self.owner == Owner::GivenUp && self.exchange.falls_behind(order) {
+            self.exchange.stage = Stage::Overtaken;
+        }
+    }
+
+    /// Tells whether it may be taken for another request, if there is no better one: a late answer is a stray then.
+    pub(crate) fn is_overtaken(&self) -> bool {
+        self.exchange.stage == Stage::Overtaken
     }
 
     /// Ends the request without an answer, if it is under way.

@@ -10,6 +10,9 @@ use crate::{MessageType, PathBuf, Place, Refusal, StoreError, decode};
 /// The longest path that can be watched, in bytes.
 pub const WATCHED_PATH_MAX: usize = 256;
 
+/// How often the server is told of the end of a watch, should it refuse.
+const FAREWELLS: u8 = 3;
+
 /// A path, a token of 8 digits and their two NULs.
 pub(crate) type WatchBody = Text<{ WATCHED_PATH_MAX + 10 }>;
 
@@ -43,6 +46,8 @@ pub(crate) struct Watch {
     path: Option<PathBuf<WATCHED_PATH_MAX>>,
     standing: WatchStatus,
     pending: Option<Place>,
+    /// How often the server was told that it is over.
+    farewells: u8,
 }
 
 impl Watch {
@@ -54,11 +59,18 @@ impl Watch {
             path: None,
             standing: WatchStatus::Unregistered,
             pending: None,
+            farewells: 0,
         }
     }
 
     pub(crate) fn is_free(&self) -> bool {
         self.wish == Wish::Free
+    }
+
+    /// Tells whether the caller wants it, and the server did not take it, or did not say so.
+    pub(crate) const fn is_missing(&self) -> bool {
+        let refused = matches!((self.exchange.stage, self.standing), (Stage::Idle, WatchStatus::Refused(_)));
+        matches!(self.wish, Wish::Keep) && (refused || matches!(self.exchange.stage, Stage::Overtaken))
     }
 
     /// Tells whether the caller wants it still.
@@ -101,9 +113,30 @@ impl Watch {
         self.wish = Wish::Drop;
         self.pending = None;
         match (self.exchange.stage, self.standing) {
-            (Stage::Idle, WatchStatus::Registered) => self.exchange.start(MessageType::Unwatch, 0, order),
+            (Stage::Idle, WatchStatus::Registered) | (Stage::Overtaken, _) => self.farewell(order),
             (Stage::Idle | Stage::Staged(_), _) => self.free(),
             (Stage::Sending | Stage::Sent, _) => {}
+        }
+    }
+
+    /// Tells the server that it is over, unless it was told often enough.
+    const fn farewell(&mut self, order: u64) {
+        if self.farewells >= FAREWELLS {
+            return self.free();
+        }
+        self.farewells = self.farewells.saturating_add(1);
+        self.exchange.start(MessageType::Unwatch, 0, order);
+    }
+
+    /// Takes note that a later request, of order `answered`, was answered; what is to be sent for it comes at `order`.
+    pub(crate) fn overtaken(&mut self, answered: u64, order: u64) {
+        if !self.exchange.falls_behind(answered) {
+            return;
+        }
+        self.exchange.stage = Stage::Overtaken;
+        if self.wish == Wish::Drop {
+            // It may have been registered, or not be forgotten yet.
+            self.farewell(order);
         }
     }
 
@@ -112,7 +145,11 @@ impl Watch {
         let outcome = self.exchange.judge(header, body);
         self.exchange.stage = Stage::Idle;
         if self.exchange.kind == MessageType::Unwatch {
-            return self.free();
+            return match outcome {
+                Ok(()) | Err(StoreError::Said(Refusal::NoEntry)) => self.free(),
+                // The server has it still, and counts it.
+                Err(_) => self.farewell(order),
+            };
         }
         self.standing = match outcome {
             Ok(()) => WatchStatus::Registered,
@@ -155,6 +192,7 @@ impl Watch {
         self.exchange.stage = Stage::Idle;
         self.wish = Wish::Free;
         self.path = None;
+        self.farewells = 0;
         self.generation = self.generation.wrapping_add(1);
     }
 }

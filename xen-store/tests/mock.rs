@@ -7,7 +7,7 @@ mod guest;
 
 use guest::Seam;
 use xen_hypercall::{DomId, Nanos, SharedPage};
-use xen_mock::{Host, Save, StoreOp};
+use xen_mock::{Destination, Host, Save, StoreOp};
 use xen_store::{
     Access, Attempts, Core, Link, Nodes, Path, PathBuf, Permission, Place, Refusal, Reject, Store, StoreError,
     WatchEvent,
@@ -162,8 +162,44 @@ fn s13_a_swallowed_request() {
     let before = seam.now();
     assert_eq!(store.read_number(Path::literal("domid")), Err(StoreError::TimedOut));
     assert!(seam.now().since(before) >= Nanos::from_secs(2));
-    assert_eq!(store.read_number(Path::literal("domid")), Ok(1), "the session goes on");
     assert_eq!(store.fence(seam.after(100)), Err(StoreError::TimedOut), "an answer is due");
+    assert_eq!(store.read_number(Path::literal("domid")), Ok(1), "the session goes on");
+    assert_eq!(store.fence(seam.after(100)), Ok(()), "a later request was answered: it does not come any more");
+}
+
+/// However many answers are lost, there is room for requests, and the guest can be suspended.
+#[test]
+fn s13_a_server_that_swallows_again_and_again() {
+    let mut setup = Setup::new();
+    let (host, seam, _, mut store) = setup.store();
+    for _ in 0..20 {
+        host.faults().on_store(StoreOp::Read).swallows();
+        assert_eq!(store.read_number(Path::literal("domid")), Err(StoreError::TimedOut));
+        assert_eq!(store.read_number(Path::literal("domid")), Ok(1));
+    }
+    assert_eq!(store.fence(seam.after(100)), Ok(()));
+}
+
+/// I26: a watch that the server refuses at first in a new domain is registered all the same.
+#[test]
+fn i26_a_watch_that_is_refused_after_a_restore() {
+    for (times, standing) in [(2, Ok(())), (9, Err(StoreError::Said(Refusal::Io)))] {
+        let mut setup = Setup::new();
+        let (host, seam, page, mut store) = setup.store();
+        let watch = store.watch(Path::literal("data")).unwrap();
+        store.poll_event().unwrap().unwrap();
+        assert_eq!(seam.suspend(host, Save::Restore(Destination::default())), 0);
+        seam.connect();
+        host.faults().on_store(StoreOp::Watch).times(times).fails("EIO");
+        store.rebuild(page).unwrap();
+        store.reregister(seam.after(1000)).unwrap();
+        assert_eq!(store.core().watch_standing(watch), standing);
+        host.faults().clear();
+        assert_eq!(store.core().rewatch_missing(), usize::from(standing.is_err()));
+        assert_eq!(store.wait_event(seam.after(100)).unwrap().map(|event| event.watch), Some(watch));
+        assert_eq!(store.core().watch_standing(watch), Ok(()));
+        assert_eq!(host.ledger().holdings().watches.len(), 1);
+    }
 }
 
 #[test]

@@ -5,7 +5,9 @@
 mod support;
 
 use support::{Message, give, sent};
-use xen_store::{Core, MessageType, Path, PathBuf, Place, Refusal, StoreError, WatchEvent, WatchId, WatchStatus};
+use xen_store::{
+    Answer, Core, MessageType, Path, PathBuf, Place, Refusal, Request, StoreError, WatchEvent, WatchId, WatchStatus,
+};
 
 const VBD: Path<'_> = Path::literal("device/vbd");
 
@@ -152,4 +154,51 @@ fn s21_domains_that_went() {
     assert_eq!(core.poll_event(), Some(below(watch, "7")));
     give(&mut core, &Message::event("@releaseDomain/../7", &token));
     assert_eq!(core.poll_event(), Some(WatchEvent { watch, place: Place::Somewhere }));
+}
+
+/// I29: a watch that the server does not forget at once is not left there.
+#[test]
+fn an_unwatch_that_is_refused_is_sent_again_but_not_for_ever() {
+    let mut core: Core<1, 1> = Core::new();
+    let (watch, token) = watched(&mut core, VBD);
+    core.unwatch(watch).unwrap();
+    for _ in 0..3 {
+        let unwatch = sent(&mut core).remove(0);
+        assert!(unwatch.is(MessageType::Unwatch));
+        assert_eq!(unwatch.strings(), ["device/vbd", &token]);
+        assert_eq!(core.watch(VBD), Err(StoreError::Full), "the server may have it");
+        give(&mut core, &unwatch.error("EAGAIN"));
+    }
+    assert!(sent(&mut core).is_empty(), "three times is enough");
+    let (watch, _) = watched(&mut core, VBD);
+    core.unwatch(watch).unwrap();
+    let unwatch = sent(&mut core).remove(0);
+    give(&mut core, &unwatch.error("ENOENT"));
+    assert!(sent(&mut core).is_empty(), "it does not know it, and that is what was wanted");
+}
+
+/// A watch whose answer is lost is told to the server again, or is taken back, as soon as a later request was answered.
+#[test]
+fn a_registration_that_is_overtaken() {
+    for wanted in [true, false] {
+        let mut core: Core<1, 1> = Core::new();
+        let watch = core.watch(VBD).unwrap();
+        let lost = sent(&mut core).remove(0);
+        if !wanted {
+            core.unwatch(watch).unwrap();
+        }
+        assert_eq!(core.rewatch_missing(), 0, "the answer may come");
+        let ticket = core.submit(Request::Read(VBD), None).unwrap();
+        let read = sent(&mut core).remove(0);
+        give(&mut core, &read.ok(b""));
+        assert!(matches!(core.poll_reply(ticket), Answer::Done(Ok(_))));
+        assert_eq!((core.rewatch_missing(), core.is_quiet()), (usize::from(wanted), false));
+        let next = sent(&mut core).remove(0);
+        assert_eq!((next.is(MessageType::Watch), next.strings()), (wanted, lost.strings()));
+        give(&mut core, &lost.ack());
+        assert_eq!(core.counters().strays, 1, "too late");
+        give(&mut core, &next.ack());
+        assert!(core.is_quiet());
+        assert_eq!(core.watch_status(watch).is_ok(), wanted);
+    }
 }

@@ -10,6 +10,7 @@
 mod abi;
 mod ci;
 mod demo;
+mod faults;
 mod guest_bin;
 mod layers;
 mod loom;
@@ -37,6 +38,8 @@ enum Command {
     Abi(abi::Args),
     /// Show the guest on the mock host: every lifecycle and every trouble, as a timeline.
     Demo(demo::Args),
+    /// Let each hypercall of each lifecycle fail once in turn, and each answer of xenstore, on the mock host.
+    Faults(faults::Args),
     /// Run what CI runs.
     Ci(ci::Args),
     /// Build the guest's PVH binary; the last line printed is its path.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Abi(args) => abi::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Faults(args) => faults::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Guest(args) => guest_bin::run(&args),
         Command::Layers(args) => layers::run(&args),

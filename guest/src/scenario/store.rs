@@ -1,7 +1,9 @@
 //! xenstore.
 
 use xen_hypercall::{DomId, Hypercall};
-use xen_store::{Access, Attempts, Nodes, Path, Permission, Refusal, Request, StoreError};
+use xen_store::{
+    Access, Attempts, Link, Nodes, Path, Permission, Refusal, Request, Store, StoreError, Ticket, Transaction, WatchId,
+};
 
 use super::{Bench, Failed, at, hold};
 use crate::Machine;
@@ -72,15 +74,32 @@ pub(super) fn commit<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) 
     let mut store = bench.store.borrow_mut();
     let mut buffer = [0; 64];
     let transaction = store.begin().map_err(at("begin"))?;
-    store.within(&transaction).write(NODE, b"abandoned").map_err(at("write"))?;
+    let written = store.within(&transaction).write(NODE, b"abandoned");
     store.abandon(transaction).map_err(at("abandon"))?;
+    written.map_err(at("write"))?;
     hold(store.read(NODE, &mut buffer).is_err_and(|error| error.is_no_entry()), "abandoned-but-seen")?;
     let transaction = store.begin().map_err(at("begin"))?;
-    store.within(&transaction).write(NODE, b"committed").map_err(at("write"))?;
-    hold(store.read(NODE, &mut buffer).is_err_and(|error| error.is_no_entry()), "seen-too-early")?;
-    store.commit(transaction).map_err(at("commit"))?;
+    let written = store.within(&transaction).write(NODE, b"committed").map_err(at("write"));
+    let mut unseen = || hold(store.read(NODE, &mut buffer).is_err_and(|error| error.is_no_entry()), "seen-too-early");
+    let ready = written.and_then(|()| unseen());
+    end(&mut store, transaction, ready)?.map_err(at("commit"))?;
     hold(store.read(NODE, &mut buffer) == Ok(b"committed"), "committed-but-not-seen")?;
     store.rm(ROOM).map_err(at("rm"))
+}
+
+/// Commits a transaction in which all went well, and tells what came of it; abandons another, which is not left there.
+fn end<L: Link, const R: usize, const W: usize>(
+    store: &mut Store<'_, L, R, W>,
+    transaction: Transaction,
+    ready: Result<(), Failed>,
+) -> Result<Result<(), StoreError>, Failed> {
+    match ready {
+        Ok(()) => Ok(store.commit(transaction).map_err(StoreError::from)),
+        Err(why) => {
+            let _second = store.abandon(transaction);
+            Err(why)
+        }
+    }
 }
 
 /// A transaction that another write crossed is refused, and done again by the helper.
@@ -89,10 +108,11 @@ pub(super) fn conflict<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>
     let mut buffer = [0; 64];
     store.write(NODE, b"1").map_err(at("write"))?;
     let transaction = store.begin().map_err(at("begin"))?;
-    store.within(&transaction).read(NODE, &mut buffer).map_err(at("read"))?;
-    store.within(&transaction).write(NODE, b"2").map_err(at("write-within"))?;
-    store.write(NODE, b"3").map_err(at("write-across"))?;
-    let refused = store.commit(transaction).map_err(StoreError::from);
+    let read = store.within(&transaction).read(NODE, &mut buffer).map(drop).map_err(at("read"));
+    let mut within = || store.within(&transaction).write(NODE, b"2").map_err(at("write-within"));
+    let written = read.and_then(|()| within());
+    let crossed = written.and_then(|()| store.write(NODE, b"3").map_err(at("write-across")));
+    let refused = end(&mut store, transaction, crossed)?;
     hold(refused == Err(StoreError::Said(Refusal::Again)), "crossed-but-committed")?;
     let done = store.transaction(Attempts(4), |nodes| {
         let value = nodes.read_number(NODE)?;
@@ -107,6 +127,18 @@ pub(super) fn conflict<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>
 pub(super) fn watch<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
     let mut store = bench.store.borrow_mut();
     let watch = store.watch(ROOM).map_err(at("watch"))?;
+    let reported = reports(&mut store, watch);
+    store.unwatch(watch).map_err(at("unwatch"))?;
+    reported?;
+    store.rm(ROOM).map_err(at("rm"))?;
+    hold(!store.poll_event_of(watch).is_ok_and(|event| event.is_some()), "event-after-unwatch")
+}
+
+/// One event for the watch itself, one for a change.
+fn reports<L: Link, const R: usize, const W: usize>(
+    store: &mut Store<'_, L, R, W>,
+    watch: WatchId,
+) -> Result<(), Failed> {
     // What a request caused may come behind its answer, but has come when the next one is answered.
     store.write(NODE, b"1").map_err(at("write"))?;
     let mut buffer = [0; 64];
@@ -115,10 +147,7 @@ pub(super) fn watch<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -
     store.write(NODE, b"2").map_err(at("write"))?;
     store.read(NODE, &mut buffer).map_err(at("read"))?;
     hold(store.poll_event_of(watch).map_err(at("event"))?.is_some(), "no-second-event")?;
-    hold(store.poll_event_of(watch).map_err(at("event"))?.is_none(), "too-many-events")?;
-    store.unwatch(watch).map_err(at("unwatch"))?;
-    store.rm(ROOM).map_err(at("rm"))?;
-    hold(!store.poll_event_of(watch).is_ok_and(|event| event.is_some()), "event-after-unwatch")
+    hold(store.poll_event_of(watch).map_err(at("event"))?.is_none(), "too-many-events")
 }
 
 /// Several requests under way at once are each answered with their own.
@@ -126,16 +155,35 @@ pub(super) fn pipeline<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>
     let mut store = bench.store.borrow_mut();
     let names = ["data/selftest/0", "data/selftest/1", "data/selftest/2"];
     let mut tickets = [None, None, None];
-    for (name, ticket) in names.iter().zip(&mut tickets) {
+    let answered = answers(&mut store, names, &mut tickets);
+    // Those that are still out, should one have failed.
+    tickets.into_iter().flatten().for_each(|ticket| store.core().give_up(ticket));
+    answered?;
+    let mut buffer = [0; 64];
+    for name in names {
+        hold(store.read(Path::literal(name), &mut buffer) == Ok(name.as_bytes()), "mixed-up")?;
+    }
+    store.rm(ROOM).map_err(at("rm"))
+}
+
+/// Writes all names at once, and takes the answers in the other order.
+fn answers<L: Link, const R: usize, const W: usize>(
+    store: &mut Store<'_, L, R, W>,
+    names: [&'static str; 3],
+    tickets: &mut [Option<Ticket>; 3],
+) -> Result<(), Failed> {
+    for (name, ticket) in names.iter().zip(tickets.iter_mut()) {
         let request = Request::Write(Path::literal(name), name.as_bytes());
         *ticket = Some(store.core().submit(request, None).map_err(at("submit"))?);
     }
     for ticket in tickets.iter_mut().rev().filter_map(Option::take) {
         store.wait_for(ticket).map_err(at("answer"))?;
     }
-    let mut buffer = [0; 64];
-    for name in names {
-        hold(store.read(Path::literal(name), &mut buffer) == Ok(name.as_bytes()), "mixed-up")?;
-    }
-    store.rm(ROOM).map_err(at("rm"))
+    Ok(())
+}
+
+/// Removes what a scenario left that failed.
+pub(super) fn tidy<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) {
+    // It may be xenstore that fails: then there is nothing more to do.
+    let _ = bench.store.borrow_mut().rm(ROOM);
 }

@@ -149,6 +149,11 @@ impl StoreFault {
         self.push(Twist::LateEvents(by));
     }
 
+    /// Answers a message of this type and payload instead of serving them.
+    pub fn answers(self, op: StoreOp, payload: &[u8]) {
+        self.push(Twist::Answer(op, payload.into()));
+    }
+
     fn push(self, twist: Twist) {
         let Self { host, op, path, window } = self;
         host.world().faults.store.push(StoreRule { op, path, window, twist });

@@ -38,6 +38,10 @@ impl Xenstored {
                 self.answer(request)
             }
             Some(Twist::Swallow) => return drop(self.answer(request)),
+            Some(Twist::Answer(op, payload)) => {
+                self.drop_transaction(request);
+                return self.guest.send(&Message { op, payload, ..request.clone() }, not_before);
+            }
             Some(Twist::LateEvents(_)) | None => self.answer(request),
         };
         let answered = reply.is_ok();

@@ -6,6 +6,9 @@ use xen_ring::xenstore_front;
 use super::{Store, poisoned};
 use crate::{Link, StoreError};
 
+/// How often a watch is registered that the server refuses.
+const ATTEMPTS: u8 = 3;
+
 impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES> {
     /// Admits no new request and waits until the connection is quiet: all answered, and the server has taken all bytes.
     ///
@@ -51,13 +54,20 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     /// Registers all watches again, in one batch and even while fenced, and waits until the server has answered.
     ///
     /// After [`rebuild`](Self::rebuild), and wherever it is unclear what the server remembers; not after a cancelled
-    /// suspend. Each watch has an event then. One that the server refused says so in
-    /// [`Core::watch_status`](crate::Core::watch_status).
+    /// suspend. Each watch has an event then. One that the server refused is tried again, three times in all; after that it
+    /// says so in [`Core::watch_status`](crate::Core::watch_status), and
+    /// [`Core::rewatch_missing`](crate::Core::rewatch_missing) tries once more.
     ///
     /// # Errors
     /// [`StoreError::TimedOut`] at the deadline, [`StoreError::Poisoned`].
     pub fn reregister(&mut self, deadline: Nanos) -> Result<(), StoreError> {
         self.core.rewatch();
+        for _ in 0..ATTEMPTS {
+            self.until(deadline, |store| store.core.registering() == 0)?;
+            if self.core.rewatch_missing() == 0 {
+                return Ok(());
+            }
+        }
         self.until(deadline, |store| store.core.registering() == 0)
     }
 

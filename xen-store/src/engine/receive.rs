@@ -40,7 +40,11 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             if watch::deliver(watches, body) { Found::Taken } else { Found::Ignored }
         } else {
             let message = Message { header, body, order };
-            message.to_slot(slots).or_else(|| message.to_watch(watches, REQUESTS)).unwrap_or(Found::Stray)
+            let (found, answered) =
+                message.to_slot(slots).or_else(|| message.to_watch(watches, REQUESTS)).unwrap_or((Found::Stray, 0));
+            slots.iter_mut().for_each(|slot| slot.overtaken(answered));
+            watches.iter_mut().for_each(|watch| watch.overtaken(answered, order));
+            found
         };
         parser.clear();
         self.account(found)
@@ -81,23 +85,26 @@ struct Message<'m> {
 }
 
 impl Message<'_> {
-    fn to_slot(&self, slots: &mut [Slot]) -> Option<Found> {
+    /// Gives it to the request that it answers, and tells the order of that.
+    fn to_slot(&self, slots: &mut [Slot]) -> Option<(Found, u64)> {
         let place = place(self.header.request);
         let slot = slots.get_mut(place).filter(|slot| slot.exchange.awaits(place, &self.header))?;
-        let transaction = slot.exchange.transaction;
-        match slot.answer(&self.header, self.body, self.order) {
-            Err(StoreError::Rejected(Reject::WrongTransaction(_))) => Some(Found::Doomed(transaction)),
-            _ => Some(Found::Taken),
-        }
+        let (transaction, answered) = (slot.exchange.transaction, slot.exchange.order);
+        let found = match slot.answer(&self.header, self.body, self.order) {
+            Err(StoreError::Rejected(Reject::WrongTransaction(_))) => Found::Doomed(transaction),
+            _ => Found::Taken,
+        };
+        Some((found, answered))
     }
 
-    fn to_watch(&self, watches: &mut [Watch], first: usize) -> Option<Found> {
+    fn to_watch(&self, watches: &mut [Watch], first: usize) -> Option<(Found, u64)> {
         let place = place(self.header.request);
         let watch = watches.get_mut(place.checked_sub(first)?)?;
         if !watch.exchange.awaits(place, &self.header) {
             return None;
         }
+        let answered = watch.exchange.order;
         watch.answer(&self.header, self.body, self.order);
-        Some(Found::Taken)
+        Some((Found::Taken, answered))
     }
 }

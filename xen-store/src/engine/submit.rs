@@ -41,7 +41,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Waits no longer for an answer.
     ///
     /// What is not sent yet never will be. Otherwise the slot stays in use until the server has answered, so that no other
-    /// request can be taken for this one; a transaction that begins too late is abandoned.
+    /// request can be taken for this one; a transaction that begins too late is abandoned. Once a later request was
+    /// answered, the slot is given to another request if no other slot is left.
     pub fn give_up(&mut self, ticket: Ticket) {
         if let Some(slot) = find(&mut self.slots, &ticket) {
             slot.give_up();
@@ -49,7 +50,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     }
 
     pub(super) fn free_slot(&self) -> Result<usize, StoreError> {
-        self.slots.iter().position(Slot::is_free).ok_or(StoreError::Full)
+        let free = self.slots.iter().position(Slot::is_free);
+        free.or_else(|| self.slots.iter().position(Slot::is_overtaken)).ok_or(StoreError::Full)
     }
 
     pub(super) fn stage(&mut self, place: usize, kind: MessageType, transaction: u32) -> Result<Ticket, StoreError> {

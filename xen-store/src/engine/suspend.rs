@@ -15,10 +15,13 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     }
 
     /// Tells whether nothing is under way: every request answered, given-up ones too, nothing half sent or half received.
+    ///
+    /// A request that was given up is no longer under way once a later one was answered: servers answer in order, if not by
+    /// the letter of the protocol. Should its answer come after all, it still reaches nobody.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let slots = self.slots.iter().all(|slot| slot.exchange.is_idle());
-        let watches = self.watches.iter().all(|watch| watch.exchange.is_idle());
+        let slots = self.slots.iter().all(|slot| slot.exchange.is_over());
+        let watches = self.watches.iter().all(|watch| watch.exchange.is_over());
         // What is half sent has an exchange that is not idle.
         slots && watches && self.parser.is_at_boundary()
     }
@@ -43,11 +46,24 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     pub fn rewatch(&mut self) {
         for index in 0..WATCHES {
             let order = self.next_order();
-            if let Some(watch) = self.watches.get_mut(index).filter(|watch| watch.is_kept() && watch.exchange.is_idle())
+            if let Some(watch) = self.watches.get_mut(index).filter(|watch| watch.is_kept() && watch.exchange.is_over())
             {
                 watch.register(order);
             }
         }
+    }
+
+    /// Registers those watches again that the server refused, or of which its answer is lost; tells how many.
+    pub fn rewatch_missing(&mut self) -> usize {
+        let mut missing: usize = 0;
+        for index in 0..WATCHES {
+            let order = self.next_order();
+            if let Some(watch) = self.watches.get_mut(index).filter(|watch| watch.is_missing()) {
+                watch.register(order);
+                missing = missing.saturating_add(1);
+            }
+        }
+        missing
     }
 
     /// Tells how many watches wait for the server's word.

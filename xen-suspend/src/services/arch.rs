@@ -10,6 +10,9 @@ use xen_hypercall::{Errno, Hypercall, Vcpu};
 use super::Canary;
 use crate::{ArchOps, Class, Dark, Fatal, Witness, Witnesses};
 
+/// How often the call that ends the domain is made before it is given up.
+const ATTEMPTS: u8 = 3;
+
 /// What the machine does around the call.
 pub trait Platform {
     /// Adapts to the processor of a new domain, before any hypercall there: chooses the instruction anew.
@@ -67,7 +70,12 @@ impl<H: Hypercall, P: Platform> ArchOps for XenArch<'_, H, P> {
 
     fn crash(&mut self, fatal: Fatal) {
         self.platform.last_words(fatal);
-        sched::shutdown(self.hook, Reason::CRASH);
+        // On a real Xen it returns only when it failed. A guest half rebuilt is not to go on for one refusal.
+        for _ in 0..ATTEMPTS {
+            if sched::shutdown(self.hook, Reason::CRASH) == 0 {
+                return;
+            }
+        }
     }
 }
 

@@ -88,6 +88,11 @@ impl<H: Hypercall, G: IrqGate> CoreService for EventService<'_, H, G> {
                 self.keep(self.events.rebind_ipi(Vcpu(0)));
                 Ok(())
             }
+            // The last one: whoever goes on with a port of before has taken it over by now.
+            (Stage::Store, Class::InPlace) => {
+                self.events.close_kept();
+                Ok(())
+            }
             _ => Ok(()),
         };
         done.map_err(|errno| Fatal { stage, errno: Some(errno) })

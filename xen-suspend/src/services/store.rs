@@ -70,6 +70,10 @@ where
         self.store.with(|store| {
             let came = store.poll_event_of(self.watch).ok()?.is_some();
             let due = store.link().now() >= self.read_at.after(RECHECK);
+            if due {
+                // The server may have refused the watch, or lost its answer, when the connection was made.
+                let _missing = store.core().rewatch_missing();
+            }
             if came { Some(Cause::Event) } else { due.then_some(Cause::Time) }
         })
     }
@@ -113,7 +117,11 @@ where
         let done = self.store.with(|store| store.transaction(ROUNDS, |nodes| clear(nodes, expected)));
         match done {
             Ok(None) => Ack::Committed,
-            Ok(Some(other)) => Ack::Changed(other),
+            Ok(Some(other)) => {
+                // If that was not so, the word that is still there is news at the next look.
+                self.last = other;
+                Ack::Changed(other)
+            }
             Err(_) => Ack::Denied,
         }
     }
@@ -203,13 +211,28 @@ where
             return Ok(());
         }
         let lost = |errno| Fatal { stage, errno };
-        let gfn = PortLink::<H, G, C>::ring_gfn(self.hook).map_err(|error| lost(said(error)))?;
+        let gfn = patiently(|| PortLink::<H, G, C>::ring_gfn(self.hook)).map_err(|error| lost(said(error)))?;
         if gfn != self.page.gfn() {
             return Err(lost(None));
         }
-        self.link.connect().map_err(|error| lost(said(error)))?;
+        patiently(|| self.link.connect()).map_err(|error| lost(said(error)))?;
         self.store.with(|store| store.rebuild(self.page)).map_err(|_| lost(None))
     }
+}
+
+/// How often Xen is asked for the way to xenstore: without it the guest hears of nothing any more.
+const ATTEMPTS: u8 = 3;
+
+/// Asks again if Xen says no. The questions change nothing.
+fn patiently<T>(mut ask: impl FnMut() -> Result<T, LinkError>) -> Result<T, LinkError> {
+    let mut answer = ask();
+    for _ in 1..ATTEMPTS {
+        if !matches!(answer, Err(LinkError::Xen(_))) {
+            break;
+        }
+        answer = ask();
+    }
+    answer
 }
 
 const fn said(error: LinkError) -> Option<Errno> {
