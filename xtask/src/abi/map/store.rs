@@ -22,6 +22,8 @@ pub(super) const TABLE: Table = Table {
         values("kind::MessageType::Remove", &["XS_RM"]),
         error_name("refusal::Refusal::*"),
         // Of oxenstored, not of the header.
+        ours("blocking::suspend::ATTEMPTS"),
+        ours("watch::FAREWELLS"),
         ours("refusal::Refusal::Quota"),
         ours("refusal::ERROR_NAME_MAX"),
         values("xenbus::STATES::*", &["XenbusState{}"]),
