@@ -10,7 +10,7 @@ use xen_hypercall::op::hvm::{callback_gsi, callback_vector};
 use xen_hypercall::op::memory;
 use xen_hypercall::op::sched::{self, Reason};
 use xen_hypercall::{
-    Clock, Devices, Drivers, EpochCell, Errno, Hypercall, NoXen, NotUnplugged, SharedInfo, Traced, detect,
+    Clock, Devices, Drivers, EpochCell, Errno, Hypercall, Nanos, NoXen, NotUnplugged, SharedInfo, Traced, detect,
 };
 use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, StoreError};
 use xen_suspend::services::{
@@ -27,6 +27,11 @@ use crate::{Emulated, Machine, Options};
 
 pub(crate) const REQUESTS: usize = 4;
 pub(crate) const WATCHES: usize = 4;
+
+/// How long xenstore may take to answer, at the start and later. A guest that begins has nothing else to do, and a host that
+/// makes domains much.
+const PATIENT: Nanos = Nanos::from_secs(30);
+const PATIENCE: Nanos = Nanos::from_secs(5);
 
 /// The node that holds the guest's own number.
 pub(crate) const DOMID: Path<'static> = Path::literal("domid");
@@ -226,11 +231,14 @@ fn connect<'b, M: Machine, H: Hypercall>(
     let page = machine.map(gfn);
     ground.link.connect().map_err(StartError::Link)?;
     let mut core = Core::new();
-    let store = RefCell::new(Store::attach(&page, &mut core, ground.link).map_err(StartError::Store)?);
+    let mut store = Store::attach(&page, &mut core, ground.link).map_err(StartError::Store)?;
+    store.set_patience(PATIENT);
+    let store = RefCell::new(store);
     let mut control = StoreControl::start(&store, Features).map_err(StartError::Store)?;
     let ballast = Ballast::fill(machine).ok_or(StartError::NoMemory)?;
     let voice = ground.voice();
     let domid = store.borrow_mut().read_number(DOMID).map_err(StartError::Store)?;
+    store.borrow_mut().set_patience(PATIENCE);
     match ground.base.platform {
         (unplug, emulated) if unplug.result() != Err(NotUnplugged::NoPlatform) => {
             voice.say(format_args!("platform {emulated}"));

@@ -16,7 +16,8 @@ begin() {
     tell "start $name"
 }
 
-# The domain's configuration: what is the same for all, and what each kind has of its own.
+# The domain's configuration: what is the same for all, and what each kind has of its own. Many processors on few
+# emulated ones come together late.
 common() {
     cat <<-CFG
 	name="$name"
@@ -24,7 +25,7 @@ common() {
 	memory=8
 	vcpus=$vcpus
 	kernel="/rig/guest"
-	cmdline="$words"
+	cmdline="rendezvous_ms=20000 $words"
 	tsc_mode="$TSC_MODE"
 	on_crash="preserve"
 	on_reboot="restart"
@@ -312,7 +313,7 @@ is_suspended() { case $(state) in ---ss*) ;; *) return 1 ;; esac; }
 
 # xl leaves a process behind that ends or restarts a domain that shuts down. It goes away when it sees a domain
 # suspended, also one that a checkpoint or a failed save lets go on. From then on that work is ours.
-watched() { pgrep -f "xl (create|restore).*/tmp/$name\\." >/dev/null; }
+watched() { cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\000' ' ' | grep -qE "xl (create|restore)( -q)? /tmp/$name\\."; }
 
 is_gone() {
     domid >/dev/null || return 0

@@ -73,6 +73,10 @@ const CHECKS: &[Check] = &[
 
 const XEN: &[Check] = &[
     check("xen", &["xtask", "xen", "--quick", "--xenstored", "c,ocaml"]),
+    check(
+        "xen, two processors",
+        &["xtask", "xen", "restore", "migrate", "--smp", "2", "--kind", "pvh", "--vcpus", "2", "--xenstored", "c"],
+    ),
     check("xen, newer", &["xtask", "xen", "--quick", "--release", "trixie", "selftest", "migrate", "reboot"]),
     check("xen, across", &["xtask", "xen", "cross", "--release", "bookworm,trixie", "--vcpus", "1,2"]),
     check("xen, soak", &["xtask", "xen", "soak", "--quick"]),
