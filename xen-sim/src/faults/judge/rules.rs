@@ -44,6 +44,10 @@ pub(super) fn said(run: &Run, at: usize) -> impl Iterator<Item = &str> {
 fn failures(run: &Run) -> Result<(), Broken> {
     let failed: Vec<&str> =
         run.lines().iter().map(|line| line.text.as_str()).filter(|text| event(text) == Some("FAIL")).collect();
+    let (follow, failed): (Vec<&str>, Vec<&str>) = failed.into_iter().partition(|text| text.contains(" name=upcall "));
+    // Whether an interrupt came is asked after the scenario that causes one.
+    let follows = follow.is_empty() || failed.iter().any(|text| text.contains(" name=ipi "));
+    hold(follows, || format!("it failed: {follow:?}"))?;
     let scenarios = failed.iter().all(|text| text.starts_with("xen-guest: FAIL what=scenario "));
     hold(scenarios && failed.len() <= 1, || format!("it failed: {failed:?}"))
 }
