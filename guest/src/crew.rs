@@ -135,6 +135,9 @@ impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
     fn come_up(&self, vcpu: Vcpu, member: &Member<'b, M, H>) -> Turn {
         self.gate().run(|| {
             if member.joins() && self.rendezvous.join(vcpu).is_err() {
+                member.fail();
+            }
+            if member.has_failed() {
                 return Turn::Idle;
             }
             if self.attend(vcpu) == Turn::Parked {
@@ -143,6 +146,7 @@ impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
             let registered = if is_beyond_shared_info(vcpu) { Class::InPlace } else { Class::New };
             if let Err(error) = member.come_up(self.base, vcpu, registered) {
                 cry(self.base.machine, format_args!("vcpu number={vcpu} {error}"));
+                member.fail();
                 self.rendezvous.leave(vcpu);
             }
             Turn::Idle
@@ -150,10 +154,13 @@ impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
     }
 
     fn call(&self, vcpu: Vcpu) {
-        if let Some(port) = self.member(vcpu).and_then(Member::port) {
-            // Refused: then it is not called, which vCPU 0 sees.
-            let _ = event_channel::send(self.base.hook, port);
-        }
+        // No suspend comes between the look at the port and the deed.
+        self.gate().run(|| {
+            if let Some(port) = self.member(vcpu).and_then(Member::port) {
+                // Refused: then it is not called, which vCPU 0 sees.
+                let _ = event_channel::send(self.base.hook, port);
+            }
+        });
     }
 
     fn gate(&self) -> M::Gate {

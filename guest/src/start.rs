@@ -13,9 +13,7 @@ use xen_hypercall::{
     Clock, Devices, Drivers, EpochCell, Errno, Hypercall, Nanos, NoXen, NotUnplugged, SharedInfo, Traced, detect,
 };
 use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, StoreError};
-use xen_suspend::services::{
-    Canary, EventService, Registration, StoreControl, StoreService, UnplugService, VcpuService,
-};
+use xen_suspend::services::{Canary, EventService, StoreControl, StoreService, UnplugService, VcpuService};
 
 use crate::ballast::Ballast;
 use crate::crew::{Crew, Quarters, TableOf};
@@ -134,7 +132,7 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
     let own = (options.upcall == Upcall::Vector).then_some(VECTOR);
     let vector = own.or((options.upcall == Upcall::Intx).then_some(VECTOR));
-    let vcpu = VcpuService::start(hook, Registration { record: None, upcall: own }).map_err(StartError::Xen)?;
+    let vcpu = VcpuService::start(hook, own).map_err(StartError::Xen)?;
     let clock = Clock::new(machine.cpu(), &info);
     let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
     let platform = (&unplug, emulated);

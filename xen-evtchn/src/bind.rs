@@ -4,7 +4,7 @@ use xen_hypercall::op::event_channel::{self, Virq};
 use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Port, Vcpu};
 
 use crate::bits::{self, MAX_PORTS};
-use crate::slot::Kind;
+use crate::slot::{Kind, Slot};
 use crate::{BindError, BoundPort, Events};
 
 impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
@@ -63,7 +63,11 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// # Errors
     /// [`BindError`], save that of Xen.
     pub fn adopt(&self, port: Port) -> Result<BoundPort<'_, H, G>, BindError> {
-        self.gate.run(|| self.enter(port, (Kind::Adopted, Vcpu(0))))
+        self.gate.run(|| {
+            // Xen may tell another processor of it, if it was told to: that outlives a guard.
+            let told = self.slot(port).map_or(Vcpu(0), Slot::vcpu);
+            self.enter(port, (Kind::Adopted, told))
+        })
     }
 
     fn open_by(
@@ -99,11 +103,14 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     pub(crate) fn leave(&self, port: Port) -> Result<(), Errno> {
         let Some(slot) = self.slot(port) else { return Ok(()) };
         bits::mask(self.info, port);
-        if slot.kind() != Kind::Adopted {
-            event_channel::close(&self.hook, port)?;
-        }
+        let kind = slot.kind();
+        // Before Xen may give the number to another processor, which then finds the slot free. If Xen does not close it,
+        // nobody else can have got the number.
         slot.set(Kind::Free);
-        Ok(())
+        if kind == Kind::Adopted {
+            return Ok(());
+        }
+        event_channel::close(&self.hook, port).inspect_err(|_| slot.set(kind))
     }
 
     /// Does as [`Events::leave`], and counts what Xen does not close.

@@ -76,17 +76,12 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// # Xen
     /// `EVTCHNOP_unmask`, if an event is pending.
     pub fn unmask(&self) -> Result<(), PortError> {
-        self.fresh(|| self.unmask_now().map_err(PortError::from))?
-    }
-
-    fn unmask_now(&self) -> Result<(), Errno> {
-        let came = bits::unmask(self.events.info, self.port);
-        if came { event_channel::unmask(&self.events.hook, self.port) } else { Ok(()) }
+        self.fresh(|| self.events.unmask(self.port).map_err(PortError::from))?
     }
 
     /// Has another processor told of this port's events from now on; not for ports that are one processor's own.
     ///
-    /// An event that comes meanwhile is not lost: the port is masked during the change.
+    /// An event that comes meanwhile is not lost: it is raised again on the new processor.
     ///
     /// # Errors
     /// [`PortError`]; the port is told to the same processor as before.
@@ -96,14 +91,10 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     pub fn tell(&self, vcpu: Vcpu) -> Result<(), PortError> {
         self.fresh(|| {
             let Some(slot) = self.events.slot(self.port) else { return Ok(()) };
-            let masked = bits::is_masked(self.events.info, self.port);
-            bits::mask(self.events.info, self.port);
-            let told = event_channel::bind_vcpu(&self.events.hook, self.port, vcpu);
-            if told.is_ok() {
-                slot.tell(vcpu);
-            }
-            let unmasked = if masked { Ok(()) } else { self.unmask_now() };
-            told.and(unmasked).map_err(PortError::from)
+            event_channel::bind_vcpu(&self.events.hook, self.port, vcpu)?;
+            slot.tell(vcpu);
+            // Whichever of the two was told before this, and found that the port is not its own.
+            if bits::is_masked(self.events.info, self.port) { Ok(()) } else { Ok(self.events.unmask(self.port)?) }
         })?
     }
 

@@ -18,7 +18,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         self.gate.run(|| {
             bits::mask_all(self.info);
             self.scan.reset();
-            self.slots.iter().for_each(|slot| slot.set(Kind::Free));
+            self.slots.iter().for_each(Slot::reset);
         });
     }
 
@@ -57,7 +57,9 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         if bound.as_ref().err() != Some(&BindError::Xen(Errno::EEXIST)) {
             return bound;
         }
-        let ours = Status { binding: Binding::Virq(virq), vcpu };
+        // Of a virtual interrupt that the domain has once, any processor may have been told.
+        let ours =
+            |status: Status| status.binding == Binding::Virq(virq) && (status.vcpu == vcpu || !virq.is_per_vcpu());
         let ownerless = self.numbered().filter(|(_, slot)| !slot.kind().is_live()).map(|(port, _)| port);
         self.take_over(ownerless, ours).unwrap_or(bound)
     }
@@ -70,7 +72,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// # Xen
     /// `EVTCHNOP_status`, `EVTCHNOP_bind_ipi`.
     pub fn rebind_ipi(&self, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
-        let ours = Status { binding: Binding::Ipi, vcpu };
+        let ours = |status| status == Status { binding: Binding::Ipi, vcpu };
         self.take_over(self.kept(), ours).unwrap_or_else(|| self.bind_ipi(vcpu))
     }
 
@@ -103,11 +105,14 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     fn take_over(
         &self,
         mut candidates: impl Iterator<Item = Port>,
-        wanted: Status,
+        is_wanted: impl Fn(Status) -> bool,
     ) -> Option<Result<BoundPort<'_, H, G>, BindError>> {
         self.gate.run(|| {
-            let port = candidates.find(|&port| event_channel::status(&self.hook, port) == Ok(wanted))?;
-            Some(self.enter(port, (Kind::Local, wanted.vcpu)))
+            let (port, status) = candidates.find_map(|port| {
+                let status = event_channel::status(&self.hook, port).ok().filter(|&status| is_wanted(status))?;
+                Some((port, status))
+            })?;
+            Some(self.enter(port, (Kind::Local, status.vcpu)))
         })
     }
 

@@ -2,7 +2,8 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use xen_hypercall::{EVENT_WORDS, Hypercall, IrqGate, Port, SharedInfo, Vcpu, VcpuInfo};
+use xen_hypercall::op::event_channel;
+use xen_hypercall::{EVENT_WORDS, Errno, Hypercall, IrqGate, Port, SharedInfo, Vcpu, VcpuInfo};
 
 use crate::Events;
 use crate::bits::{self, MAX_PORTS};
@@ -151,12 +152,23 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     }
 
     fn has_guard(&self, port: Port) -> bool {
-        let known = self.slot(port).is_some_and(|slot| slot.kind().is_live());
+        let is_live = || self.slot(port).is_some_and(|slot| slot.kind().is_live());
+        let known = is_live();
         if !known {
             bits::mask(self.info, port);
             self.strays.fetch_add(1, Ordering::Relaxed);
+            if is_live() {
+                // Another processor has bound it meanwhile, and may have unmasked it before: at worst it is told once too
+                // often. Refused, it is as deaf as its own unmasking would have left it.
+                let _ = self.unmask(port);
+            }
         }
         known
+    }
+
+    /// Unmasks a port, and has Xen deliver what is pending; to be called in a section of the gate.
+    pub(crate) fn unmask(&self, port: Port) -> Result<(), Errno> {
+        if bits::unmask(self.info, port) { event_channel::unmask(&self.hook, port) } else { Ok(()) }
     }
 }
 

@@ -72,6 +72,11 @@ impl Slot {
         Vcpu(self.0.load(Ordering::Relaxed) >> KIND_BITS)
     }
 
+    /// Forgets all, in a new domain.
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     pub(crate) fn set(&self, kind: Kind) {
         let keep = |value: u32| Some(value & !KIND | kind.code());
         // The closure refuses nothing.

@@ -129,3 +129,50 @@ fn a_scanner_forgets_the_old_domain() {
     one.reset();
     assert_eq!(events.poll_pending_on(&one), None, "what was named before is named no more");
 }
+
+/// A port that is closed is free for another processor at once, however early Xen gives out its number again.
+#[test]
+fn a_port_that_xen_does_not_close_is_still_ours() {
+    let p = Parts::new();
+    let events = p.events();
+    let port = unmasked(events.bind_ipi(Vcpu(0)).unwrap());
+    p.host.faults().on_call(xen_hypercall::Number::EVENT_CHANNEL_OP).cmd(3).times(1).returns(-16);
+    let refused = port.close().unwrap_err();
+    assert_eq!((refused.errno, events.open()), (Errno::EBUSY, 1), "its guard is back, and its slot taken");
+    refused.port.close().unwrap();
+    assert_eq!(events.open(), 0);
+}
+
+/// An adopted port stays with the processor that Xen tells, whoever adopts it again.
+#[test]
+fn an_adopted_port_keeps_its_processor_in_the_same_domain() {
+    let p = Parts::new();
+    let events = p.events();
+    let one = p.scanner(Vcpu(1));
+    let number = Port(u32::try_from(hvm::param(&p.xen, hvm::Param::CONSOLE_EVTCHN).unwrap()).unwrap());
+    let port = events.adopt(number).unwrap();
+    port.tell(Vcpu(1)).unwrap();
+    drop(port);
+    let port = unmasked(events.adopt(number).unwrap());
+    p.host.console().send("x");
+    events.wait(&[number], None).unwrap();
+    assert_eq!(found(&events, &one), [port.number()]);
+}
+
+/// A virtual interrupt that the domain has once is found again, although another processor is told of it.
+#[test]
+fn a_global_interrupt_that_was_told_elsewhere_is_bound_again() {
+    let p = Parts::new();
+    let events = p.events();
+    let (one, global) = (p.scanner(Vcpu(1)), Virq(2));
+    let port = events.bind_virq(global, Vcpu(0)).unwrap();
+    port.tell(Vcpu(1)).unwrap();
+    let number = port.number();
+    p.epoch.advance();
+    events.reconcile();
+    let again = unmasked(events.rebind_virq(global, Vcpu(0)).unwrap());
+    assert_eq!(again.number(), number);
+    drop(port);
+    assert_eq!(events.open(), 1, "the old guard is inert");
+    let _ = one;
+}

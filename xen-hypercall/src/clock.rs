@@ -84,13 +84,16 @@ pub struct Clock<'a, C> {
     /// Added to system time, wrapping.
     offset: AtomicU64,
     last: AtomicU64,
+    /// Counts the changes of what time is computed from; made while all other processors are parked.
+    changes: AtomicU32,
 }
 
 impl<'a, C: Cpu> Clock<'a, C> {
     /// Makes a clock of the mapped `shared_info`; it starts at the host's system time.
     #[must_use]
     pub const fn new(cpu: C, info: &'a SharedInfo) -> Self {
-        Self { cpu, info, kept: Kept::new(), offset: AtomicU64::new(0), last: AtomicU64::new(0) }
+        let (offset, last, changes) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU32::new(0));
+        Self { cpu, info, kept: Kept::new(), offset, last, changes }
     }
 
     /// Returns Xen's system time, in which hypercalls take deadlines; `None` if Xen's record was in the making ever since.
@@ -102,9 +105,16 @@ impl<'a, C: Cpu> Clock<'a, C> {
     }
 
     fn system_time_on(&self, vcpu: VcpuInfo<'_>) -> Option<Nanos> {
+        // One processor keeps the first record: another might be parked in the middle of it.
+        let keeps = core::ptr::eq(vcpu.time(), self.info.vcpu0().time());
+        let keep = |info: &TimeInfo| {
+            if keeps {
+                self.kept.keep_first(info)
+            }
+        };
         let info = match self.kept.held() {
             Some(held) => Some(held),
-            None => record(vcpu).inspect(|info| self.kept.keep_first(info)).or_else(|| self.kept.load()),
+            None => record(vcpu).inspect(keep).or_else(|| self.kept.load()),
         };
         info.map(|info| info.at(self.cpu.tsc()))
     }
@@ -116,6 +126,7 @@ impl<'a, C: Cpu> Clock<'a, C> {
             self.kept.keep(&info);
         }
         self.kept.hold();
+        self.changed();
     }
 
     /// Looks at Xen's record again, in the same domain.
@@ -130,13 +141,32 @@ impl<'a, C: Cpu> Clock<'a, C> {
 
     /// Returns the guest's monotonic time on the processor whose record this is. What one processor has read, no other
     /// reads an earlier time after.
+    ///
+    /// A suspend may come at any moment of it, and put another host's uptime in the place of this one's.
     pub fn now_on(&self, vcpu: VcpuInfo<'_>) -> Nanos {
-        let offset = self.offset.load(Ordering::Relaxed);
-        let now = self.system_time_on(vcpu).map_or(0, |system| system.0.wrapping_add(offset));
+        let mut now = 0;
+        for _ in 0..RETRIES {
+            let before = self.changes.load(Ordering::Acquire);
+            let offset = self.offset.load(Ordering::Relaxed);
+            now = self.system_time_on(vcpu).map_or(0, |system| system.0.wrapping_add(offset));
+            // Pairs with `changed`: with an offset of before and a record of after, the count has changed too.
+            fence(Ordering::Acquire);
+            if self.changes.load(Ordering::Relaxed) == before {
+                break;
+            }
+        }
         Nanos(self.last.fetch_max(now, Ordering::Relaxed).max(now))
     }
 
+    /// Takes note of a change, in the middle of which no other processor reads.
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
     /// Returns the deadline in Xen's system time that is `at` in the guest's.
+    ///
+    /// With several processors this and the hypercall that takes the deadline are one section of the gate: after a suspend
+    /// in between, the deadline would be another host's.
     #[must_use]
     pub fn to_system(&self, at: Nanos) -> Nanos {
         Nanos(at.0.wrapping_sub(self.offset.load(Ordering::Relaxed)))
@@ -151,6 +181,7 @@ impl<'a, C: Cpu> Clock<'a, C> {
         }
         let system = self.system_time().map_or(last, |system| system.0);
         self.offset.store(last.wrapping_sub(system), Ordering::Relaxed);
+        self.changed();
     }
 
     /// Returns the time of day, since 1970; `None` if Xen's record stays in the making.

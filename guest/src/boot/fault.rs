@@ -121,6 +121,6 @@ pub(super) fn load() {
     }
     const LIMIT: u16 = 16 * 256 - 1;
     let pointer = Pointer { limit: LIMIT, base: &raw const GATES };
-    // SAFETY: the gates are static, filled, and lead to entries that never return.
+    // SAFETY: the gates are static and filled; their entries never return, or leave everything as they found it.
     unsafe { asm!("lidt [{}]", in(reg) &raw const pointer, options(readonly, nostack, preserves_flags)) }
 }

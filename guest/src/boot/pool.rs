@@ -13,7 +13,7 @@ const PAGES: usize = 512;
 #[repr(C, align(4096))]
 struct Page(UnsafeCell<[u8; PAGE_SIZE]>);
 
-// SAFETY: the bytes are reached only through the `SharedPage` that `take` makes, once a page.
+// SAFETY: the bytes are reached only through what `take` and `take_run` make, once a page.
 unsafe impl Sync for Page {}
 
 static POOL: [Page; PAGES] = [const { Page(UnsafeCell::new([0; PAGE_SIZE])) }; PAGES];

@@ -141,17 +141,20 @@ pub(super) fn interrupt(vcpu: Vcpu) {
 }
 
 /// A processor's life.
-extern "C" fn live(block: &'static Block) -> ! {
+extern "C" fn live(block: *const Block) -> ! {
+    // SAFETY: the block is this processor's for good, and the number in it does not change any more; no reference is made to
+    // the stacks beside it.
+    let number: &'static u32 = unsafe { &(*block).number };
     fault::load();
-    upcall::name(&block.number);
+    upcall::name(number);
     if apic::enable().is_err() {
         end::complain("processor", &"it has no x2APIC");
         end::crash();
     }
-    APIC_IDS[block.number as usize].store(apic::id(), Ordering::Release);
+    APIC_IDS[*number as usize].store(apic::id(), Ordering::Release);
     gate::on();
     while let Some(others) = LENT.get().filter(|_| !STOP.load(Ordering::Acquire)) {
-        match others.turn(Vcpu(block.number)) {
+        match others.turn(Vcpu(*number)) {
             Turn::Idle => upcall::idle(),
             Turn::Parked => spin_loop(),
         }
@@ -165,7 +168,8 @@ extern "C" fn live(block: &'static Block) -> ! {
 /// Has all others stop, each when it wakes the next time, and waits for it.
 pub(super) fn stop<H: Hypercall>(hook: &H) {
     STOP.store(true, Ordering::Release);
-    // Each wakes by its own timer; one that does not is in what vCPU 0 lent, and it cannot be taken back.
+    (1..).zip(APIC_IDS.iter().skip(1)).for_each(|(vcpu, _)| interrupt(Vcpu(vcpu)));
+    // One that does not stop is in what vCPU 0 lent, and it cannot be taken back.
     for _ in 0..1_000_000 {
         if RUNNING.load(Ordering::Acquire) == 0 {
             return;

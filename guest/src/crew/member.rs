@@ -31,6 +31,7 @@ struct Life<'b, M: Machine, H: Hypercall> {
 pub(crate) struct Member<'b, M: Machine, H: Hypercall> {
     life: Mutex<Life<'b, M, H>>,
     joined: AtomicBool,
+    failed: AtomicBool,
     /// The port by which others call it; 0 as long as it is not up.
     port: AtomicU32,
     ticks: AtomicU64,
@@ -45,6 +46,7 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
         Self {
             life: Mutex::new(life),
             joined: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             port: AtomicU32::new(0),
             ticks: AtomicU64::new(0),
             calls: AtomicU64::new(0),
@@ -74,6 +76,15 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
     /// Tells once that it is to join the others.
     pub(super) fn joins(&self) -> bool {
         !self.joined.swap(true, Ordering::Relaxed)
+    }
+
+    /// Takes note that it could not come up: it is left out, and stays so.
+    pub(super) fn fail(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Registers, or as `registered` has it finds that done; binds its ports and starts its timer.
@@ -110,9 +121,10 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
         // Fresh from Xen: it can be unmasked, and if not the processor is found not to work.
         let _ = (ipi.unmask(), timer.unmask());
         let mut life = self.life.lock();
+        arm(base, vcpu, &life)?;
+        // Last: from now on it is up, and others call it.
         self.port.store(ipi.number().0, Ordering::Release);
         (life.ipi, life.timer) = (Some(ipi), Some(timer));
-        arm(base, vcpu, &life)?;
         Ok(())
     }
 

@@ -18,6 +18,19 @@ impl Virq {
     pub const TIMER: Self = Self(0);
     /// A debug request.
     pub const DEBUG: Self = Self(1);
+    /// An overflow in a profile.
+    pub const XENOPROF: Self = Self(7);
+    /// An overflow of a performance counter.
+    pub const XENPMU: Self = Self(13);
+
+    /// Tells whether each processor has it for itself; of any other the domain has one, bound on vCPU 0.
+    ///
+    /// # Xen
+    /// `V.` in the comments of `VIRQ_*` in `xen.h`.
+    #[must_use]
+    pub const fn is_per_vcpu(self) -> bool {
+        matches!(self, Self::TIMER | Self::DEBUG | Self::XENOPROF | Self::XENPMU)
+    }
 }
 
 const CLOSED: u32 = 0;

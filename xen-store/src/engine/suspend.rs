@@ -69,6 +69,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Tells how many watches wait for the server's word.
     #[must_use]
     pub fn registering(&self) -> usize {
-        self.watches.iter().filter(|watch| watch.is_kept() && watch.status() == WatchStatus::Registering).count()
+        // Of one whose answer is lost nothing more is to come.
+        let open = self.watches.iter().filter(|watch| watch.is_kept() && !watch.exchange.is_over());
+        open.filter(|watch| watch.status() == WatchStatus::Registering).count()
     }
 }

@@ -36,18 +36,19 @@ impl Registration {
     }
 }
 
-/// vCPU 0's registration across a suspend.
+/// vCPU 0's registration across a suspend. Its record stays in `shared_info`, where the clock and the scan look for it.
 pub struct VcpuService<'a, H> {
     hook: &'a H,
     registration: Registration,
 }
 
 impl<'a, H: Hypercall> VcpuService<'a, H> {
-    /// Registers vCPU 0; to be called there.
+    /// Registers the upcall vector of vCPU 0, if it has one of its own; to be called there.
     ///
     /// # Errors
     /// What Xen said.
-    pub fn start(hook: &'a H, registration: Registration) -> Result<Self, Errno> {
+    pub fn start(hook: &'a H, upcall: Option<u8>) -> Result<Self, Errno> {
+        let registration = Registration { record: None, upcall };
         registration.make(hook, Vcpu(0), Class::New)?;
         Ok(Self { hook, registration })
     }

@@ -8,7 +8,8 @@ use xen_sim::faults::{Fault, Outcome};
 /// What became of one operation's cases.
 #[derive(Debug, Default)]
 struct Row {
-    places: BTreeSet<(&'static str, usize)>,
+    /// Lifecycle, processors, hypercall or request, and its index.
+    places: BTreeSet<(&'static str, u32, bool, usize)>,
     results: BTreeSet<String>,
     outcomes: BTreeMap<Option<Outcome>, usize>,
 }
@@ -16,7 +17,8 @@ struct Row {
 impl Row {
     fn add(&mut self, done: &Done) {
         let (Fault::Call(at, _) | Fault::Store(at, _)) = done.case.fault;
-        self.places.insert((done.case.lifecycle, at));
+        let calls = matches!(done.case.fault, Fault::Call(..));
+        self.places.insert((done.case.lifecycle, done.case.vcpus, calls, at));
         self.results.insert(done.case.result());
         *self.outcomes.entry(done.outcome).or_default() += 1;
     }
