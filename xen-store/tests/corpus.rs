@@ -65,8 +65,14 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// 400 cases, unless the environment says otherwise.
+fn config() -> ProptestConfig {
+    let given = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { given } else { ProptestConfig { cases: 400, ..given } }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// Any bytes, in any pieces: no panic, and the pieces make no difference.
     #[test]
