@@ -112,6 +112,27 @@ impl<'a> View<'a> {
         if self.who != DomId::DOM0 && node.size() > self.quotas.node_size { no("ENOSPC") } else { Ok(()) }
     }
 
+    /// Makes or changes a node as dom0 does, which may do everything.
+    pub(crate) fn make(
+        &mut self,
+        path: &str,
+        value: &[u8],
+        permissions: Option<Vec<Permission>>,
+    ) -> Result<(), String> {
+        let mut node = match self.peek(path) {
+            Some(node) => node,
+            None => self.create(path)?,
+        };
+        let made = Rc::make_mut(&mut node);
+        made.value = value.to_vec();
+        if let Some(permissions) = permissions {
+            made.permissions = permissions;
+        }
+        self.put(path, Some(node.clone()));
+        self.note(path, Kind::Direct, node);
+        Ok(())
+    }
+
     /// Makes a node and those missing above it; they inherit permissions, and are the client's own.
     fn create(&mut self, path: &str) -> Result<Rc<Node>, String> {
         let Some((parent_path, name)) = split(path) else { return no("EINVAL") };
