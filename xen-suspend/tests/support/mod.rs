@@ -22,6 +22,9 @@ pub(crate) const NO: Event = Event::Device(Poll::Ready(Err(Refusal::Device)));
 pub(crate) const SAME: Witnesses = Witnesses { canary: Witness::Same, callback: Witness::Same };
 pub(crate) const NEW: Witnesses = Witnesses { canary: Witness::New, callback: Witness::New };
 
+/// How late the embedder wakes. Under Miri it oversleeps, so that no deadline takes thousands of turns.
+const LATE: Nanos = if cfg!(miri) { Nanos::from_millis(200) } else { Nanos::ZERO };
+
 /// How many steps one operation may take here before it is called endless.
 const ENDLESS: usize = 100_000;
 
@@ -226,7 +229,7 @@ impl Sim {
         }
         let benign = self.benign(action)?;
         if let Action::Wait(until) = action {
-            self.now = self.now.max(until);
+            self.now = self.now.max(until.after(LATE));
         } else {
             self.now = self.now.after(takes);
         }
