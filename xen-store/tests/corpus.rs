@@ -55,7 +55,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     let body = prop_oneof![
         proptest::sample::select(text.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
         vec(any::<u8>(), 0..40),
-        vec(Just(b'x'), 4090..=4096),
+        (4090..=4096_usize).prop_map(|len| vec![b'x'; len]),
     ];
     (kind, request, transaction, body).prop_map(|(kind, request, transaction, body)| {
         let len = u32::try_from(body.len()).unwrap();
