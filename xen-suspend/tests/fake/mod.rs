@@ -19,7 +19,7 @@ pub(crate) const NEW: Witnesses = Witnesses { canary: Witness::New, callback: Wi
 pub(crate) const AWAY: Nanos = Nanos::from_secs(77);
 
 /// How late the guest wakes. Under Miri it oversleeps, so that no deadline takes thousands of turns.
-const LATE: Nanos = if cfg!(miri) { Nanos::from_millis(200) } else { Nanos::ZERO };
+const LATE: Nanos = if cfg!(miri) { Nanos::from_millis(450) } else { Nanos::ZERO };
 
 /// How many steps a run may take here before it is called endless.
 const ENDLESS: usize = 100_000;
