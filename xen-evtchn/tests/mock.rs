@@ -169,7 +169,8 @@ fn a_table_of_xen_that_is_full_refuses() {
 /// Every hypercall of a life fails once in turn: no panic, nothing left open that is not counted.
 #[test]
 fn each_hypercall_may_fail() {
-    for nth in 1.. {
+    // Under Miri every third, for each has a host of its own.
+    for nth in (1..).step_by(if cfg!(miri) { 3 } else { 1 }) {
         let p = Parts::new();
         let events = p.events();
         let before = Mark::default();

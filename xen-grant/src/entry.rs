@@ -54,8 +54,9 @@ impl<'a> Entry<'a> {
         let at = usize::try_from(gref.0).ok()?;
         let offset = (at % ENTRIES_PER_FRAME).saturating_mul(ENTRY_SIZE);
         let page = frames.get(at / ENTRIES_PER_FRAME)?;
-        let word = |at| page.u32s::<1>(at).map(|[word]| word);
-        Some(Self { head: word(offset)?, frame: word(offset.saturating_add(FRAME))? })
+        const { assert!(FRAME == size_of::<u32>(), "it is the word behind the other") }
+        let [head, frame] = page.u32s(offset)?;
+        Some(Self { head, frame })
     }
 
     /// Lets `peer` reach a frame; the entry is unused.

@@ -63,7 +63,16 @@ impl Queue {
     /// Makes all entries below `limit` free, save the reserved ones.
     pub(crate) fn rebuild(&mut self, slots: &[Slot], limit: u32) {
         *self = Self::new();
-        (RESERVED_ENTRIES..limit).for_each(|at| self.append(slots, at));
+        let mut last: Option<&Slot> = None;
+        for (at, slot) in (0..limit).zip(slots).filter(|(at, _)| *at >= RESERVED_ENTRIES) {
+            slot.set(END);
+            match last.replace(slot) {
+                Some(before) => before.set(at),
+                None => self.first = at,
+            }
+            self.last = at;
+            self.ledger.free = self.ledger.free.saturating_add(1);
+        }
     }
 
     /// Gives out the entry that is free for the longest time.

@@ -127,11 +127,16 @@ fn a_slow_resume_voids_nothing() {
 /// G21: fewer frames than there are places.
 #[test]
 fn a_small_table_is_enough() {
-    let p = Parts::new(Host::builder().max_grant_frames(2).build());
+    // The smallest under Miri, which takes long to give them all out.
+    let (frames, entries) = if cfg!(miri) { (1, 504) } else { (2, 1016) };
+    let p = Parts::new(Host::builder().max_grant_frames(frames).build());
     let table = p.table();
-    assert_eq!((table.rebuild(), table.ledger().free), (Ok(2), 1016));
+    assert_eq!((table.rebuild(), table.ledger().free), (Ok(usize::from(frames)), entries));
     let offers: Vec<_> = core::iter::from_fn(|| table.offer_read(p.page(), DomId::DOM0).ok()).take(1016).collect();
-    assert_eq!((offers.len(), table.ledger().free), (1016, 0));
+    assert_eq!(
+        (u32::try_from(offers.len()), table.ledger()),
+        (Ok(entries), Ledger { free: 0, in_use: entries, quarantined: 0 })
+    );
     let last = offers.last().unwrap().reference();
     assert!(p.host.dom0().map(last, MapMode::Read).is_ok());
 }

@@ -18,12 +18,7 @@ impl Cpuid {
     /// Returns EBX, ECX and EDX as the 12 bytes of a hypervisor's signature.
     #[must_use]
     pub fn signature(self) -> [u8; 12] {
-        let mut bytes = [0; 12];
-        let words = [self.ebx, self.ecx, self.edx];
-        for (to, from) in bytes.iter_mut().zip(words.iter().flat_map(|word| word.to_le_bytes())) {
-            *to = from;
-        }
-        bytes
+        zerocopy::transmute!([self.ebx.to_le(), self.ecx.to_le(), self.edx.to_le()])
     }
 }
 

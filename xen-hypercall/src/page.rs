@@ -89,9 +89,7 @@ impl SharedPage {
     /// Returns `N` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
     #[must_use]
     pub fn u32s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU32; N]> {
-        let at = self.ptr.as_ptr().wrapping_byte_add(offset).cast();
-        // SAFETY: invariant 1; within the page and aligned by the condition; atomics tolerate other writers.
-        fits::<u32>(offset, N).then(|| unsafe { &*at })
+        self.atomics(offset, N)?.first_chunk()
     }
 
     /// Returns the 64-bit word at byte `OFFSET`.
@@ -108,6 +106,20 @@ impl SharedPage {
         let at = self.ptr.as_ptr().wrapping_byte_add(OFFSET).cast();
         // SAFETY: invariant 1; within the page and aligned by the line above; atomics tolerate other writers.
         unsafe { &*at }
+    }
+
+    /// Returns `count` 64-bit words from byte `offset` on, unless they are beyond the page or not aligned.
+    #[inline]
+    #[must_use]
+    pub fn u64_slice(&self, offset: usize, count: usize) -> Option<&[AtomicU64]> {
+        self.atomics(offset, count)
+    }
+
+    #[inline]
+    pub(crate) fn atomics<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
+        let at = self.ptr.as_ptr().wrapping_byte_add(offset).cast();
+        // SAFETY: invariant 1; within the page and aligned by the condition; atomics tolerate other writers.
+        fits::<A>(offset, count).then(|| unsafe { core::slice::from_raw_parts(at, count) })
     }
 
     /// Copies bytes of the page from byte `offset` on into private memory, once.
@@ -146,6 +158,13 @@ impl SharedPage {
 
 #[repr(align(4096))]
 struct Aligned;
+
+/// Those of the processor's atomics that are as wide as they are aligned, and nothing else.
+pub(crate) trait Atomic {}
+
+impl Atomic for AtomicU8 {}
+impl Atomic for AtomicU32 {}
+impl Atomic for AtomicU64 {}
 
 const fn fits<T>(offset: usize, count: usize) -> bool {
     let size = size_of::<T>();
@@ -206,6 +225,12 @@ mod tests {
         assert_eq!(page.u32_at::<{ PAGE_SIZE - 4 }>().load(Relaxed), 7);
         for offset in [2, PAGE_SIZE - 4, PAGE_SIZE - 6, PAGE_SIZE, usize::MAX] {
             assert!(page.u32s::<2>(offset).is_none(), "{offset}");
+        }
+        assert_eq!(page.u64_slice(PAGE_SIZE - 16, 2).unwrap()[1].load(Relaxed), 7 << 32);
+        for (offset, count) in
+            [(4, 1), (PAGE_SIZE - 8, 2), (0, PAGE_SIZE / 8 + 1), (8, usize::MAX), (usize::MAX - 7, 1)]
+        {
+            assert!(page.u64_slice(offset, count).is_none(), "{offset} {count}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
+use crate::page::Atomic;
 use crate::{PAGE_SIZE, SharedPage, Vcpu};
 
 /// Words of 64 bits in a bitmap of the 2-level event channels.
@@ -112,31 +113,27 @@ impl<'a> VcpuInfo<'a> {
     /// Returns `evtchn_upcall_pending`: set by Xen when there is a new event, cleared by the guest before it looks.
     #[must_use]
     pub fn upcall_pending(self) -> &'a AtomicU8 {
-        let bytes = self.page.u8s_at::<0, PAGE_SIZE>();
-        at::<VCPU_INFO_SIZE, _>(bytes, self.place, UPCALL_PENDING)
+        let [byte] = self.at(UPCALL_PENDING);
+        byte
     }
 
     /// Returns `evtchn_pending_sel`: a bit for each word of [`SharedInfo::pending`] that is worth a look.
     #[must_use]
     pub fn pending_sel(self) -> &'a AtomicU64 {
-        let words = self.page.u64s_at::<0, { PAGE_SIZE / 8 }>();
-        at::<{ VCPU_INFO_SIZE / 8 }, _>(words, self.place, PENDING_SEL / 8)
+        let [word] = self.at(PENDING_SEL);
+        word
     }
 
     /// Returns the 8 words of `vcpu_time_info`, which Xen writes under a version.
     #[must_use]
     pub fn time(self) -> &'a [AtomicU32; TIME_WORDS] {
-        let (records, _) = self.page.u32s_at::<0, { PAGE_SIZE / 4 }>().as_chunks::<TIME_WORDS>();
-        // Two chunks a record: what comes first, and the time.
-        at::<{ VCPU_INFO_SIZE / TIME_SIZE }, _>(records, self.place, TIME / TIME_SIZE)
+        self.at(TIME)
     }
-}
 
-/// Bytes of a `vcpu_time_info`.
-const TIME_SIZE: usize = TIME_WORDS * 4;
-
-/// The element that is `index` elements into the record at `place`, in a page of records of `EACH` elements.
-#[expect(clippy::indexing_slicing, reason = "a place is below the number of places, and the constant within a record")]
-fn at<const EACH: usize, T>(page: &[T], place: usize, index: usize) -> &T {
-    &page[place.wrapping_mul(EACH).wrapping_add(index)]
+    /// What is `field` bytes into the record.
+    fn at<A: Atomic, const N: usize>(self, field: usize) -> &'a [A; N] {
+        let (page, begin) = self.location();
+        let found = page.atomics(begin.wrapping_add(field), N).and_then(|found| found.first_chunk());
+        found.unwrap_or_else(|| unreachable!("a place is below the number of places, and a field within a record"))
+    }
 }

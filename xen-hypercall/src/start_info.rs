@@ -130,9 +130,13 @@ mod tests {
 
     #[test]
     #[expect(unsafe_code, reason = "the function under test")]
-    fn a_null_address_is_none() {
+    fn reads_where_there_is_one() {
         // SAFETY: null is allowed.
         let found = unsafe { StartInfo::read(core::ptr::null()) };
         assert_eq!(found, Err(NoStartInfo::Null));
+        let bytes = [0x5a_u8; StartInfo::SIZE];
+        // SAFETY: as many bytes as are read.
+        let found = unsafe { StartInfo::read(bytes.as_ptr()) };
+        assert_eq!(found, Err(NoStartInfo::Magic(0x5a5a_5a5a)));
     }
 }

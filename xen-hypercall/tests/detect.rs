@@ -2,8 +2,11 @@
 
 mod fake;
 
+use std::ptr::NonNull;
+
 use fake::Leaves;
-use xen_hypercall::{Cpuid, NoXen, Presence, detect, incarnation, x86_64};
+use xen_hypercall::x86_64::{self, HypercallPage, NoHypercallPage};
+use xen_hypercall::{Cpu, Cpuid, Gfn, NoXen, Presence, detect, incarnation};
 
 const XEN: [u8; 12] = *b"XenVMMXenVMM";
 const VIRIDIAN: [u8; 12] = *b"Microsoft Hv";
@@ -51,4 +54,23 @@ fn the_vendor_decides_the_instruction() {
         let cpu = Leaves { leaves: vec![(0, Cpuid { eax, ebx, ecx: edx, edx: ecx })], ..Leaves::default() };
         assert_eq!(x86_64::wants_vmmcall(&cpu), vmmcall);
     }
+}
+
+/// I16: the page is filled where CPUID says, and again on a processor whose Xen names another register.
+#[test]
+#[expect(unsafe_code, reason = "a page of stubs is a promise")]
+fn the_hypercall_page_is_filled_by_the_register_that_cpuid_names() {
+    let presence = Presence { base: 0x4000_0100, major: 4, minor: 19 };
+    let naming =
+        |eax, ebx| Leaves { leaves: vec![(0x4000_0102, Cpuid { eax, ebx, ..Cpuid::default() })], ..Leaves::default() };
+    let (old, new, none) = (naming(1, 0x4000_0000), naming(1, 0x4000_0200), naming(0, 0x4000_0000));
+    // SAFETY: nothing is called.
+    let make = |cpu: &dyn Cpu| unsafe { HypercallPage::new(NonNull::dangling(), Gfn(0x123), (&cpu, presence)) };
+    assert_eq!(make(&none).unwrap_err(), NoHypercallPage);
+    let page = make(&old).unwrap();
+    page.fill(&new, presence).unwrap();
+    // SAFETY: the fake has every register.
+    let read = |cpu: &dyn Cpu, register| unsafe { (&cpu).read_msr(register) };
+    assert_eq!((read(&old, 0x4000_0000), read(&new, 0x4000_0200)), (0x12_3000, 0x12_3000));
+    assert!(none.msrs.borrow().is_empty());
 }

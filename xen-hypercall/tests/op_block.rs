@@ -4,8 +4,9 @@ mod fake;
 
 use fake::{Scripted, page};
 use xen_hypercall::op::event_channel::{self, Binding, Virq};
+use xen_hypercall::op::vcpu::{self, LongMode};
 use xen_hypercall::op::{hvm, memory, sched, xen_version};
-use xen_hypercall::{DomId, Errno, Nanos, Port, Vcpu};
+use xen_hypercall::{DomId, Errno, Nanos, Port, Vcpu, VcpuInfo};
 
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
@@ -96,6 +97,31 @@ fn sched_blocks() {
         let (number, cmd, block) = sent(&xen);
         assert_eq!((number, cmd, &block[8..]), (29, 3, &words(&[2, 0, timeout, 0])[..]));
     }
+}
+
+/// The processor comes before the block.
+#[test]
+#[expect(unsafe_code, reason = "what a processor starts with is a promise")]
+fn vcpu_blocks() {
+    let plain = |xen: &Scripted| xen.seen.borrow().1;
+    let xen = Scripted::new(128).at(2);
+    let start = LongMode { rip: 0x1000, cr3: 0x2000, efer: 0x500, ..LongMode::default() };
+    // SAFETY: nothing runs.
+    unsafe { vcpu::initialise(&xen, Vcpu(3), start) }.unwrap();
+    let block = [&[1][..], &[0; 8], &[0x1000, 0, 0, 0x2000, 0, 0x500, 0]].concat();
+    let expected: Vec<u8> = block.iter().flat_map(|word: &u64| word.to_le_bytes()).collect();
+    assert_eq!((plain(&xen), sent(&xen)), ([0, 3, 0], (24, 0, expected)));
+
+    let xen = Scripted::new(16).at(2);
+    vcpu::set_singleshot_timer(&xen, Vcpu(1), Nanos(0x2_0000_0007)).unwrap();
+    assert_eq!((plain(&xen), sent(&xen)), ([8, 1, 0], (24, 8, words(&[7, 2, 0, 0]))));
+    let records = Box::leak(Box::new(page(0x40)));
+    vcpu::register_vcpu_info(&xen, Vcpu(40), VcpuInfo::new(records, 8).unwrap()).unwrap();
+    assert_eq!((plain(&xen), sent(&xen)), ([10, 40, 0], (24, 10, words(&[0x40, 0, 512, 0]))));
+
+    let xen = Scripted::new(0);
+    vcpu::up(&xen, Vcpu(5)).unwrap();
+    assert_eq!(plain(&xen), [1, 5, 0]);
 }
 
 #[test]

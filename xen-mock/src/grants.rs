@@ -2,7 +2,7 @@
 
 use xen_hypercall::{DomId, Gfn, GrantRef};
 
-use crate::memory::Frame;
+use crate::memory::{Frame, PAGE};
 
 const PER_PAGE: usize = 512;
 /// Entries that the toolstack may use: the console, xenstore, and six for times to come.
@@ -90,7 +90,8 @@ impl GrantTable {
 
     /// Returns the entries in use, the reserved ones left out.
     pub(crate) fn in_use(&self) -> Vec<GrantRef> {
-        let all = RESERVED..(self.frames.len() * PER_PAGE) as u32;
-        all.map(GrantRef).filter(|gref| self.entry(*gref).is_some_and(|entry| entry.flags != 0)).collect()
+        let pages: Vec<[u8; PAGE]> = self.frames.iter().map(|(frame, _)| frame.bytes(0)).collect();
+        let entries = (0..).zip(pages.as_flattened().as_chunks::<8>().0).skip(RESERVED as usize);
+        entries.filter(|(_, entry)| entry[..2] != [0, 0]).map(|(at, _)| GrantRef(at)).collect()
     }
 }

@@ -78,6 +78,9 @@ impl IdWidth {
 mod tests {
     use super::IdWidth;
 
+    /// Under Miri only every so many generations are tried.
+    const STEP: usize = if cfg!(miri) { 257 } else { 1 };
+
     #[test]
     fn r12_generations_differ_as_long_as_the_width_allows() {
         for (half, period) in [(8, 256), (16, 65536)] {
@@ -85,7 +88,7 @@ mod tests {
             let id = width.pack(255, 7);
             assert_eq!(width.place(id), 255);
             assert!(width.is_of(id, 7) && width.is_of(id, 7 + period));
-            assert!((8..7 + period).all(|generation| !width.is_of(id, generation)));
+            assert!((8..7 + period).step_by(STEP).all(|generation| !width.is_of(id, generation)));
         }
         let width = IdWidth { half: 32 };
         let id = width.pack(u32::MAX, u32::MAX);

@@ -1,7 +1,7 @@
 //! The seam between the algorithms and memory: what a ring does to a page, and no more.
 
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use core::sync::atomic::{AtomicU32, AtomicU64, fence};
+use core::sync::atomic::{AtomicU32, fence};
 
 use xen_hypercall::SharedPage;
 
@@ -61,7 +61,7 @@ impl Words for SharedPage {
     #[inline]
     fn slot_in(&self, offset: usize, to: &mut [u8]) {
         let (words, tail) = to.as_chunks_mut();
-        let Some(shared) = words_at(self, offset, words.len()).filter(|_| tail.is_empty()) else {
+        let Some(shared) = self.u64_slice(offset, words.len()).filter(|_| tail.is_empty()) else {
             return Words::copy_in(self, offset, to);
         };
         for (word, shared) in words.iter_mut().zip(shared) {
@@ -72,7 +72,7 @@ impl Words for SharedPage {
     #[inline]
     fn slot_out(&self, offset: usize, from: &[u8]) {
         let (words, tail) = from.as_chunks();
-        let Some(shared) = words_at(self, offset, words.len()).filter(|_| tail.is_empty()) else {
+        let Some(shared) = self.u64_slice(offset, words.len()).filter(|_| tail.is_empty()) else {
             return Words::copy_out(self, offset, from);
         };
         for (word, shared) in words.iter().zip(shared) {
@@ -81,16 +81,9 @@ impl Words for SharedPage {
     }
 }
 
-/// Finds `count` words of 64 bits from a byte offset on, if it is aligned.
-#[inline]
-fn words_at(page: &SharedPage, offset: usize, count: usize) -> Option<&[AtomicU64]> {
-    let words = page.u64s_at::<0, 512>().get(offset >> 3..)?.get(..count)?;
-    offset.is_multiple_of(8).then_some(words)
-}
-
 /// Finds the word at a byte offset.
 #[inline]
 fn word(page: &SharedPage, offset: usize) -> &AtomicU32 {
-    let words = page.u32s_at::<0, 1024>();
-    words.get(offset >> 2).unwrap_or_else(|| unreachable!("offsets are ours, and within the page"))
+    let [word] = page.u32s(offset).unwrap_or_else(|| unreachable!("offsets are ours, and within the page"));
+    word
 }

@@ -55,7 +55,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     let body = prop_oneof![
         proptest::sample::select(text.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
         vec(any::<u8>(), 0..40),
-        vec(Just(b'x'), 4090..=4096),
+        (4090..=4096_usize).prop_map(|len| vec![b'x'; len]),
     ];
     (kind, request, transaction, body).prop_map(|(kind, request, transaction, body)| {
         let len = u32::try_from(body.len()).unwrap();
@@ -65,8 +65,14 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// 400 cases, unless the environment says otherwise.
+fn config() -> ProptestConfig {
+    let given = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { given } else { ProptestConfig { cases: 400, ..given } }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// Any bytes, in any pieces: no panic, and the pieces make no difference.
     #[test]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Fault, MS, PENDING, Sim, way_in};
+use support::{Fault, MOST, MS, PENDING, Sim, way_in};
 use xen_hypercall::Nanos;
 use xen_suspend::{Abort, Ack, Action, Class, ControlWord, Event, Progress, Refusal, State};
 
@@ -11,7 +11,7 @@ const REFUSED: Event = Event::Admitted(Err(Refusal::Policy));
 
 #[test]
 fn a_signal_is_served_without_an_acknowledgement() {
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         let mut sim = Sim::new(devices);
         sim.tell(Event::Channel);
         assert_eq!(sim.run(), Action::Idle);

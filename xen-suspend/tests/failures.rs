@@ -5,7 +5,7 @@ mod support;
 
 use core::task::Poll;
 
-use support::{Fault, NO, PENDING, Sim, way_in};
+use support::{Fault, MOST, NO, PENDING, Sim, way_in};
 use xen_hypercall::{Errno, Nanos};
 use xen_suspend::{Abort, Ack, Action, ControlWord, Event, Progress, Refusal, State};
 
@@ -61,7 +61,7 @@ fn failures(devices: usize) -> Vec<(Action, Event, Abort, ControlWord)> {
 
 #[test]
 fn each_step_that_fails_is_undone() {
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         for (action, answer, why, left) in failures(devices) {
             let mut sim = Sim::new(devices);
             sim.fault(Fault::new(action, answer)).suspend();
@@ -74,7 +74,7 @@ fn each_step_that_fails_is_undone() {
 /// A device may say `Pending` for a while and then refuse: it is undone like one that was on the way.
 #[test]
 fn a_device_that_refuses_after_a_while_is_undone() {
-    for devices in 1..=3 {
+    for devices in 1..=MOST {
         for index in 0..devices {
             for (action, left) in [(Action::Prepare(index), ASKED), (Action::Freeze(index), GONE)] {
                 let mut sim = Sim::new(devices);
@@ -103,7 +103,7 @@ fn devices_that_need_a_while_are_waited_for() {
 #[test]
 fn a_word_that_changed_is_not_acknowledged() {
     let junk = ControlWord::parse(b"crash");
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         for word in [ControlWord::Idle, ControlWord::Poweroff, ControlWord::Halt, ControlWord::Reboot, junk] {
             let mut sim = Sim::new(devices);
             sim.write(ControlWord::Suspend);
@@ -123,7 +123,7 @@ fn a_word_that_changed_is_not_acknowledged() {
 /// The last look before the fence finds another word: all is undone, and it is served.
 #[test]
 fn a_word_found_before_the_fence_is_served() {
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         for word in [ControlWord::Poweroff, ControlWord::Reboot] {
             let mut sim = Sim::new(devices);
             sim.write(ControlWord::Suspend);
@@ -152,7 +152,7 @@ fn state_of(action: Action) -> State {
 /// I2: D0 and D1 pass in the middle of every step, though the step itself goes well.
 #[test]
 fn each_step_that_takes_too_long_is_undone() {
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         let way = way_in(devices);
         for &action in way.iter().filter(|action| !matches!(action, Action::Call | Action::Acknowledge(_))) {
             let mut sim = Sim::new(devices);
@@ -272,7 +272,7 @@ fn a_failure_undoes_those_that_are_on_the_way() {
 /// The embedder calls it off, at each step of the way.
 #[test]
 fn an_operation_that_is_called_off_is_undone() {
-    for devices in 0..=2 {
+    for devices in 0..=MOST.min(2) {
         for (step, action) in way_in(devices).into_iter().enumerate() {
             let mut sim = Sim::new(devices);
             sim.write(ControlWord::Suspend);

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{MS, SAME, Sim, way_anew, way_back, way_in};
+use support::{MOST, MS, SAME, Sim, way_anew, way_back, way_in};
 use xen_hypercall::{Errno, Nanos};
 use xen_suspend::{Abort, Action, Class, Ending, Progress, Resumed, State, Witness, Witnesses};
 
@@ -36,7 +36,7 @@ fn states(rest: &[State]) -> Vec<State> {
 /// I18: nothing is bound, registered, connected or published, and xenstore sees the one read.
 #[test]
 fn a_checkpoint_undoes_in_the_reverse_order_and_redoes_nothing() {
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         let sim = cycle(devices, Class::Cancel);
         let expected = [way_in(devices), way_back(devices, Class::Cancel, ended(Class::Cancel, 3))].concat();
         assert_eq!(sim.trace, expected);
@@ -50,7 +50,7 @@ fn a_checkpoint_undoes_in_the_reverse_order_and_redoes_nothing() {
 
 #[test]
 fn a_new_domain_is_rebuilt_before_anything_else() {
-    for devices in 1..=3 {
+    for devices in 1..=MOST {
         let sim = cycle(devices, Class::New);
         let back = way_anew(devices, Class::New, ended(Class::New, 4));
         assert_eq!(sim.trace, [way_in(devices), vec![Action::Probe], back].concat());
@@ -77,7 +77,7 @@ fn a_guest_without_devices_comes_back_in_a_new_domain_too() {
 
 #[test]
 fn the_same_domain_told_as_new_is_rebuilt_as_in_place() {
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         let sim = cycle(devices, Class::InPlace);
         let back = way_anew(devices, Class::InPlace, ended(Class::InPlace, 4));
         assert_eq!(sim.trace, [way_in(devices), vec![Action::Probe], back].concat());
@@ -88,7 +88,7 @@ fn the_same_domain_told_as_new_is_rebuilt_as_in_place() {
 /// A call that fails is a cancel that the toolstack knows nothing of, and it is reported as what it is.
 #[test]
 fn a_call_that_fails_changes_nothing() {
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         let sim = cycle(devices, Class::Abort);
         let ending = Ending::Aborted(Abort::Call(Errno::EINVAL));
         assert_eq!(sim.trace, [way_in(devices), way_back(devices, Class::Abort, ending)].concat());

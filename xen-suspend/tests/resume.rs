@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Fault, MS, NO, PENDING, Sim, way_anew};
+use support::{Fault, MOST, MS, NO, PENDING, Sim, way_anew};
 use xen_hypercall::{Errno, Nanos};
 use xen_suspend::{
     Abort, Action, Class, ControlWord, Deadlines, Ending, Event, Fatal, Progress, Refusal, Resumed, Stage, State,
@@ -85,7 +85,7 @@ fn a_slow_xenstore_is_waited_for() {
 
 #[test]
 fn without_xenstore_the_guest_runs_and_its_devices_do_not() {
-    for devices in 0..=3 {
+    for devices in 0..=MOST {
         let mut sim = new(devices);
         sim.fault(Fault::new(STORE_UP, Event::Done(false)).times(usize::MAX));
         sim.fault(Fault::new(Action::ReadControl, Event::Control(None)).skip(1)).suspend();
@@ -102,7 +102,7 @@ fn without_xenstore_the_guest_runs_and_its_devices_do_not() {
 fn a_stage_that_fails_is_a_crash_but_for_the_last() {
     for stage in Stage::ALL {
         for class in [Class::New, Class::InPlace] {
-            for devices in 0..=2 {
+            for devices in 0..=MOST.min(2) {
                 let fatal = Fatal { stage, errno: Some(Errno::EINVAL) };
                 let mut sim = Sim::new(devices);
                 sim.returns(class).fault(Fault::new(Action::Rebuild(class), Event::Rebuilt(Err(fatal))));
@@ -156,7 +156,7 @@ fn a_wake_in_the_same_domain_undoes_the_dark() {
 
 #[test]
 fn a_wake_in_a_new_domain_rebuilds() {
-    for devices in 0..=2 {
+    for devices in 0..=MOST.min(2) {
         let mut sim = new(devices);
         sim.tell(Event::Wake);
         assert_eq!(sim.run(), Action::Idle);
@@ -243,7 +243,7 @@ fn the_next_request_may_come_at_once() {
 #[test]
 fn a_device_that_recovers_on_the_way_in_is_frozen_too() {
     for store in [true, false] {
-        for step in 0..12 {
+        for step in 0..if cfg!(miri) { 4 } else { 12 } {
             let mut sim = new(3);
             sim.strict = false;
             sim.fault(Fault::new(RESUME(1), NO)).suspend();
@@ -305,7 +305,7 @@ fn a_hundred_mixed_cycles_leave_nothing_behind() {
     let classes = [Class::New, Class::Cancel, Class::InPlace, Class::Abort, Class::Cancel];
     let mut sim = Sim::new(3);
     let mut epoch = 0;
-    for round in 0..100 {
+    for round in 0..if cfg!(miri) { 10 } else { 100 } {
         let class = classes[round % classes.len()];
         sim.returns(class).suspend();
         epoch += u32::from(class.rebuilds());

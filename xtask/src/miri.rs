@@ -4,20 +4,22 @@
 //! out is listed with its reason.
 
 mod part;
+mod quick;
+mod spent;
 
 use crate::{shell, workspace};
 use anyhow::{Context as _, Result, bail};
 use cargo_metadata::MetadataCommand;
 use part::{Part, Shard, Tally};
+use spent::Spent;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 /// Arguments of `miri`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only these crates.
     crates: Vec<String>,
-    /// Only the parts where all unsafe code of the crates is reached, by tests that are quick under Miri.
+    /// Only a few tests, by which each file with unsafe code is reached that Miri can interpret.
     #[arg(long)]
     quick: bool,
     /// Only every n-th part, beginning with the i-th: `1/3`.
@@ -44,10 +46,13 @@ const COMPONENTS: [&str; 6] = ["component", "add", "--toolchain", "nightly", "mi
 
 /// Runs the tests.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let begin = Instant::now();
+    let begin = Spent::now();
     let parts = parts(args)?;
     if args.list {
         parts.iter().for_each(|part| println!("{part}"));
+        if args.quick {
+            quick::print();
+        }
         return Ok(());
     }
     if let Some(why) = missing() {
@@ -63,8 +68,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if passed == 0 {
         bail!("not one test was run");
     }
-    let seconds = begin.elapsed().as_secs_f64();
-    println!("miri: {passed} tests in {} parts passed, {} left out; {seconds:.0} s", parts.len(), ignored.len());
+    let spent = Spent::since(begin);
+    println!("miri: {passed} tests in {} parts passed, {} left out; {spent}", parts.len(), ignored.len());
     Ok(())
 }
 
@@ -77,13 +82,13 @@ fn parts(args: &Args) -> Result<Vec<Part>> {
     let metadata = MetadataCommand::new().current_dir(workspace::root()?).no_deps().exec()?;
     let package = |name: &&str| metadata.packages.iter().find(|package| package.name.as_str() == *name);
     let packages = CRATES.iter().filter(|name| wanted(name)).filter_map(package);
-    let parts = packages.flat_map(Part::of).filter(|part| !args.quick || part.is_quick());
+    let parts = packages.flat_map(Part::of).filter_map(|part| if args.quick { part.quick() } else { Some(part) });
     Ok(args.shard.of(parts).collect())
 }
 
 /// Runs a part and says how it went.
 fn one(part: &Part) -> Result<Tally> {
-    let begin = Instant::now();
+    let begin = Spent::now();
     let mut command = miri(&["test", "-p"]);
     command.args(part.words()).current_dir(workspace::root()?).env("MIRIFLAGS", FLAGS);
     command.env("PROPTEST_CASES", CASES).env("CARGO_TARGET_DIR", "target/miri").stderr(Stdio::piped());
@@ -94,9 +99,9 @@ fn one(part: &Part) -> Result<Tally> {
         eprint!("{}", String::from_utf8_lossy(&done.stderr));
         bail!("miri failed: {part}");
     }
-    let tally = Tally::read(&said).with_context(|| format!("{part}"))?;
+    let tally = part.tally(&said).with_context(|| format!("{part}"))?;
     let name = part.to_string();
-    println!("{name:<32} {:>4} passed, {:.0} s", tally.passed, begin.elapsed().as_secs_f64());
+    println!("{name:<32} {:>4} passed, {}", tally.passed, Spent::since(begin));
     tally.ignored.iter().for_each(|test| println!("  left out: {test}"));
     Ok(tally)
 }

@@ -11,7 +11,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 use xen_grant::{Flags, Slot};
 use xen_hypercall::{EpochCell, Gfn, GrantRef, Hypercall, Number, PAGE_SIZE, SharedPage, Word};
@@ -46,20 +46,21 @@ pub(crate) fn guest(frames: u64, slots: usize) -> Guest {
 impl Guest {
     /// Returns flags and domain, and the frame, of an entry.
     pub(crate) fn entry(&self, gref: GrantRef) -> [u32; 2] {
-        let words = self.frames[gref.0 as usize / 512].u32s_at::<0, 1024>();
-        [0, 1].map(|word| words[gref.0 as usize % 512 * 2 + word].load(SeqCst))
+        self.words(gref).each_ref().map(|word| word.load(SeqCst))
     }
 
     pub(crate) fn peer_maps(&self, gref: GrantRef, flags: Flags) {
-        self.head(gref).fetch_or(u32::from(flags.bits()), SeqCst);
+        let [head, _] = self.words(gref);
+        head.fetch_or(u32::from(flags.bits()), SeqCst);
     }
 
     pub(crate) fn peer_unmaps(&self, gref: GrantRef) {
-        self.head(gref).fetch_and(!0x18, SeqCst);
+        let [head, _] = self.words(gref);
+        head.fetch_and(!0x18, SeqCst);
     }
 
-    fn head(&self, gref: GrantRef) -> &std::sync::atomic::AtomicU32 {
-        &self.frames[gref.0 as usize / 512].u32s_at::<0, 1024>()[gref.0 as usize % 512 * 2]
+    fn words(&self, gref: GrantRef) -> &[AtomicU32; 2] {
+        self.frames[gref.0 as usize / 512].u32s(gref.0 as usize % 512 * 8).unwrap()
     }
 }
 

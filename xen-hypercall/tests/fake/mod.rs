@@ -39,6 +39,12 @@ impl Scripted {
         Self { result: Cell::new(0), block_at: 1, size, written: (0, vec![]), seen: RefCell::default() }
     }
 
+    /// Expects the block at argument `place`.
+    pub(crate) fn at(mut self, place: usize) -> Self {
+        self.block_at = place;
+        self
+    }
+
     pub(crate) fn writing(mut self, at: usize, bytes: &[u8]) -> Self {
         self.written = (at, bytes.to_vec());
         self
@@ -78,6 +84,8 @@ unsafe impl Hypercall for Scripted {
 pub(crate) struct Leaves {
     pub(crate) leaves: Vec<(u32, Cpuid)>,
     pub(crate) tsc: Cell<u64>,
+    /// What was written to model specific registers; the last one is what is read.
+    pub(crate) msrs: RefCell<Vec<(u32, u64)>>,
 }
 
 impl Leaves {
@@ -100,9 +108,11 @@ impl Cpu for Leaves {
         self.tsc.get()
     }
 
-    unsafe fn read_msr(&self, _register: u32) -> u64 {
-        0
+    unsafe fn read_msr(&self, register: u32) -> u64 {
+        self.msrs.borrow().iter().rfind(|(at, _)| *at == register).map_or(0, |(_, value)| *value)
     }
 
-    unsafe fn write_msr(&self, _register: u32, _value: u64) {}
+    unsafe fn write_msr(&self, register: u32, value: u64) {
+        self.msrs.borrow_mut().push((register, value));
+    }
 }

@@ -47,7 +47,9 @@ impl Store {
     /// Returns the names of a node's children, in the order in which they were made.
     #[must_use]
     pub fn list(&self, path: &str) -> Vec<String> {
-        self.act(path, |view, path| view.directory(path)).map(|(_, children)| children).unwrap_or_default()
+        self.act(path, |view, path| view.directory(path))
+            .map(|(_, children)| children.iter().map(|name| (**name).into()).collect())
+            .unwrap_or_default()
     }
 
     /// Returns the permissions of a node; none if there is no such node.

@@ -108,10 +108,7 @@ impl World {
     fn node(&mut self, path: &str, value: &str, rights: Rights) {
         let id = self.domain.id;
         let path = if path.is_empty() { home(id) } else { absolute(id, path) };
-        let made = self.store.as_dom0(|view| {
-            view.write(&path, value.as_bytes())?;
-            rights.permissions(id).map_or(Ok(()), |permissions| view.set_permissions(&path, permissions))
-        });
+        let made = self.store.as_dom0(|view| view.make(&path, value.as_bytes(), rights.permissions(id)));
         made.unwrap_or_else(|error| panic!("dom0 may make {path}: {error}"));
     }
 }

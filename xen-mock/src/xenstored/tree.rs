@@ -1,6 +1,7 @@
 //! Nodes and who may do what to them.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use xen_hypercall::DomId;
 
@@ -63,7 +64,7 @@ impl Permission {
 pub(crate) struct Node {
     pub(crate) value: Vec<u8>,
     pub(crate) permissions: Vec<Permission>,
-    pub(crate) children: Vec<String>,
+    pub(crate) children: Vec<Rc<str>>,
     pub(crate) generation: u64,
 }
 
@@ -93,9 +94,9 @@ pub(crate) struct Change {
     /// Tell only watches on this very path: it went with a node above it.
     pub(crate) kind: Kind,
     /// The node as it is, or was when it was removed.
-    pub(crate) node: Node,
+    pub(crate) node: Rc<Node>,
     /// The node before its permissions changed: who could read it then is told, too.
-    pub(crate) before: Option<Node>,
+    pub(crate) before: Option<Rc<Node>>,
 }
 
 impl Change {
@@ -115,7 +116,7 @@ pub(crate) enum Kind {
 
 #[derive(Debug)]
 pub(crate) struct Tree {
-    nodes: BTreeMap<String, Node>,
+    nodes: BTreeMap<String, Rc<Node>>,
     generation: u64,
 }
 
@@ -123,16 +124,16 @@ impl Tree {
     pub(crate) fn new() -> Self {
         let permissions = vec![Permission { domain: DomId::DOM0, access: Access::None }];
         let root = Node { value: Vec::new(), permissions, children: Vec::new(), generation: 1 };
-        Self { nodes: BTreeMap::from([("/".into(), root)]), generation: 1 }
+        Self { nodes: BTreeMap::from([("/".into(), Rc::new(root))]), generation: 1 }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, path: &str) -> Option<&Rc<Node>> {
         self.nodes.get(path)
     }
 
-    pub(crate) fn put(&mut self, path: &str, mut node: Node) {
+    pub(crate) fn put(&mut self, path: &str, mut node: Rc<Node>) {
         self.generation += 1;
-        node.generation = self.generation;
+        Rc::make_mut(&mut node).generation = self.generation;
         self.nodes.insert(path.into(), node);
     }
 

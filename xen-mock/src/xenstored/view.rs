@@ -1,5 +1,7 @@
 //! What one client does to the tree, within a transaction or not.
 
+use std::rc::Rc;
+
 use xen_hypercall::DomId;
 
 use super::Quotas;
@@ -34,14 +36,14 @@ impl<'a> View<'a> {
         self.changes
     }
 
-    fn peek(&mut self, path: &str) -> Option<Node> {
+    fn peek(&mut self, path: &str) -> Option<Rc<Node>> {
         match &mut self.transaction {
             Some(transaction) => transaction.get(self.tree, path),
             None => self.tree.get(path).cloned(),
         }
     }
 
-    fn put(&mut self, path: &str, node: Option<Node>) {
+    fn put(&mut self, path: &str, node: Option<Rc<Node>>) {
         match (&mut self.transaction, node) {
             (Some(transaction), node) => transaction.set(path, node),
             (None, Some(node)) => self.tree.put(path, node),
@@ -49,7 +51,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn note(&mut self, path: &str, kind: Kind, node: Node) {
+    fn note(&mut self, path: &str, kind: Kind, node: Rc<Node>) {
         self.note_change(Change { path: path.into(), kind, node, before: None });
     }
 
@@ -61,7 +63,7 @@ impl<'a> View<'a> {
     }
 
     /// Returns a node if the client may do that with it; else `EACCES`, or `ENOENT` where it may know.
-    fn node(&mut self, path: &str, wanted: Access) -> Result<Node, String> {
+    fn node(&mut self, path: &str, wanted: Access) -> Result<Rc<Node>, String> {
         match self.peek(path) {
             Some(node) if node.allows(self.who, wanted) => Ok(node),
             Some(_) => no("EACCES"),
@@ -70,7 +72,7 @@ impl<'a> View<'a> {
     }
 
     /// Tells the reason for an absent node by the nearest node above it.
-    fn absent(&mut self, path: &str, wanted: Access) -> Result<Node, String> {
+    fn absent(&mut self, path: &str, wanted: Access) -> Result<Rc<Node>, String> {
         let mut at = path;
         while let Some((parent, _)) = split(at) {
             if let Some(node) = self.peek(parent) {
@@ -82,15 +84,15 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        self.node(path, Access::Read).map(|node| node.value)
+        self.node(path, Access::Read).map(|node| node.value.clone())
     }
 
-    pub(crate) fn directory(&mut self, path: &str) -> Result<(u64, Vec<String>), String> {
-        self.node(path, Access::Read).map(|node| (node.generation, node.children))
+    pub(crate) fn directory(&mut self, path: &str) -> Result<(u64, Vec<Rc<str>>), String> {
+        self.node(path, Access::Read).map(|node| (node.generation, node.children.clone()))
     }
 
     pub(crate) fn permissions(&mut self, path: &str) -> Result<Vec<Permission>, String> {
-        self.node(path, Access::Read).map(|node| node.permissions)
+        self.node(path, Access::Read).map(|node| node.permissions.clone())
     }
 
     pub(crate) fn write(&mut self, path: &str, value: &[u8]) -> Result<(), String> {
@@ -99,7 +101,7 @@ impl<'a> View<'a> {
             Err(error) if error == "ENOENT" => self.create(path)?,
             Err(error) => return Err(error),
         };
-        node.value = value.to_vec();
+        Rc::make_mut(&mut node).value = value.to_vec();
         self.fits(&node)?;
         self.put(path, Some(node.clone()));
         self.note(path, Kind::Direct, node);
@@ -110,8 +112,29 @@ impl<'a> View<'a> {
         if self.who != DomId::DOM0 && node.size() > self.quotas.node_size { no("ENOSPC") } else { Ok(()) }
     }
 
+    /// Makes or changes a node as dom0 does, which may do everything.
+    pub(crate) fn make(
+        &mut self,
+        path: &str,
+        value: &[u8],
+        permissions: Option<Vec<Permission>>,
+    ) -> Result<(), String> {
+        let mut node = match self.peek(path) {
+            Some(node) => node,
+            None => self.create(path)?,
+        };
+        let made = Rc::make_mut(&mut node);
+        made.value = value.to_vec();
+        if let Some(permissions) = permissions {
+            made.permissions = permissions;
+        }
+        self.put(path, Some(node.clone()));
+        self.note(path, Kind::Direct, node);
+        Ok(())
+    }
+
     /// Makes a node and those missing above it; they inherit permissions, and are the client's own.
-    fn create(&mut self, path: &str) -> Result<Node, String> {
+    fn create(&mut self, path: &str) -> Result<Rc<Node>, String> {
         let Some((parent_path, name)) = split(path) else { return no("EINVAL") };
         let mut parent = match self.peek(parent_path) {
             Some(parent) => parent,
@@ -124,9 +147,9 @@ impl<'a> View<'a> {
         if self.who != DomId::DOM0 {
             permissions[0].domain = self.who;
         }
-        parent.children.push(name.into());
+        Rc::make_mut(&mut parent).children.push(name.into());
         self.put(parent_path, Some(parent));
-        let node = Node { value: Vec::new(), permissions, children: Vec::new(), generation: 0 };
+        let node = Rc::new(Node { value: Vec::new(), permissions, children: Vec::new(), generation: 0 });
         self.put(path, Some(node.clone()));
         Ok(node)
     }
@@ -151,7 +174,7 @@ impl<'a> View<'a> {
             Err(error) => return Err(error),
         };
         if let Some(mut parent) = self.peek(parent_path) {
-            parent.children.retain(|child| child != name);
+            Rc::make_mut(&mut parent).children.retain(|child| **child != *name);
             self.put(parent_path, Some(parent));
         }
         self.note(path, Kind::Direct, node.clone());
@@ -180,7 +203,7 @@ impl<'a> View<'a> {
             return no("EPERM");
         }
         let before = Some(node.clone());
-        node.permissions = permissions;
+        Rc::make_mut(&mut node).permissions = permissions;
         self.put(path, Some(node.clone()));
         self.note_change(Change { path: path.into(), kind: Kind::Direct, node, before });
         Ok(())

@@ -18,6 +18,9 @@ pub(crate) const NEW: Witnesses = Witnesses { canary: Witness::New, callback: Wi
 /// How long the guest is away in a call, by the time of day.
 pub(crate) const AWAY: Nanos = Nanos::from_secs(77);
 
+/// How late the guest wakes. Under Miri it oversleeps, so that no deadline takes thousands of turns.
+const LATE: Nanos = if cfg!(miri) { Nanos::from_millis(450) } else { Nanos::ZERO };
+
 /// How many steps a run may take here before it is called endless.
 const ENDLESS: usize = 100_000;
 
@@ -183,7 +186,7 @@ impl OsQuiesce for Hook {
 
     fn wait(&mut self, until: Nanos) {
         self.0.light("wait");
-        self.0.now.set(self.0.now.get().max(until));
+        self.0.now.set(self.0.now.get().max(until.after(LATE)));
         if let Some(word) = self.0.meanwhile.borrow_mut().pop_front() {
             self.0.write(word);
         }

@@ -22,6 +22,12 @@ pub(crate) const NO: Event = Event::Device(Poll::Ready(Err(Refusal::Device)));
 pub(crate) const SAME: Witnesses = Witnesses { canary: Witness::Same, callback: Witness::Same };
 pub(crate) const NEW: Witnesses = Witnesses { canary: Witness::New, callback: Witness::New };
 
+/// How many devices the tests have that go through all numbers; fewer under Miri.
+pub(crate) const MOST: usize = if cfg!(miri) { 1 } else { 3 };
+
+/// How late the embedder wakes. Under Miri it oversleeps, so that no deadline takes thousands of turns.
+const LATE: Nanos = if cfg!(miri) { Nanos::from_millis(450) } else { Nanos::ZERO };
+
 /// How many steps one operation may take here before it is called endless.
 const ENDLESS: usize = 100_000;
 
@@ -226,7 +232,7 @@ impl Sim {
         }
         let benign = self.benign(action)?;
         if let Action::Wait(until) = action {
-            self.now = self.now.max(until);
+            self.now = self.now.max(until.after(LATE));
         } else {
             self.now = self.now.after(takes);
         }

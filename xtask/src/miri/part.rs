@@ -5,11 +5,15 @@ use cargo_metadata::Package;
 use std::fmt;
 use std::str::FromStr;
 
+use super::quick::QUICK;
+
 /// What is run by one call of cargo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
     package: String,
     target: Target,
+    /// Only these tests; none for all.
+    only: &'static [&'static str],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,34 +26,28 @@ enum Target {
 /// Not Miri's: loom has threads of its own kind.
 const LOOM: &str = "loom";
 
-/// The parts that are quick and, taken together, reach the unsafe code of each crate that has some.
-const QUICK: [(&str, &str); 5] = [
-    ("xen-hypercall", "--lib"),
-    ("xen-hypercall", "op_block"),
-    ("xen-hypercall", "op_result"),
-    ("xen-grant", "--lib"),
-    ("xen-ring", "--lib"),
-];
-
 impl Part {
     /// Lists the parts of a crate.
     pub(super) fn of(package: &Package) -> impl Iterator<Item = Self> {
         let tests = package.targets.iter().filter(|target| target.is_test() && target.name != LOOM);
         let tests = tests.map(|target| Target::Test(target.name.clone()));
         let name = package.name.to_string();
-        std::iter::once(Target::Lib)
-            .chain(tests)
-            .chain([Target::Doc])
-            .map(move |target| Self { package: name.clone(), target })
+        std::iter::once(Target::Lib).chain(tests).chain([Target::Doc]).map(move |target| Self {
+            package: name.clone(),
+            target,
+            only: &[],
+        })
     }
 
-    pub(super) fn is_quick(&self) -> bool {
+    /// Returns what is quick of it, if anything.
+    pub(super) fn quick(self) -> Option<Self> {
         let target = match &self.target {
             Target::Lib => "--lib",
             Target::Test(name) => name,
             Target::Doc => "--doc",
         };
-        QUICK.contains(&(self.package.as_str(), target))
+        let quick = QUICK.iter().find(|quick| (quick.package, quick.target) == (&self.package, target))?;
+        Some(Self { only: quick.only, ..self })
     }
 
     /// Returns the words for cargo.
@@ -60,7 +58,21 @@ impl Part {
             Target::Test(name) => words.extend(["--test", name]),
             Target::Doc => words.push("--doc"),
         }
+        if !self.only.is_empty() {
+            words.extend(["--", "--exact"]);
+            words.extend(self.only);
+        }
         words
+    }
+
+    /// Reads what the test harness printed: of a part with names, each test must have run.
+    pub(super) fn tally(&self, said: &str) -> Result<Tally> {
+        let tally = Tally::read(said)?;
+        let run = usize::try_from(tally.passed).unwrap_or(usize::MAX).saturating_add(tally.ignored.len());
+        if !self.only.is_empty() && run != self.only.len() {
+            bail!("{run} tests were run, and not these: {}", self.only.join(", "));
+        }
+        Ok(tally)
     }
 }
 
@@ -106,7 +118,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Reads what the test harness printed.
-    pub(super) fn read(said: &str) -> Result<Self> {
+    fn read(said: &str) -> Result<Self> {
         let passed = said.lines().filter_map(|line| line.strip_prefix("test result: ok. ")?.split_once(" passed"));
         let passed: Vec<u64> = passed.map(|(count, _)| Ok(count.parse()?)).collect::<Result<_>>()?;
         if passed.is_empty() {
@@ -153,9 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn each_quick_part_exists() {
-        let metadata = cargo_metadata::MetadataCommand::new().no_deps().exec().unwrap();
-        let found = metadata.packages.iter().flat_map(Part::of).filter(Part::is_quick).count();
-        assert_eq!(found, QUICK.len());
+    fn a_test_that_is_named_must_run() {
+        let part = Part { package: "one".to_owned(), target: Target::Test("two".to_owned()), only: &["three"] };
+        assert_eq!(part.words(), ["one", "--test", "two", "--", "--exact", "three"]);
+        assert!(part.tally("test result: ok. 1 passed; 0 failed\n").is_ok());
+        assert!(part.tally("test result: ok. 0 passed; 0 failed\n").is_err());
     }
 }
