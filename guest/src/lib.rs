@@ -8,6 +8,7 @@
 //! | event | when | keys |
 //! | --- | --- | --- |
 //! | `ready` | all services are up | `domid`, `epoch`, `vcpus` |
+//! | `hypercalls` | after each `ready` | `by`: the `instruction`, the `page` of Xen's, or the `mock` host |
 //! | `platform` | at the start, if there is a platform device | `disks`, `nics`: emulated ones that were met |
 //! | `unplugged` | at the start and in each new domain, if it let them go | `disks`, `nics`: those that are left |
 //! | `option` | an option means nothing here | `unknown` |

@@ -247,12 +247,13 @@ pub const ALL: &[Lifecycle] = &[
             Poweroff,
         ],
     ),
-    both(
-        "hypercall-page",
-        "hypercalls by the page that Xen fills, and fills again in a new domain",
-        "hypercall=page",
-        &[
+    Lifecycle {
+        name: "hypercall-page",
+        about: "hypercalls by the page that Xen fills, and fills again in a new domain",
+        cmdline: "hypercall=page",
+        steps: &[
             Create,
+            Says("hypercalls", &["by=page"]),
             Checkpoint,
             Says("resumed", &["class=cancel", "intact=yes"]),
             SaveRestore,
@@ -262,7 +263,8 @@ pub const ALL: &[Lifecycle] = &[
             Alive,
             Poweroff,
         ],
-    ),
+        only: Some((Host::Xen, "the mock host takes hypercalls without an instruction")),
+    },
     both(
         "vector",
         "events by an interrupt vector of each processor's own, through every kind of resume",

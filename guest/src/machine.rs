@@ -20,6 +20,9 @@ pub trait Machine {
     /// Returns the hook to Xen.
     fn hook(&self) -> &Self::Hook;
 
+    /// Tells by what this machine makes its hypercalls.
+    fn calls_by(&self) -> &'static str;
+
     /// Returns the processor.
     fn cpu(&self) -> &Self::Cpu;
 

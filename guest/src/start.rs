@@ -245,6 +245,7 @@ fn connect<'b, M: Machine, H: Hypercall>(
     }
     ground.say_unplugged();
     voice.say(format_args!("ready domid={domid} epoch={} vcpus={vcpus}", ground.base.epoch.now()));
+    voice.say(format_args!("hypercalls by={}", machine.calls_by()));
     Options::parse(line, |word| voice.say(format_args!("option unknown={word}")));
     let link = StoreService::new(&store, hook, ground.link, &page);
     let service = Service::new(ground, &store, (options, trace, ballast));

@@ -107,6 +107,10 @@ impl<H: Hypercall> Machine for MockMachine<H> {
         &self.hook
     }
 
+    fn calls_by(&self) -> &'static str {
+        "mock"
+    }
+
     fn cpu(&self) -> &MockCpu {
         &self.cpu
     }

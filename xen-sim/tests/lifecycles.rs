@@ -40,7 +40,6 @@ lifecycles! {
     selftest = "selftest",
     slow_resume = "slow-resume",
     frozen = "frozen",
-    hypercall_page = "hypercall-page",
     vector = "vector",
     callback = "callback",
     poweroff = "poweroff",

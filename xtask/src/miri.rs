@@ -42,6 +42,8 @@ const FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-ignore-leaks -Zmiri-disable
 const CASES: &str = "2";
 
 /// How to get what is missing, where the toolchain is there.
+const NIGHTLY: [&str; 7] = ["toolchain", "install", "nightly", "--profile", "minimal", "--component", "miri,rust-src"];
+/// The same for a nightly toolchain that is there.
 const COMPONENTS: [&str; 6] = ["component", "add", "--toolchain", "nightly", "miri", "rust-src"];
 
 /// Runs the tests.
@@ -111,11 +113,12 @@ fn missing() -> Option<String> {
     if installed() {
         return None;
     }
-    let advice = format!("needs a nightly toolchain with miri: rustup {}", COMPONENTS.join(" "));
+    let advice = format!("needs a nightly toolchain with miri: rustup {}", NIGHTLY.join(" "));
     if !workspace::ci() {
         return Some(advice);
     }
-    let tried = shell::output(Command::new("rustup").args(COMPONENTS));
+    let rustup = |words: &[&str]| shell::output(Command::new("rustup").args(words));
+    let tried = rustup(&COMPONENTS).or_else(|_| rustup(&NIGHTLY));
     tried.err().map(|error| format!("{advice} ({error:#})")).or_else(|| (!installed()).then_some(advice))
 }
 

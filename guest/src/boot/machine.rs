@@ -38,6 +38,13 @@ impl Machine for Pvh {
         &self.hook
     }
 
+    fn calls_by(&self) -> &'static str {
+        match self.hook {
+            Hook::Direct(_) => "instruction",
+            Hook::Page(_) => "page",
+        }
+    }
+
     fn cpu(&self) -> &Native {
         &Native
     }

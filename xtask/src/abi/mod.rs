@@ -67,6 +67,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             compare(args, &facts.list, &args.headers, "the headers")?;
         } else if let Some((folder, version)) = release::headers(release, &cache)? {
             compare(args, &facts.list, &folder, &format!("the headers of {release}, {version}"))?;
+        } else if args.require {
+            bail!("the headers of {release} are required here");
         }
     }
     Ok(())

@@ -119,6 +119,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if matches!(args.other, Some(Other::Cross)) {
         return cross::run(args, &guest, &cache);
     }
+    if !plan.iter().flat_map(|(_, jobs)| jobs).any(Job::runs) {
+        let why = plan.iter().flat_map(|(_, jobs)| jobs).find_map(|job| match job.lane {
+            plan::Lane::Skipped(why) => Some(why),
+            _ => None,
+        });
+        bail!("nothing of this can run: {}", why.unwrap_or("nothing was chosen"));
+    }
     let hvm = plan.iter().flat_map(|(_, jobs)| jobs).any(|job| job.runs() && job.variant.kind == Kind::Hvm);
     let model = if hvm { DeviceModel::Wanted } else { DeviceModel::Unused };
     let (own, mut misses) = ([Release::own()], Vec::new());
