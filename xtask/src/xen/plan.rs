@@ -39,7 +39,7 @@ impl Daemon {
 pub(crate) enum Extent {
     /// Everything; what is not of the [`CORE`] in half of the variants.
     Full,
-    /// The [`CORE`] in half of the variants, all else in one; nothing that waits for the toolstack's patience twice.
+    /// Each in one variant a boot, by turns; nothing that waits for the toolstack's patience twice.
     Quick,
 }
 
@@ -122,8 +122,8 @@ enum Share {
 fn share(lifecycle: &Lifecycle, extent: Extent) -> Share {
     match (extent, CORE.contains(&lifecycle.name)) {
         (Extent::Full, true) => Share::All,
-        (Extent::Full, false) | (Extent::Quick, true) => Share::Half,
-        (Extent::Quick, false) => Share::One,
+        (Extent::Full, false) => Share::Half,
+        (Extent::Quick, _) => Share::One,
     }
 }
 

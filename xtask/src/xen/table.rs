@@ -159,8 +159,8 @@ fn notes(verdict: &Verdict) -> String {
         reasons.into_iter().map(|(why, names)| format!("{}: {why}", names.join(", "))).collect();
     if verdict.rows.iter().flat_map(|row| &row.xen).any(|(_, outcome)| *outcome == Outcome::NotRun(String::new())) {
         lines.push(
-            ".: left out, so that the run is shorter; with both kinds and both daemons every pair of kind, processors \
-             and daemon is met by each lifecycle (with --quick: by the first seven; the others take turns)"
+            ".: left out, so that the run is shorter; with both kinds and both daemons each lifecycle meets every pair \
+             of kind, processors and daemon (with --quick: lifecycles take turns through the variants)"
                 .into(),
         );
     }
