@@ -178,11 +178,8 @@ impl<H: Hypercall> Machine for MockMachine<H> {
         if self.upcall.get() != Upcall::Poll {
             self.take_upcall(Vcpu(0), others);
         }
-        let started: Vec<(u32, Sleep)> = self.started.borrow().iter().map(|(vcpu, sleep)| (*vcpu, *sleep)).collect();
-        if started.is_empty() {
-            return;
-        }
         self.guest.spin(MOMENT);
+        let started: Vec<(u32, Sleep)> = self.started.borrow().iter().map(|(vcpu, sleep)| (*vcpu, *sleep)).collect();
         for (vcpu, sleep) in started {
             let sleep = self.run(Vcpu(vcpu), (others, sleep));
             self.started.borrow_mut().insert(vcpu, sleep);
