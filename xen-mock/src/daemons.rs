@@ -40,6 +40,9 @@ impl World {
                 Next::TooLong => return self.break_store(ring::RingError::Protocol),
                 Next::Request(request) => {
                     let now = self.now();
+                    if !self.store.guest.asked(request.request) {
+                        self.violation(Violation::RequestIdInUse(request.request));
+                    }
                     let path = self.records.store_request(&request, now);
                     let twist = self.faults.twist(request.op, &path, self.domain.id);
                     self.store.serve(&request, twist, now);
@@ -69,6 +72,20 @@ impl World {
         }
         if let Some(later) = self.store.guest.outgoing.front().map(|first| first.not_before).filter(|at| *at > now) {
             self.schedule(later, Task::Store);
+        }
+    }
+
+    /// The guest makes the suspend call: what it left half done with xenstored.
+    pub(crate) fn suspended_with_store(&mut self) {
+        if !self.config.store.is_working() || self.store.guest.ignored {
+            return;
+        }
+        if !ring::is_between_messages(self.store_page(), &self.store.guest) {
+            self.violation(Violation::SuspendedAmidMessage);
+        }
+        let open: Vec<u32> = self.store.guest.transactions.keys().copied().collect();
+        for transaction in open {
+            self.violation(Violation::SuspendedInTransaction(transaction));
         }
     }
 

@@ -34,6 +34,12 @@ pub enum Violation {
     RegisteredForAnother(Vcpu),
     /// It suspended on another processor than vCPU 0, where the toolstack writes the result.
     SuspendedElsewhere(Vcpu),
+    /// It suspended while a request lay in the ring of xenstore, or in the middle of a message.
+    SuspendedAmidMessage,
+    /// It suspended with a transaction of xenstore's open, which does not come along.
+    SuspendedInTransaction(u32),
+    /// It gave a request to xenstore the number of one that has no answer yet.
+    RequestIdInUse(u32),
 }
 
 impl fmt::Display for Violation {
@@ -58,6 +64,13 @@ impl fmt::Display for Violation {
                 write!(f, "the vcpu_info of vCPU {vcpu} was registered by another while it ran")
             }
             Self::SuspendedElsewhere(vcpu) => write!(f, "the suspend call was made on vCPU {vcpu}"),
+            Self::SuspendedAmidMessage => f.write_str("the guest suspended in the middle of a message of xenstore's"),
+            Self::SuspendedInTransaction(transaction) => {
+                write!(f, "the guest suspended with transaction {transaction} of xenstore's open")
+            }
+            Self::RequestIdInUse(request) => {
+                write!(f, "request {request} to xenstore has the number of one without an answer")
+            }
         }
     }
 }

@@ -223,6 +223,7 @@ impl World {
         if !waited_for {
             self.violation(Violation::SuspendedUnasked);
         }
+        self.suspended_with_store();
     }
 
     /// Takes what the suspend call returns.

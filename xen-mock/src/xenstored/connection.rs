@@ -1,6 +1,6 @@
 //! The guest's connection: watches, transactions, and bytes on their way.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use xen_hypercall::{DomId, Nanos};
 
@@ -9,11 +9,16 @@ use super::tree::Change;
 use super::watch::Watch;
 use super::wire::{HEADER, Header, Message, PAYLOAD_MAX};
 
+/// Messages that fit into the ring of replies at once, and one more.
+const MOST_WAITING: usize = 1024 / HEADER + 1;
+
 /// Bytes to be sent, not before a time.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) not_before: Nanos,
     pub(crate) bytes: VecDeque<u8>,
+    /// The request that it answers; `None` of an event.
+    answers: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -25,6 +30,10 @@ pub(crate) struct Connection {
     /// Bytes of a request that is not whole yet.
     pub(crate) incoming: VecDeque<u8>,
     pub(crate) outgoing: VecDeque<Outgoing>,
+    /// Numbers of the requests that have no answer yet.
+    unanswered: BTreeSet<u32>,
+    /// Where in the ring of replies messages begin: the latest of them.
+    begins: VecDeque<u32>,
     /// The client broke the protocol: it is not listened to any more.
     pub(crate) ignored: bool,
 }
@@ -45,6 +54,8 @@ impl Connection {
             next_transaction: 1,
             incoming: VecDeque::new(),
             outgoing: VecDeque::new(),
+            unanswered: BTreeSet::new(),
+            begins: VecDeque::new(),
             ignored: false,
         }
     }
@@ -69,8 +80,32 @@ impl Connection {
         Next::Request(Message { op, request, transaction, payload })
     }
 
+    /// Notes that a request has come; tells whether its number was free.
+    pub(crate) fn asked(&mut self, request: u32) -> bool {
+        self.unanswered.insert(request)
+    }
+
     pub(crate) fn send(&mut self, message: &Message, not_before: Nanos) {
-        self.outgoing.push_back(Outgoing { not_before, bytes: message.to_bytes().into() });
+        let answers = Some(message.request);
+        self.outgoing.push_back(Outgoing { not_before, bytes: message.to_bytes().into(), answers });
+    }
+
+    /// Takes the next byte that is due out, to be put at `at` in the ring of replies.
+    pub(crate) fn next_byte(&mut self, at: u32, now: Nanos) -> Option<u8> {
+        let first = self.outgoing.front_mut().filter(|first| first.not_before <= now)?;
+        let byte = first.bytes.pop_front();
+        if first.bytes.is_empty() {
+            let answered = self.outgoing.pop_front().and_then(|sent| sent.answers);
+            answered.map(|request| self.unanswered.remove(&request));
+            self.begins.push_back(at.wrapping_add(1));
+            self.begins.drain(..self.begins.len().saturating_sub(MOST_WAITING));
+        }
+        byte
+    }
+
+    /// Tells whether neither side is in the middle of a message, the guest having read up to `cons`.
+    pub(crate) fn is_between_messages(&self, cons: u32) -> bool {
+        self.incoming.is_empty() && (self.begins.is_empty() || self.begins.contains(&cons))
     }
 
     /// Queues an event for each watch that a change concerns.
@@ -85,7 +120,7 @@ impl Connection {
     pub(crate) fn send_event(&mut self, event: &Message) {
         let bytes = VecDeque::from(event.to_bytes());
         if !self.outgoing.iter().any(|waiting| waiting.bytes == bytes) {
-            self.outgoing.push_back(Outgoing { not_before: Nanos::ZERO, bytes });
+            self.outgoing.push_back(Outgoing { not_before: Nanos::ZERO, bytes, answers: None });
         }
     }
 

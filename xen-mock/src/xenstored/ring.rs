@@ -45,6 +45,11 @@ pub(crate) fn reconnect(page: Frame) -> bool {
     asked
 }
 
+/// Tells whether all requests were taken, and neither side is in the middle of a message.
+pub(crate) fn is_between_messages(page: Frame, connection: &Connection) -> bool {
+    page.u32(REQ_CONS) == page.u32(REQ_PROD) && connection.is_between_messages(page.u32(RSP_CONS))
+}
+
 /// Moves bytes from the page to the connection; how many, or that the indices make no sense.
 pub(crate) fn receive(page: Frame, connection: &mut Connection) -> Result<u32, RingError> {
     let (cons, prod) = (page.u32(REQ_CONS), page.u32(REQ_PROD));
@@ -69,21 +74,13 @@ pub(crate) fn send(page: Frame, connection: &mut Connection, now: Nanos) -> Resu
     }
     let mut free = SIZE - waiting;
     let before = prod;
-    while let Some(first) = connection.outgoing.front_mut() {
-        if free == 0 || first.not_before > now {
-            break;
-        }
-        match first.bytes.pop_front() {
-            Some(byte) => {
-                page.write(RESPONSES + (prod % SIZE) as usize, &[byte]);
-                prod = prod.wrapping_add(1);
-                free -= 1;
-            }
-            None => drop(connection.outgoing.pop_front()),
-        }
+    while free > 0
+        && let Some(byte) = connection.next_byte(prod, now)
+    {
+        page.write(RESPONSES + (prod % SIZE) as usize, &[byte]);
+        prod = prod.wrapping_add(1);
+        free -= 1;
     }
     page.set_u32(RSP_PROD, prod);
-    // A message that just became empty must not stay and look like one on its way.
-    connection.outgoing.retain(|message| !message.bytes.is_empty());
     Ok(prod.wrapping_sub(before))
 }

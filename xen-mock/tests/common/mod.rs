@@ -96,7 +96,7 @@ impl Client {
         }
     }
 
-    fn read_raw(&self, count: usize) -> Vec<u8> {
+    pub(crate) fn read_raw(&self, count: usize) -> Vec<u8> {
         let [_, _, cons, prod] = self.ring.u32s_at::<2048, 4>();
         let mut bytes = Vec::new();
         let mut patience = 100;

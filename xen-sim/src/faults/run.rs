@@ -33,7 +33,7 @@ pub(super) struct Run {
     /// What the guest said in emergencies.
     pub(super) cries: String,
     pub(super) state: State,
-    pub(super) violations: Vec<String>,
+    pub(super) violations: Vec<Violation>,
     pub(super) panic: Option<String>,
     pub(super) features: Vec<Option<String>>,
     /// Whether the guest runs its scenarios after a resume.
@@ -102,7 +102,7 @@ pub(super) fn run((lifecycle, vcpus): (&Lifecycle, u32), fault: Option<Fault>, a
         struck: notes.struck.get(),
         cries: cries.take(),
         state: host.state(),
-        violations: violations.iter().map(ToString::to_string).collect(),
+        violations,
         panic: played.err().map(|payload| message(payload.as_ref())),
         features: features.into(),
         tested: cmdline.contains("selftest_after=1"),
