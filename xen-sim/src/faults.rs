@@ -25,8 +25,10 @@ mod pairs;
 mod run;
 #[cfg(test)]
 mod tests;
+mod variant;
 
 pub use baseline::{Baseline, subject, subjects};
 pub use case::{Answer, Case, Fault};
 pub use judge::{Broken, Outcome};
 pub use pairs::pairwise;
+pub use variant::{NoVariant, Variant};

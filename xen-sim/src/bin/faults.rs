@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
 
-use xen_sim::faults::{Baseline, Case, subject};
+use xen_sim::faults::{Baseline, Case, NoVariant, Variant, subject};
 
 /// A lifecycle and its cases by name.
 struct Known {
@@ -33,10 +33,10 @@ fn main() -> io::Result<()> {
 fn verdict(known: &mut HashMap<String, Known>, name: &str) -> Result<(String, String), String> {
     let mut fields = name.split('/');
     let lifecycle = fields.next().unwrap_or_default();
-    let vcpus = fields.next().unwrap_or_default();
-    let guest = format!("{lifecycle}/{vcpus}");
+    let variant = fields.next().unwrap_or_default();
+    let guest = format!("{lifecycle}/{variant}");
     if !known.contains_key(&guest) {
-        let learned = learn(lifecycle, vcpus.parse().map_err(|_| "that is no number of processors")?)?;
+        let learned = learn(lifecycle, variant.parse().map_err(|why: NoVariant| why.to_string())?)?;
         known.insert(guest.clone(), learned);
     }
     let Known { baseline, cases } = known.get(&guest).ok_or("no lifecycle")?;
@@ -45,9 +45,9 @@ fn verdict(known: &mut HashMap<String, Known>, name: &str) -> Result<(String, St
     Ok((outcome.to_string(), String::new()))
 }
 
-fn learn(lifecycle: &str, vcpus: u32) -> Result<Known, String> {
+fn learn(lifecycle: &str, variant: Variant) -> Result<Known, String> {
     let subject = subject(lifecycle).ok_or("there is no such lifecycle")?;
-    let baseline = Baseline::with_vcpus(subject, vcpus).map_err(|broken| broken.0)?;
+    let baseline = Baseline::in_variant(subject, variant).map_err(|broken| broken.0)?;
     let cases = baseline.cases().into_iter().map(|case| (case.to_string(), case)).collect();
     Ok(Known { baseline, cases })
 }

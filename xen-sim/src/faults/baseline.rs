@@ -8,19 +8,20 @@ use super::case::{ANSWERS, Case, Fault, store_name};
 use super::judge::{self, Broken, Outcome};
 use super::operation::Operation;
 use super::run::{Arrange, Run, run};
+use super::variant::Variant;
 use crate::Report;
 
 /// What a lifecycle is without a fault.
 #[derive(Debug)]
 pub struct Baseline {
     lifecycle: &'static Lifecycle,
-    vcpus: u32,
+    variant: Variant,
     run: Run,
 }
 
 /// Returns the lifecycles that the mock host can play.
 pub fn subjects() -> impl Iterator<Item = &'static Lifecycle> {
-    ALL.iter().filter(|lifecycle| matches!(lifecycle.only, None | Some((On::Mock, _))))
+    ALL.iter().filter(|lifecycle| matches!(lifecycle.only, None | Some((On::Mock | On::Smp, _))))
 }
 
 /// Returns the lifecycle of that name, if the mock host can play it.
@@ -35,27 +36,27 @@ impl Baseline {
     /// # Errors
     /// [`Broken`] if that alone breaks a rule, or if the guest makes a hypercall of which the sweep knows no errors.
     pub fn of(lifecycle: &'static Lifecycle) -> Result<Self, Broken> {
-        Self::with_vcpus(lifecycle, 1)
+        Self::in_variant(lifecycle, Variant::PLAIN)
     }
 
-    /// Plays a lifecycle without a fault in a guest of so many processors.
+    /// Plays a lifecycle without a fault in such a guest.
     ///
     /// # Errors
     /// As [`Baseline::of`].
-    pub fn with_vcpus(lifecycle: &'static Lifecycle, vcpus: u32) -> Result<Self, Broken> {
-        let run = run((lifecycle, vcpus), None, &|_| ());
+    pub fn in_variant(lifecycle: &'static Lifecycle, variant: Variant) -> Result<Self, Broken> {
+        let run = run((lifecycle, variant), None, &|_| ());
         judge::alone(&run)?;
         if let Some((number, cmd, _)) = run.made.iter().find(|(number, cmd, _)| Operation::of(*number, *cmd).is_none())
         {
             return Err(Broken(format!("the sweep has no row for hypercall {}, command {cmd}", number.0)));
         }
-        Ok(Self { lifecycle, vcpus, run })
+        Ok(Self { lifecycle, variant, run })
     }
 
-    /// Returns how many processors the guest has.
+    /// Returns what guest goes through it.
     #[must_use]
-    pub const fn vcpus(&self) -> u32 {
-        self.vcpus
+    pub const fn variant(&self) -> Variant {
+        self.variant
     }
 
     /// Returns every case of this lifecycle, in the order of what fails.
@@ -70,12 +71,15 @@ impl Baseline {
         });
         // ENOENT to the end of a watch says that there is none, and is as good as success.
         let lie = |case: &Case| case.operation == "XS_UNWATCH" && case.result() == "ENOENT";
-        calls.flatten().chain(requests.flatten().filter(|case| !lie(case))).collect()
+        // A lifecycle about a second processor is another without it.
+        let several = matches!(self.lifecycle.only, Some((On::Smp, _)));
+        let other = |case: &Case| several && judge::is_processor(case) && case.moment == "create";
+        calls.flatten().chain(requests.flatten().filter(|case| !lie(case))).filter(|case| !other(case)).collect()
     }
 
     fn case(&self, fault: Fault, operation: &'static str, when: Nanos) -> Case {
         let moment = step_name(self.run.driver.taken[judge::step_at(&self.run, when)].step);
-        Case { lifecycle: self.lifecycle.name, vcpus: self.vcpus, fault, operation, moment }
+        Case { lifecycle: self.lifecycle.name, variant: self.variant, fault, operation, moment }
     }
 
     /// Plays a case and judges it.
@@ -100,7 +104,7 @@ impl Baseline {
 
     fn played(&self, case: &Case, arrange: Arrange<'_>) -> Run {
         let nth = self.nth(case.fault);
-        let run = run((self.lifecycle, self.vcpus), Some(case.fault), &|host: &Host| {
+        let run = run((self.lifecycle, self.variant), Some(case.fault), &|host: &Host| {
             if let (Fault::Store(at, answer), Some(nth)) = (case.fault, nth) {
                 answer.arrange(host, self.run.requests[at].op, nth);
             }

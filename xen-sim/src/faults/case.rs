@@ -5,6 +5,8 @@ use core::fmt;
 use xen_hypercall::Nanos;
 use xen_mock::{Host, StoreOp};
 
+use super::variant::Variant;
+
 /// What xenstore answers in place of what is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -48,8 +50,8 @@ pub enum Fault {
 pub struct Case {
     /// Name of the lifecycle.
     pub lifecycle: &'static str,
-    /// How many processors the guest has.
-    pub vcpus: u32,
+    /// The guest that goes through it.
+    pub variant: Variant,
     /// What goes wrong.
     pub fault: Fault,
     /// What it goes wrong with: the hypercall by its name in Xen's header, or the request.
@@ -77,7 +79,7 @@ impl fmt::Display for Case {
             Fault::Call(at, _) => ("call", at),
             Fault::Store(at, _) => ("store", at),
         };
-        write!(f, "{}/{}/{kind}/{at}/{}", self.lifecycle, self.vcpus, self.result())
+        write!(f, "{}/{}/{kind}/{at}/{}", self.lifecycle, self.variant, self.result())
     }
 }
 

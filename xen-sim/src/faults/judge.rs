@@ -4,6 +4,8 @@ mod processors;
 mod rules;
 mod steps;
 
+pub(super) use steps::is_processor;
+
 use core::fmt;
 
 use xen_hypercall::Nanos;
@@ -83,7 +85,7 @@ pub(super) fn alone(run: &Run) -> Result<(), Broken> {
 /// Judges a run with one.
 pub(super) fn judge(case: &Case, before: &Run, run: &Run) -> Result<Outcome, Broken> {
     let struck = run.struck.ok_or_else(|| Broken("the fault did not come".into()))?;
-    rules::check(run, |broken| is_excused(case, broken))?;
+    rules::check(run, |broken| is_excused(case, run, broken))?;
     let at = step_at(run, struck);
     if crashed(run.state) {
         return may_end(case, run, at);
@@ -113,7 +115,7 @@ fn may_end(case: &Case, run: &Run, at: usize) -> Result<Outcome, Broken> {
         return Ok(Outcome::Unstarted);
     }
     hold(said.starts_with("xen-guest: FAIL what=rebuild "), || format!("it crashed and said {said:?}"))?;
-    let vital = weight == Weight::Vital || (weight == Weight::Crew && case.vcpus > 1);
+    let vital = weight == Weight::Vital || (weight == Weight::Crew && case.variant.vcpus > 1);
     hold(vital, || format!("{} is not worth a crash: {said}", case.operation))?;
     hold(steps::is_rebuild(run, at), || format!("nothing was to be rebuilt: {said}"))?;
     Ok(Outcome::Crashed)
@@ -134,10 +136,15 @@ fn outcome(before: &Run, run: &Run, at: usize) -> Outcome {
     if !silent && same && held && said { Outcome::Survived } else { Outcome::Degraded }
 }
 
-/// Tells whether the guest cannot know that it breaks this rule: I27, of a transaction whose number it was never told, or
-/// too late.
-fn is_excused(case: &Case, broken: &Violation) -> bool {
-    case.operation == "XS_TRANSACTION_START" && matches!(broken, Violation::SuspendedInTransaction(_))
+/// Tells whether the guest could not keep this rule.
+fn is_excused(case: &Case, run: &Run, broken: &Violation) -> bool {
+    match broken {
+        // I27: it was never told the number of the transaction, or too late.
+        Violation::SuspendedInTransaction(_) => case.operation == "XS_TRANSACTION_START",
+        // I11: it ended itself before it came so far.
+        Violation::EmulatedAgain => crashed(run.state),
+        _ => false,
+    }
 }
 
 /// Tells whether the server may keep what a request made: it made it, and never answered.

@@ -25,7 +25,7 @@ fn pairs(case: &Case) -> [(u8, String, String); 5] {
         (0, lifecycle.clone(), operation.clone()),
         (1, operation.clone(), result.clone()),
         (2, lifecycle, result),
-        (4, operation.clone(), case.vcpus.to_string()),
+        (4, operation.clone(), case.variant.to_string()),
         (3, operation, moment),
     ]
 }

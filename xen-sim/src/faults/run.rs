@@ -11,6 +11,7 @@ use xen_mock::{Call, Holdings, Host, Mark, Request, State, Violation};
 
 use super::case::Fault;
 use super::driver::{Driver, Voice, crashed};
+use super::variant::Variant;
 use crate::{Line, MockMachine};
 
 /// Hypercalls after which a guest counts as one that hangs: many times what the longest lifecycle makes.
@@ -72,8 +73,8 @@ fn options(lifecycle: &Lifecycle) -> String {
 }
 
 /// Plays a lifecycle on a host of its own.
-pub(super) fn run((lifecycle, vcpus): (&Lifecycle, u32), fault: Option<Fault>, arrange: Arrange<'_>) -> Run {
-    let host = Host::builder().name(lifecycle.name).vcpus(vcpus).budget(BUDGET).build();
+pub(super) fn run((lifecycle, variant): (&Lifecycle, Variant), fault: Option<Fault>, arrange: Arrange<'_>) -> Run {
+    let host = Host::builder().name(lifecycle.name).kind(variant.kind).vcpus(variant.vcpus).budget(BUDGET).build();
     let (driver, notes) = (Rc::new(RefCell::new(Driver::new(lifecycle.steps))), Rc::new(Notes::default()));
     let cries = Rc::new(RefCell::new(String::new()));
     let cmdline = options(lifecycle);

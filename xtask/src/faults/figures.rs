@@ -9,7 +9,7 @@ use xen_sim::faults::{Fault, Outcome};
 #[derive(Debug, Default)]
 struct Row {
     /// Lifecycle, processors, hypercall or request, and its index.
-    places: BTreeSet<(&'static str, u32, bool, usize)>,
+    places: BTreeSet<(&'static str, String, bool, usize)>,
     results: BTreeSet<String>,
     outcomes: BTreeMap<Option<Outcome>, usize>,
 }
@@ -18,7 +18,7 @@ impl Row {
     fn add(&mut self, done: &Done) {
         let (Fault::Call(at, _) | Fault::Store(at, _)) = done.case.fault;
         let calls = matches!(done.case.fault, Fault::Call(..));
-        self.places.insert((done.case.lifecycle, done.case.vcpus, calls, at));
+        self.places.insert((done.case.lifecycle, done.case.variant.to_string(), calls, at));
         self.results.insert(done.case.result());
         *self.outcomes.entry(done.outcome).or_default() += 1;
     }

@@ -8,19 +8,19 @@ use anyhow::{Context as _, Result, bail};
 use std::process::Command;
 use std::str::FromStr;
 use std::time::Instant;
-use xen_sim::faults::{Baseline, Case, pairwise, subjects};
+use xen_sim::faults::{Baseline, Case, Variant, pairwise, subjects};
 
 /// Arguments of `faults`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only these lifecycles, or these cases, such as `restore/1/call/42/-22`; of a single case the guest's lines are shown.
+    /// Only these lifecycles, or these cases, such as `restore/pvh-1/call/42/-22`; of a single case the guest's lines are shown.
     names: Vec<String>,
     /// Only a part in which all pairs of lifecycle, operation and result are, and of operation and moment.
     #[arg(long)]
     quick: bool,
-    /// Guests of so many processors, one after the other.
-    #[arg(long, value_delimiter = ',', default_value = "1,2", value_parser = clap::value_parser!(u32).range(1..=8))]
-    vcpus: Vec<u32>,
+    /// In these guests, one after the other.
+    #[arg(long, value_delimiter = ',', default_value = "pvh-1,pvh-2,hvm-1,hvm-2", value_name = "KIND-VCPUS")]
+    guests: Vec<Variant>,
     /// Only every N-th case, from the I-th on.
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     shard: Shard,
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let done = workers::play(&worker, &chosen, jobs)?;
     println!("{}", figures::table(&done));
-    let played = |case: &Case| baselines.iter().find(|one| one.vcpus() == case.vcpus);
+    let played = |case: &Case| baselines.iter().find(|one| one.variant() == case.variant);
     if let [case] = chosen.as_slice()
         && let Some(baseline) = played(case)
     {
@@ -85,14 +85,18 @@ fn cases(args: &Args) -> Result<(Vec<Baseline>, Vec<Case>)> {
     let wanted = |one: &str| names.is_empty() || names.iter().any(|name| name.split('/').next() == Some(one));
     let mut baselines = Vec::new();
     for lifecycle in subjects().filter(|lifecycle| wanted(lifecycle.name)) {
-        for &vcpus in &args.vcpus {
-            let baseline = Baseline::with_vcpus(lifecycle, vcpus);
-            baselines.push(baseline.with_context(|| format!("{}, without a fault", lifecycle.name))?);
+        for &guest in args.guests.iter().filter(|guest| guest.takes(lifecycle)) {
+            let baseline = Baseline::in_variant(lifecycle, guest);
+            baselines.push(baseline.with_context(|| format!("{}/{guest}, without a fault", lifecycle.name))?);
         }
     }
     let mut cases: Vec<Case> = baselines.iter().flat_map(Baseline::cases).collect();
     let named = |case: &Case| names.iter().any(|name| *name == case.lifecycle || *name == case.to_string());
     cases.retain(|case| names.is_empty() || named(case));
+    let met = |name: &&String| cases.iter().any(|case| **name == case.lifecycle || **name == case.to_string());
+    if let Some(unknown) = names.iter().find(|name| !met(name)) {
+        bail!("no lifecycle and no case is called {unknown}");
+    }
     Ok((baselines, cases))
 }
 

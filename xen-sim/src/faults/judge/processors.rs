@@ -10,9 +10,11 @@ use crate::faults::run::Run;
 
 /// What a processor registers of itself: `VCPUOP_register_vcpu_info`, `HVMOP_set_evtchn_upcall_vector`.
 const REGISTERS: [(Number, usize); 2] = [(Number::VCPU_OP, 10), (Number::HVM_OP, 23)];
-/// What a parked processor may be ordered to do beside: close, bind a VIRQ and an IPI, and its timer.
-const ORDERED: [(Number, usize); 4] = [
+/// What a parked processor may be ordered to do beside: look after its ports, close, bind and unmask them, and its timer.
+const ORDERED: [(Number, usize); 6] = [
     (Number::EVENT_CHANNEL_OP, 3),
+    (Number::EVENT_CHANNEL_OP, 5),
+    (Number::EVENT_CHANNEL_OP, 9),
     (Number::EVENT_CHANNEL_OP, 1),
     (Number::EVENT_CHANNEL_OP, 7),
     (Number::VCPU_OP, 8),
@@ -68,7 +70,7 @@ mod tests {
 
     /// A guest of two processors that is restored, and what the rules say if its calls are changed so.
     fn verdict(change: impl Fn(&mut Vec<Call>)) -> Result<(), Broken> {
-        let mut run = run((subject("vector").unwrap(), 2), None, &|_| ());
+        let mut run = run((subject("vector").unwrap(), "pvh-2".parse().unwrap()), None, &|_| ());
         let before = run.calls.clone();
         change(&mut run.calls);
         // The same places, wherever they are now.

@@ -99,9 +99,9 @@ fn excuse(case: &Case, when: When) -> Excuse {
         "EVTCHNOP_close" if ends => excuse.ports_more = 1,
         _ => {}
     }
-    if case.vcpus > 1 && is_processor(case) {
+    if case.variant.vcpus > 1 && is_processor(case) {
         // One of the other processors, with its two ports, and those that were to be started after it.
-        let others = usize::try_from(case.vcpus).map_or(0, |vcpus| vcpus - 1);
+        let others = usize::try_from(case.variant.vcpus).map_or(0, |vcpus| vcpus - 1);
         excuse.ports_fewer = excuse.ports_fewer.max(2 * others);
         excuse.vcpu_infos_fewer = others;
     }
@@ -151,7 +151,7 @@ fn is_console(case: &Case) -> bool {
 }
 
 /// Tells whether the fault may cost the guest one of its other processors, with all that it holds.
-fn is_processor(case: &Case) -> bool {
+pub(in crate::faults) fn is_processor(case: &Case) -> bool {
     let binds = ["EVTCHNOP_bind_virq", "EVTCHNOP_bind_ipi", "HVMOP_set_evtchn_upcall_vector"];
     case.operation.starts_with("VCPUOP_") || binds.contains(&case.operation)
 }
