@@ -1,5 +1,6 @@
 //! The place of the mock host: the other interpreter of the lifecycle table.
 
+use crate::xen::variant::{Kind, Variant};
 use guest::lifecycle::Lifecycle;
 use xen_sim::Arrangement;
 
@@ -14,15 +15,17 @@ pub(crate) struct Report {
 #[derive(Debug, Clone)]
 pub(crate) struct Failure(pub(crate) String);
 
-/// Runs one lifecycle on the mock host.
-pub(crate) type RunOnMock = fn(&Lifecycle) -> Result<Report, Failure>;
+/// Runs one lifecycle on the mock host, in such a guest.
+pub(crate) type RunOnMock = fn(&Lifecycle, Variant) -> Result<Report, Failure>;
 
-/// Runs one lifecycle on the mock host, in a guest of either kind.
-pub(crate) fn run(lifecycle: &Lifecycle) -> Result<Report, Failure> {
-    let mut scenarios = Vec::new();
-    for (kind, arrangement) in [("hvm", Arrangement::hvm()), ("pvh", Arrangement::default())] {
-        let played = xen_sim::play(lifecycle, arrangement);
-        scenarios = played.map_err(|failure| Failure(format!("{kind}: {failure}")))?.scenarios();
-    }
-    Ok(Report { scenarios })
+/// Runs one lifecycle on the mock host, in such a guest.
+pub(crate) fn run(lifecycle: &Lifecycle, variant: Variant) -> Result<Report, Failure> {
+    let kind = match variant.kind {
+        Kind::Pvh => xen_mock::Kind::Pvh,
+        Kind::Hvm => xen_mock::Kind::Hvm,
+    };
+    let arrangement = Arrangement::default().built(move |builder| builder.kind(kind).vcpus(variant.vcpus));
+    let played = xen_sim::play(lifecycle, arrangement);
+    let report = played.map_err(|failure| Failure(format!("{}: {failure}", variant.label())))?;
+    Ok(Report { scenarios: report.scenarios() })
 }

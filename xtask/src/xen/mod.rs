@@ -24,7 +24,7 @@ mod script;
 mod soak;
 mod table;
 mod trouble;
-mod variant;
+pub(crate) mod variant;
 mod verdict;
 
 use crate::{guest_bin, mock_host, workspace};

@@ -72,6 +72,6 @@ mod tests {
 
     #[test]
     fn a_few_rounds_go_well_on_the_mock_host() {
-        assert!(crate::mock_host::run(&lifecycle(FEW)).is_ok());
+        assert!(crate::mock_host::run(&lifecycle(FEW), Variant { kind: Kind::Pvh, vcpus: 2 }).is_ok());
     }
 }

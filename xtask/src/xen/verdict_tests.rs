@@ -31,11 +31,11 @@ fn verdict(jobs: Vec<Job>, lines: &[&str], mock: Option<RunOnMock>) -> (Verdict,
     (verdict, text)
 }
 
-fn good(_: &Lifecycle) -> Result<Report, Failure> {
+fn good(_: &Lifecycle, _: Variant) -> Result<Report, Failure> {
     Ok(Report { scenarios: vec!["grant".into()] })
 }
 
-fn bad(_: &Lifecycle) -> Result<Report, Failure> {
+fn bad(_: &Lifecycle, _: Variant) -> Result<Report, Failure> {
     Err(Failure("leak".into()))
 }
 

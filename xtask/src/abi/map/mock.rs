@@ -70,6 +70,7 @@ pub(super) const TABLE: Table = Table {
         values("xenstored::ring::RingError::Protocol", &["XENSTORE_ERROR_PROTO"]),
         values("xenstored::path::ABSOLUTE_MAX", &["XENSTORE_ABS_PATH_MAX"]),
         values("xenstored::path::RELATIVE_MAX", &["XENSTORE_REL_PATH_MAX"]),
+        ours("xenstored::connection::MOST_WAITING"),
         values("xenstored::wire::HEADER", &["sizeof(struct xsd_sockmsg)"]),
         values("xenstored::wire::PAYLOAD_MAX", &["XENSTORE_PAYLOAD_MAX"]),
         values("xenstored::wire::KNOWN::*", &["XS_{SNAKE}"]),
