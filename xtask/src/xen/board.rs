@@ -66,13 +66,15 @@ impl Run {
 #[derive(Debug)]
 pub(crate) struct Board {
     runs: BTreeMap<String, Run>,
+    /// What was under way when the machine stood still, each time.
+    stood_still: Vec<String>,
 }
 
 impl Board {
     /// A board on which none has begun; without those that do not run.
     pub(crate) fn new(jobs: &[Job]) -> Self {
         let runs = jobs.iter().filter(|job| job.runs()).map(|job| (job.name(), Run::new(*job)));
-        Self { runs: runs.collect() }
+        Self { runs: runs.collect(), stood_still: Vec::new() }
     }
 
     /// The run of a domain.
@@ -126,7 +128,12 @@ impl Board {
         let run = self.runs.get_mut(name)?;
         run.ms = ms;
         if ending == Ending::Good {
-            run.state = State::Passed;
+            let (taken, all) = (run.steps.len(), run.job.lifecycle.steps.len());
+            run.state = match run.state {
+                State::Failed(_) => run.state.clone(),
+                _ if taken == all => State::Passed,
+                _ => State::Failed(format!("it is said to have gone well, after {taken} of {all} steps")),
+            };
         }
         let seconds = ms as f64 / 1000.0;
         Some(match &run.state {
@@ -143,6 +150,24 @@ impl Board {
                 run.state = State::Failed(format!("{why}; {}", run.place()));
             }
         }
+    }
+
+    /// The machine stood still: what has not ended is to begin again.
+    pub(crate) fn again(&mut self) {
+        self.stood_still.push(self.now());
+        for run in self.runs.values_mut().filter(|run| matches!(run.state, State::Waiting | State::At(_))) {
+            *run = Run::new(run.job);
+        }
+    }
+
+    /// What was under way when the machine stood still, each time.
+    pub(crate) fn stood_still(&self) -> &[String] {
+        &self.stood_still
+    }
+
+    /// Tells whether a run has ended.
+    pub(crate) fn has_ended(&self, name: &str) -> bool {
+        self.run(name).is_some_and(|run| matches!(run.state, State::Passed | State::Failed(_)))
     }
 
     /// How many have ended.
@@ -203,6 +228,28 @@ mod tests {
         board.take(&parse("@@step a-pvh-2 1 90 fail not said: tick"));
         let told = board.take(&parse("@@done a-pvh-2 99 fail")).unwrap();
         assert!(told.contains("step 2 (Alive): not said: tick"), "{told}");
+    }
+
+    #[test]
+    fn what_is_said_to_have_gone_well_is_counted() {
+        let mut board = board();
+        board.take(&parse("@@begin a-pvh-2 0"));
+        board.take(&parse("@@step a-pvh-2 0 90 ok"));
+        assert!(board.take(&parse("@@done a-pvh-2 99 ok")).unwrap().contains("after 1 of 2 steps"));
+    }
+
+    #[test]
+    fn what_a_machine_that_stood_still_had_not_ended_begins_again() {
+        let mut board = board();
+        board.take(&parse("@@begin a-pvh-2 0"));
+        board.take(&parse("@@step a-pvh-2 0 90 ok"));
+        board.again();
+        assert_eq!(board.stood_still(), ["a-pvh-2: step 1 (Create)"]);
+        let run = board.run("a-pvh-2").unwrap();
+        assert_eq!((&run.state, run.steps.len(), board.has_ended("a-pvh-2")), (&State::Waiting, 0, false));
+        board.close("the end");
+        board.again();
+        assert!(board.has_ended("a-pvh-2"), "what has ended stays so");
     }
 
     #[test]

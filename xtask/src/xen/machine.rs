@@ -4,11 +4,13 @@ use super::image::{Disk, Image};
 use crate::shell;
 use anyhow::{Context as _, Result};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 const QEMU: &str = "qemu-system-x86_64";
 /// SVM with nested paging for PVH guests; RDRAND, or dom0's empty entropy pool delays each creation.
@@ -18,11 +20,20 @@ const XEN: &str = "console=com1 com1=115200 loglvl=all guest_loglvl=all spec-ctr
                    dom0_mem=1024M,max:1024M dom0_max_vcpus=1";
 const DOM0: &str = "console=hvc0 mitigations=off loglevel=4 panic=-1";
 
+/// The monitor's socket.
+const SOCKET: &str = "monitor";
+/// What is asked of a machine that stands still: does a processor wait, and for which timer?
+const QUESTIONS: &str = "info status\ninfo cpus\ninfo registers -a\ninfo lapic\ninfo pic\ninfo irq\n";
+/// How long the monitor may say nothing before it has said all.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// A running machine; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Machine {
     qemu: Child,
     lines: Receiver<String>,
+    /// Where the emulator's monitor listens; a short path, as sockets want.
+    monitor: TempDir,
 }
 
 /// What came next from the machine.
@@ -39,14 +50,23 @@ pub(crate) enum Next {
 impl Machine {
     /// Starts a machine whose dom0 has this RAM disk; Xen's console and QEMU's words go to files in `logs`.
     pub(crate) fn start(image: &Image, ram_disk: &Path, cpus: u32, logs: &Path) -> Result<Self> {
+        let monitor = TempDir::new()?;
         let mut qemu = command(image, ram_disk, cpus, &logs.join("xen.log"))
+            .arg("-monitor")
+            .arg(format!("unix:{},server=on,wait=off", escaped(&monitor.path().join(SOCKET))))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(logs.join("qemu.log"))?)
             .spawn()
             .map_err(|error| shell::missing(QEMU, &error))?;
         let output = qemu.stdout.take().context("QEMU's output is not piped")?;
-        Ok(Self { qemu, lines: read_lines(output) })
+        Ok(Self { qemu, lines: read_lines(output), monitor })
+    }
+
+    /// Asks the emulator how its processors and timers stand; what cannot be asked is said.
+    pub(crate) fn examine(&self) -> String {
+        let socket = self.monitor.path().join(SOCKET);
+        ask(&socket).unwrap_or_else(|error| format!("the emulator's monitor says nothing: {error}\n"))
     }
 
     /// Waits for the next line.
@@ -92,6 +112,18 @@ fn command(image: &Image, ram_disk: &Path, cpus: u32, console: &Path) -> Command
 /// QEMU separates modules and options by commas; one in a path is doubled.
 fn escaped(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
+}
+
+/// Asks all questions and returns what comes, until nothing more does.
+fn ask(socket: &Path) -> io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(QUESTIONS.as_bytes())?;
+    let (mut said, mut part) = (Vec::new(), [0; 4096]);
+    while let Ok(count @ 1..) = stream.read(&mut part) {
+        said.extend_from_slice(&part[..count]);
+    }
+    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 fn read_lines(output: ChildStdout) -> Receiver<String> {

@@ -28,7 +28,7 @@ const TOLD: [(&str, Is); 7] = [
 
 /// Everything: lifecycles, steps, blackouts, reasons.
 pub(crate) fn show(verdict: &Verdict, played: &[Played]) -> String {
-    let parts = [lifecycles(verdict), steps(played), blackouts(played), notes(verdict)];
+    let parts = [lifecycles(verdict), steps(played), blackouts(played), notes(verdict), stood_still(played)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
@@ -169,6 +169,17 @@ fn notes(verdict: &Verdict) -> String {
         lines.push(format!("{} self-test scenarios ok on Xen: {}", names.len(), names.join(", ")));
     }
     lines.iter().map(|line| textwrap::fill(line, WIDTH)).collect::<Vec<_>>().join("\n")
+}
+
+/// Where the emulated machine stood still, and another boot did what was left.
+fn stood_still(played: &[Played]) -> String {
+    let times = played.iter().flat_map(|boot| boot.board.stood_still().iter().map(|at| (boot.daemon.word(), at)));
+    let lines = times.map(|(daemon, at)| {
+        let line =
+            format!("xenstored {daemon}: the emulated machine stood still ({at}); another boot did what was left");
+        textwrap::fill(&line, WIDTH)
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn reason(outcome: &Outcome) -> Option<&str> {
