@@ -123,7 +123,9 @@ fn ask(socket: &Path) -> io::Result<String> {
     while let Ok(count @ 1..) = stream.read(&mut part) {
         said.extend_from_slice(&part[..count]);
     }
-    Ok(String::from_utf8_lossy(&said).into_owned())
+    let said = String::from_utf8_lossy(&said).into_owned();
+    // Without what the monitor's line editor draws of the questions.
+    Ok(said.lines().filter(|line| !line.contains('\u{1b}')).map(|line| format!("{}\n", line.trim_end())).collect())
 }
 
 fn read_lines(output: ChildStdout) -> Receiver<String> {
