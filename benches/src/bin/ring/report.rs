@@ -82,7 +82,8 @@ impl Report {
     /// Leaves out a row for want of a package, which is a failure where CI installs what is needed.
     pub(crate) fn needs(&mut self, name: &str, package: &str) -> Result<()> {
         self.skip(name, &format!("needs {package}"));
-        crate::nothing_skipped()
+        ensure!(std::env::var("CI").as_deref() != Ok("true"), "here nothing may be skipped");
+        Ok(())
     }
 
     /// Prints the totals.
