@@ -86,11 +86,11 @@ impl Work<'_> {
         let mut work = make()?;
         let rounds = work.calibrate(effort)?;
         let mut taken = vec![Vec::new(); work.contenders.len()];
-        for _ in 0..effort.sittings {
+        for sitting in 0..effort.sittings {
             work = make()?;
             // Nobody's memory is new to the processor.
             (0..work.contenders.len()).try_for_each(|at| work.one(at, rounds).map(drop))?;
-            work.sit(effort, rounds, &mut taken)?;
+            deeper(sitting, &mut || work.sit(effort, rounds, &mut taken))?;
         }
         Ok(work.figures(&taken, f64::from(rounds) * f64::from(work.operations)))
     }
@@ -155,6 +155,14 @@ impl Work<'_> {
         let bound = bounds.map(each).fold(f64::INFINITY, f64::min);
         Figures { ratio, ours: each(ours), c: each(c), compiled, bound, beside: beside.collect() }
     }
+}
+
+/// Calls on from further down the stack, where private copies lie otherwise to the page.
+#[inline(never)]
+fn deeper(levels: u32, then: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+    let room = [0_u8; 200];
+    std::hint::black_box(&room);
+    if levels == 0 { then() } else { deeper(levels - 1, then) }
 }
 
 /// Quartiles of the ratios of samples that were taken beside each other.
