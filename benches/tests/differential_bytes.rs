@@ -124,8 +124,6 @@ mod bytes {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(200))]
-
         #[test]
         fn byte_rings_are_the_same(
             compiled in proptest::sample::select(&Compiled::ALL[..]),
