@@ -51,7 +51,8 @@ DEFINE_RING_TYPES(small, small_request_t, small_response_t);
 /* A flex ring, with the barriers that the specification of PV calls wants: two full ones for a message there and back. */
 DEFINE_XEN_FLEX_RING(flex);
 
-static size_t flex_write(RING_IDX *at, unsigned char *ring, RING_IDX size, const void *from, size_t len)
+static inline __attribute__((always_inline)) size_t
+flex_write(RING_IDX *at, unsigned char *ring, RING_IDX size, const void *from, size_t len)
 {
 	volatile RING_IDX *index = at;
 	RING_IDX cons = index[0], prod = index[1], masked_prod;
@@ -66,7 +67,8 @@ static size_t flex_write(RING_IDX *at, unsigned char *ring, RING_IDX size, const
 	return len;
 }
 
-static size_t flex_read(RING_IDX *at, unsigned char *ring, RING_IDX size, void *to, size_t len)
+static inline __attribute__((always_inline)) size_t
+flex_read(RING_IDX *at, unsigned char *ring, RING_IDX size, void *to, size_t len)
 {
 	volatile RING_IDX *index = at;
 	RING_IDX cons = index[0], prod = index[1], masked_cons;
@@ -81,23 +83,34 @@ static size_t flex_read(RING_IDX *at, unsigned char *ring, RING_IDX size, void *
 	return len;
 }
 
+static size_t bytes_write(RING_IDX *at, unsigned char *ring, RING_IDX size, const void *from, size_t len)
+{
+	return flex_write(at, ring, size, from, len);
+}
+
+static size_t bytes_read(RING_IDX *at, unsigned char *ring, RING_IDX size, void *to, size_t len)
+{
+	return flex_read(at, ring, size, to, len);
+}
+
 /* Hides from the compiler what lies in private memory. */
 #define ESCAPE(pointer) __asm__ __volatile__("" : : "r"(pointer) : "memory")
 
 /* Messages are made beforehand: a byte that was just written would hold up the copy of the whole. */
 #define MESSAGES 8
 
-static inline uint64_t flex_there_and_back(RING_IDX *at, unsigned char *ring, RING_IDX size, uint32_t rounds,
+static inline __attribute__((always_inline)) uint64_t
+flex_there_and_back(RING_IDX *at, unsigned char *ring, RING_IDX size, uint32_t rounds,
 					   size_t len)
 {
-	unsigned char from[MESSAGES][1024], to[1024];
+	unsigned char from[MESSAGES * 1024], to[1024];
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < MESSAGES; i++)
-		memset(from[i], i, sizeof(from[i]));
+		memset(from + i * len, i, len);
 	for (uint32_t round = 0; round < rounds; round++) {
 		ESCAPE(from);
-		if (flex_write(at, ring, size, from[round % MESSAGES], len) != len)
+		if (flex_write(at, ring, size, from + round % MESSAGES * len, len) != len)
 			return WRONG;
 		if (flex_read(at, ring, size, to, len) != len)
 			return WRONG;
@@ -120,16 +133,17 @@ static uint64_t flex_rounds(RING_IDX *at, unsigned char *ring, RING_IDX size, ui
 	}
 }
 
-static inline uint64_t copies_there_and_back(uint32_t rounds, size_t len)
+static inline __attribute__((always_inline)) uint64_t
+copies_there_and_back(uint32_t rounds, size_t len)
 {
-	unsigned char from[MESSAGES][1024], there[1024], to[1024];
+	unsigned char from[MESSAGES * 1024], there[1024], to[1024];
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < MESSAGES; i++)
-		memset(from[i], i, sizeof(from[i]));
+		memset(from + i * len, i, len);
 	for (uint32_t round = 0; round < rounds; round++) {
 		ESCAPE(from);
-		memcpy(there, from[round % MESSAGES], len);
+		memcpy(there, from + round % MESSAGES * len, len);
 		ESCAPE(there);
 		memcpy(to, there, len);
 		ESCAPE(to);
@@ -153,7 +167,7 @@ static uint64_t bound_copies(uint32_t rounds, uint32_t len)
 const struct side SIDE = {
 	.block = block_ops,
 	.small = small_ops,
-	.bytes = { .write = flex_write, .read = flex_read, .rounds = flex_rounds },
+	.bytes = { .write = bytes_write, .read = bytes_read, .rounds = flex_rounds },
 	.bound = {
 		.size = sizeof(struct bound),
 		.rounds = bound_rounds,
