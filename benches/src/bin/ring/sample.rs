@@ -16,8 +16,8 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const QUICK: Self = Self { sittings: 15, samples: 41, long: 25e3 };
-    pub(crate) const FULL: Self = Self { sittings: 75, samples: 101, long: 50e3 };
+    pub(crate) const QUICK: Self = Self { sittings: 20, samples: 31, long: 25e3 };
+    pub(crate) const FULL: Self = Self { sittings: 80, samples: 101, long: 50e3 };
 }
 
 /// What a contender stands for.
@@ -157,10 +157,11 @@ impl Work<'_> {
     }
 }
 
-/// Calls on from further down the stack, where private copies lie otherwise to the page.
+/// Calls on from further down the stack, where private copies lie otherwise to the page, and to lines of the cache: with
+/// its frame, a level is an odd multiple of 16 bytes, and twenty are a page.
 #[inline(never)]
 fn deeper(levels: u32, then: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-    let room = [0_u8; 200];
+    let room = [0_u8; 184];
     std::hint::black_box(&room);
     if levels == 0 { then() } else { deeper(levels - 1, then) }
 }
@@ -182,7 +183,7 @@ pub(crate) fn nanos(time: Duration) -> f64 {
 
 /// Ends the program if an end waits for an answer that does not come.
 pub(crate) fn watchdog() {
-    const LIMIT: Duration = Duration::from_secs(300);
+    const LIMIT: Duration = Duration::from_secs(600);
     std::thread::spawn(|| {
         std::thread::sleep(LIMIT);
         eprintln!("ring: not done after {LIMIT:?}");
