@@ -67,7 +67,8 @@ const CHECKS: &[Check] = &[
     check("loom", &["xtask", "loom"]),
     check("miri", &["xtask", "miri", "--quick"]),
     Check { name: "doc", words: &["doc", "--workspace", "--no-deps"], environment: &[("RUSTDOCFLAGS", "-D warnings")] },
-    check("bench, once", &["bench", "-p", "xen-benches", "--", "--test"]),
+    check("bench", &["xtask", "bench", "ring", "--quick"]),
+    check("bench, instructions", &["xtask", "bench", "ring", "--instructions"]),
     check("guest", &["xtask", "guest"]),
 ];
 

@@ -8,6 +8,7 @@
 )]
 
 mod abi;
+mod bench;
 mod ci;
 mod demo;
 mod faults;
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// Compare the crates' layouts and numbers with Xen's C headers.
     Abi(abi::Args),
+    /// Measure the crates beside others.
+    Bench(bench::Args),
     /// Show the guest on the mock host: every lifecycle and every trouble, as a timeline.
     Demo(demo::Args),
     /// Let each hypercall of each lifecycle fail once in turn, and each answer of xenstore, on the mock host.
@@ -57,6 +60,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Abi(args) => abi::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Ci(args) => ci::run(&args),

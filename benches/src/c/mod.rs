@@ -1,0 +1,86 @@
+//! The macros of the public headers, compiled by `build.rs`.
+
+mod bound;
+mod bytes;
+mod slots;
+mod state;
+mod table;
+
+pub use bound::{Bound, copies};
+pub use bytes::CBytes;
+pub use slots::{CBack, CFront, rounds};
+
+use table::{BoundOps, ByteOps, SlotOps, Table, side_native, side_o2, side_o3};
+
+use crate::wire::{Block, Small, Wire};
+
+/// How the C side was compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compiled {
+    /// By `-O2`.
+    O2,
+    /// By `-O3`.
+    O3,
+    /// By `-O3 -march=native`.
+    Native,
+}
+
+impl Compiled {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::O2, Self::O3, Self::Native];
+
+    /// Returns the compiler's words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::O2 => "-O2",
+            Self::O3 => "-O3",
+            Self::Native => "-O3 -march=native",
+        }
+    }
+
+    fn table(self) -> &'static Table {
+        match self {
+            Self::O2 => &side_o2,
+            Self::O3 => &side_o3,
+            Self::Native => &side_native,
+        }
+    }
+}
+
+/// A protocol that the C side has, too.
+pub trait CWire: Wire {
+    #[doc(hidden)]
+    fn ops(compiled: Compiled) -> Ops;
+}
+
+/// The functions of one protocol.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Ops(&'static SlotOps);
+
+impl core::fmt::Debug for Ops {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Ops")
+    }
+}
+
+impl CWire for Block {
+    fn ops(compiled: Compiled) -> Ops {
+        Ops(&compiled.table().block)
+    }
+}
+
+impl CWire for Small {
+    fn ops(compiled: Compiled) -> Ops {
+        Ops(&compiled.table().small)
+    }
+}
+
+fn byte_ops(compiled: Compiled) -> &'static ByteOps {
+    &compiled.table().bytes
+}
+
+fn bound_ops(compiled: Compiled) -> &'static BoundOps {
+    &compiled.table().bound
+}

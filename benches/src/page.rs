@@ -1,0 +1,17 @@
+//! Memory that both ends of a ring share.
+#![expect(unsafe_code, reason = "gives a page")]
+
+use core::ptr::NonNull;
+
+use xen_hypercall::{Gfn, SharedPage};
+
+#[repr(C, align(4096))]
+struct Page([u8; 4096]);
+
+/// Makes a zeroed page that is never freed.
+#[must_use]
+pub fn page() -> &'static SharedPage {
+    let memory = NonNull::from(Box::leak(Box::new(Page([0; 4096]))));
+    // SAFETY: leaked, aligned, zeroed, and reached through this value alone; C is given the value's own pointer.
+    Box::leak(Box::new(unsafe { SharedPage::new(memory.cast(), Gfn(1)) }))
+}
