@@ -11,12 +11,14 @@ mod abi;
 mod ci;
 mod demo;
 mod faults;
+mod fuzz;
 mod guest_bin;
 mod layers;
 mod loom;
 mod miri;
 mod mock_host;
 mod shell;
+mod spent;
 mod workspace;
 mod xen;
 
@@ -40,6 +42,8 @@ enum Command {
     Demo(demo::Args),
     /// Let each hypercall of each lifecycle fail once in turn, and each answer of xenstore, on the mock host.
     Faults(faults::Args),
+    /// Let libFuzzer look for bytes that break a rule.
+    Fuzz(fuzz::Args),
     /// Run what CI runs.
     Ci(ci::Args),
     /// Build the guest's PVH binary; the last line printed is its path.
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Command::Abi(args) => abi::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Faults(args) => faults::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Guest(args) => guest_bin::run(&args),
         Command::Layers(args) => layers::run(&args),
