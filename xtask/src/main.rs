@@ -13,6 +13,7 @@ mod demo;
 mod faults;
 mod fuzz;
 mod guest_bin;
+mod hostile;
 mod layers;
 mod loom;
 mod miri;
@@ -48,6 +49,8 @@ enum Command {
     Ci(ci::Args),
     /// Build the guest's PVH binary; the last line printed is its path.
     Guest(guest_bin::Args),
+    /// Show which tests stand for each bad input, and that they fail without the check.
+    Hostile(hostile::Args),
     /// Check that the crate graph has downward arrows only.
     Layers(layers::Args),
     /// Explore every interleaving of the loom models, and count them.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Guest(args) => guest_bin::run(&args),
+        Command::Hostile(args) => hostile::run(&args),
         Command::Layers(args) => layers::run(&args),
         Command::Loom(args) => loom::run(&args),
         Command::Miri(args) => miri::run(&args),

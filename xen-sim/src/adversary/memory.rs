@@ -98,8 +98,8 @@ impl Memory {
         result
     }
 
-    /// Has the strokes come that are left, which are those after the last access, and returns how many accesses there were
-    /// under attack.
+    /// Has the strokes come that are left, which are those after the last access, and returns how many points there were at
+    /// which the peer could strike: one before each access, and in a copy one before each word of eight bytes.
     pub fn finish(&self) -> usize {
         self.strike();
         self.strokes.borrow_mut().clear();
@@ -151,12 +151,21 @@ impl Memory {
     }
 
     fn access(&self, access: Access) {
+        self.point();
+        self.note(access);
+    }
+
+    fn note(&self, access: Access) {
         assert!(self.log.borrow().len() < 4096, "an operation without an end");
+        self.log.borrow_mut().push(access);
+    }
+
+    /// Is where the peer can strike.
+    fn point(&self) {
         if self.attacked.get() && !self.peaceful.get() {
             self.strike();
             self.steps.set(self.steps.get() + 1);
         }
-        self.log.borrow_mut().push(access);
     }
 
     fn strike(&self) {
@@ -189,8 +198,12 @@ impl Words for Memory {
     }
 
     fn copy_in(&self, offset: usize, to: &mut [u8]) {
-        self.access(Access::In(offset, to.len()));
-        to.copy_from_slice(&self.bytes.borrow()[range(offset, to.len())]);
+        self.note(Access::In(offset, to.len()));
+        // A copy can be struck in its middle: between any two words.
+        for (at, word) in (offset..).step_by(8).zip(to.chunks_mut(8)) {
+            self.point();
+            word.copy_from_slice(&self.bytes.borrow()[range(at, word.len())]);
+        }
     }
 
     fn copy_out(&self, offset: usize, from: &[u8]) {

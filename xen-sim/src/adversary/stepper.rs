@@ -5,8 +5,9 @@ use core::fmt;
 use core::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// A conversation of no more accesses than this is struck by each pair, too.
-const SHORT: usize = 12;
+/// A conversation with no more points to strike at than this, which are its accesses and the middles of its copies, is struck
+/// by each pair, too.
+const SHORT: usize = 14;
 
 /// How much was tried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
