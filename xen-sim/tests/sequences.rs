@@ -25,7 +25,7 @@ proptest! {
     }
 
     #[test]
-    fn r05_r19_any_script_with_a_back(script in vec(any::<u8>(), 0..LONG)) {
+    fn r01_r03_r05_r19_any_script_with_a_back(script in vec(any::<u8>(), 0..LONG)) {
         fuzz::ring_back(&script);
     }
 

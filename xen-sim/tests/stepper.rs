@@ -2,7 +2,8 @@
 //! dictionary, and by each pair of strokes. How much that is, is printed and has a floor.
 #![allow(clippy::arithmetic_side_effects, reason = "a panic is a failed test")]
 
-use xen_sim::adversary::{Figures, Memory, bytes, slots, step};
+use xen_ring::{Bytes, Misbehaved, console_back, console_front, xenstore_back, xenstore_front};
+use xen_sim::adversary::{Figures, Memory, Rules, Shape, bytes, slots, step};
 use xen_sim::rings::{Asks, Receives, Sends, Serves, byte_shape, level, shape};
 
 const PAGE: usize = 4096;
@@ -181,6 +182,23 @@ const BYTES: [(&str, Conversation); 14] = [
     }),
 ];
 
+/// Takes both ends of a page of the given kind, and nothing else.
+fn both<'m>(
+    memory: &'m Memory,
+    at: usize,
+    take: impl FnOnce(&'m Memory) -> Result<Bytes<'m, Memory>, Misbehaved>,
+) -> bool {
+    let words = Rules::none().budget(4).load(at, 1).load(at + 4, 1).load(at + 8, 1).load(at + 12, 1);
+    memory.attacked(&words, || take(memory).is_err())
+}
+
+const ENDS: [(&str, Conversation, usize, u32); 4] = [
+    ("xenstore, front", |memory| both(memory, 2048, xenstore_front), 2048, 1024),
+    ("xenstore, back", |memory| both(memory, 2048, xenstore_back), 2048, 1024),
+    ("console, front", |memory| both(memory, 3072, console_front), 3072, 1024),
+    ("console, back", |memory| both(memory, 3072, console_back), 3072, 1024),
+];
+
 /// Steps through all of them, prints what was tried, and wants at least so many runs with one stroke and with two.
 fn all(what: &str, conversations: &[(&str, Conversation)], tried: impl Fn(Conversation) -> Figures, least: [usize; 2]) {
     let mut sum = Figures::default();
@@ -201,7 +219,7 @@ fn r01_r02_r03_r04_r06_r07_r08_r15_r16_r21_r25_r30_r32_fronts_struck_everywhere(
 }
 
 #[test]
-fn r04_r06_r07_r15_r25_r30_backs_struck_everywhere() {
+fn r01_r03_r04_r06_r07_r15_r25_r30_backs_struck_everywhere() {
     let dictionary = slots(&shape(SLOTS));
     all("back", &BACK, |converse| step(PAGE, &dictionary, converse), [4_500, 550_000]);
 }
@@ -210,4 +228,15 @@ fn r04_r06_r07_r15_r25_r30_backs_struck_everywhere() {
 fn c01_c02_c03_c05_c08_byte_rings_struck_everywhere() {
     let dictionary = bytes(&byte_shape());
     all("bytes", &BYTES, |converse| step(PAGE, &dictionary, converse), [1_400, 100_000]);
+}
+
+#[test]
+fn c01_c02_c08_pages_of_xenstore_and_console_struck_while_they_are_taken() {
+    for (name, converse, at, size) in ENDS {
+        let words = (at..at + 16).step_by(4).collect();
+        let shape = Shape { words, size, header: at..at + 64, slots: Vec::new(), fields: [0, 4] };
+        let figures = step(PAGE, &bytes(&shape), converse);
+        println!("{name}: {figures}");
+        assert!(figures.singles >= 200 && figures.pairs >= 19_000 && figures.found > 1000, "{name}: {figures}");
+    }
 }
