@@ -160,6 +160,23 @@ fn c15_a_peer_that_moves_one_byte_at_a_time_gets_one_step_for_it() {
     assert!(!end.finish());
 }
 
+#[test]
+fn r30_a_batch_with_no_budget_tells_of_the_dead_too() {
+    let memory = Memory::new(PAGE);
+    let mut front = asks(&memory, 1);
+    assert_eq!(front.poll_many(0), Some(More::Maybe), "of the living it says nothing");
+    memory.strike_now(&Stroke::new("far ahead", |memory| memory.poke(RSP_PROD, START.wrapping_add(9))));
+    assert!(!front.poll() && front.found() && front.poll_many(0).is_none());
+    assert!(front.finish());
+
+    let memory = Memory::new(PAGE);
+    let mut back = Serves::attach(&memory, 4, 0).unwrap();
+    assert_eq!(back.poll_many(0), Some(More::Maybe));
+    memory.strike_now(&Stroke::new("far ahead", |memory| memory.poke(REQ_PROD, 9)));
+    assert!(!back.poll() && back.found() && back.poll_many(0).is_none());
+    assert!(back.finish());
+}
+
 /// Whatever the first byte of the page says, our own indices come from where we keep them.
 #[test]
 fn r15_r16_c03_our_words_in_the_page_are_for_the_peer_alone() {

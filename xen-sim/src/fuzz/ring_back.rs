@@ -34,7 +34,7 @@ fn play(script: &mut Script<'_>) -> Option<Ending> {
         match act {
             0 | 1 => _ = back.ask(),
             2 | 3 => _ = back.poll(),
-            4 => _ = back.poll_many(1 + u32::from(script.byte().unwrap_or_default() % 12)),
+            4 => _ = back.poll_many(u32::from(script.byte().unwrap_or_default() % 12)),
             5 | 6 => _ = back.answer(),
             7 => _ = back.publish(),
             _ => _ = script.strike(&memory, WORDS, 64),

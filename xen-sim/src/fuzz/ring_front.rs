@@ -40,7 +40,7 @@ fn play<const BITS: u32>(script: &mut Script<'_>, memory: &Memory, [count, start
             0 | 1 => _ = front.stage(),
             2 => _ = front.publish(),
             3 => _ = front.poll(),
-            4 => _ = front.poll_many(1 + u32::from(script.byte().unwrap_or_default() % 12)),
+            4 => _ = front.poll_many(u32::from(script.byte().unwrap_or_default() % 12)),
             5 => front.serve(),
             6 | 7 => _ = front.answer(usize::from(script.byte().unwrap_or_default() % 8)),
             8..11 => _ = script.strike(memory, WORDS, 64),
