@@ -1,3 +1,3 @@
-//! The bodies of the fuzz targets, one file each; `cargo test` replays their corpora on stable through the same files.
+//! The body of `store_wire`, which the tests of `xen-store` share; those of the other targets are in `xen_sim::fuzz`.
 
 pub mod store_wire;

@@ -46,6 +46,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     /// # Errors
     /// The reason, from the first lie of the peer on; the requests before it were given to `sink`.
     pub fn poll_requests(&mut self, budget: u32, mut sink: impl FnMut(P::Request)) -> Result<More, Misbehaved> {
+        self.requests.peer.sound()?;
         within(budget, || Ok(self.poll_request()?.map(&mut sink)))
     }
 

@@ -106,6 +106,7 @@ impl<'p, P: Protocol, T, const N: usize, W: Words> Front<'p, P, T, N, W> {
         budget: u32,
         mut sink: impl FnMut(Answer<P::Response, T>),
     ) -> Result<More, Misbehaved> {
+        self.responses.peer.sound()?;
         within(budget, || Ok(self.poll_answer()?.map(&mut sink)))
     }
 

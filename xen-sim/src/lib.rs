@@ -1,5 +1,6 @@
 //! Runs the whole guest on the mock host: the lifecycles that it goes through on a real Xen too, and the troubles that
-//! only a mock host can make on demand.
+//! only a mock host can make on demand. Beside that, the rings in the hands of a peer that lies: [`adversary`] and
+//! [`rings`], and the bodies of [`fuzz`] targets.
 //!
 //! # Example
 //! ```
@@ -15,11 +16,14 @@
     reason = "a test tool: a panic is a failed test"
 )]
 
+pub mod adversary;
 mod arrangement;
 pub mod faults;
+pub mod fuzz;
 mod machine;
 mod play;
 mod player;
+pub mod rings;
 mod troubles;
 
 pub use arrangement::Arrangement;

@@ -64,6 +64,7 @@ const CHECKS: &[Check] = &[
     check("demo", &["xtask", "demo"]),
     check("test", &["test", "--workspace"]),
     check("faults", &["xtask", "faults", "--quick"]),
+    check("hostile", &["xtask", "hostile", "ring", "--quick"]),
     check("loom", &["xtask", "loom"]),
     check("miri", &["xtask", "miri", "--quick"]),
     Check { name: "doc", words: &["doc", "--workspace", "--no-deps"], environment: &[("RUSTDOCFLAGS", "-D warnings")] },

@@ -12,12 +12,15 @@ mod bench;
 mod ci;
 mod demo;
 mod faults;
+mod fuzz;
 mod guest_bin;
+mod hostile;
 mod layers;
 mod loom;
 mod miri;
 mod mock_host;
 mod shell;
+mod spent;
 mod workspace;
 mod xen;
 
@@ -43,10 +46,14 @@ enum Command {
     Demo(demo::Args),
     /// Let each hypercall of each lifecycle fail once in turn, and each answer of xenstore, on the mock host.
     Faults(faults::Args),
+    /// Let libFuzzer look for bytes that break a rule.
+    Fuzz(fuzz::Args),
     /// Run what CI runs.
     Ci(ci::Args),
     /// Build the guest's PVH binary; the last line printed is its path.
     Guest(guest_bin::Args),
+    /// Show which tests stand for each bad input, and that they fail without the check.
+    Hostile(hostile::Args),
     /// Check that the crate graph has downward arrows only.
     Layers(layers::Args),
     /// Explore every interleaving of the loom models, and count them.
@@ -63,8 +70,10 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Faults(args) => faults::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Guest(args) => guest_bin::run(&args),
+        Command::Hostile(args) => hostile::run(&args),
         Command::Layers(args) => layers::run(&args),
         Command::Loom(args) => loom::run(&args),
         Command::Miri(args) => miri::run(&args),

@@ -5,13 +5,12 @@
 
 mod part;
 mod quick;
-mod spent;
 
+use crate::spent::Spent;
 use crate::{shell, workspace};
 use anyhow::{Context as _, Result, bail};
 use cargo_metadata::MetadataCommand;
 use part::{Part, Shard, Tally};
-use spent::Spent;
 use std::process::{Command, Stdio};
 
 /// Arguments of `miri`.

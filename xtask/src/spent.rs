@@ -5,20 +5,27 @@ use std::time::{Duration, Instant};
 
 /// A point in time, or what passed since one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spent<T = Duration> {
+pub(crate) struct Spent<T = Duration> {
     time: T,
     /// Of all programs that were run and ended, in hundredths of a second; where the system tells.
     processor: Option<u64>,
 }
 
 impl Spent {
-    pub(super) fn now() -> Spent<Instant> {
+    pub(crate) fn now() -> Spent<Instant> {
         Spent { time: Instant::now(), processor: ended_programs() }
     }
 
-    pub(super) fn since(begin: Spent<Instant>) -> Self {
+    pub(crate) fn since(begin: Spent<Instant>) -> Self {
         let processor = ended_programs().zip(begin.processor).and_then(|(now, then)| now.checked_sub(then));
         Self { time: begin.time.elapsed(), processor }
+    }
+}
+
+impl Spent {
+    /// Returns the time of the processor; where the system does not tell it, the time that passed.
+    pub(crate) fn processor(&self) -> Duration {
+        self.processor.map_or(self.time, |hundredths| Duration::from_millis(hundredths * 10))
     }
 }
 

@@ -1,0 +1,6 @@
+//! A front of a slot ring, and a back that may lie.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _ending = xen_sim::fuzz::ring_front(data);
+});

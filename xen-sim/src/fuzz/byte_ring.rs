@@ -1,0 +1,64 @@
+//! The two ends of byte rings, each with a peer that keeps to the protocol or does not.
+
+use super::Ending;
+use super::script::Script;
+use crate::adversary::Memory;
+use crate::rings::{Receives, Sends, level};
+
+const WORDS: &[usize] = &[0, 4];
+
+/// Plays a script with one end of a byte ring: the first byte says which.
+///
+/// # Panics
+/// If a rule is broken.
+pub fn byte_ring(data: &[u8]) -> Ending {
+    let mut script = Script::new(data);
+    let memory = Memory::new(4096);
+    let Some(start) = script.start() else { return Ending::default() };
+    level(&memory, start);
+    let side = script.byte().unwrap_or_default();
+    if side & 0x70 == 0x70 {
+        // The page may hold anything from the start.
+        let _ = script.strike(&memory, WORDS, 64);
+    }
+    let played = if side.is_multiple_of(2) {
+        sender(&mut script, &memory, start)
+    } else {
+        receiver(&mut script, &memory, start)
+    };
+    played.unwrap_or_else(|| {
+        assert!(memory.lied(), "an honest page is taken");
+        Ending { through: 0, found: 1, lied: true }
+    })
+}
+
+fn sender(script: &mut Script<'_>, memory: &Memory, start: u32) -> Option<Ending> {
+    let mut end = Sends::attach(memory, start).ok()?;
+    let mut through = 0;
+    while let Some(act) = script.below(8) {
+        match act {
+            0 | 1 => through += end.send(usize::from(script.byte().unwrap_or_default() % 20)).unwrap_or_default(),
+            2 => _ = end.room(),
+            3 => _ = end.is_drained(),
+            4 | 5 => end.take(u32::from(script.byte().unwrap_or_default() % 10)),
+            _ => _ = script.strike(memory, WORDS, 64),
+        }
+    }
+    Some(Ending { through, found: usize::from(end.finish()), lied: memory.lied() })
+}
+
+fn receiver(script: &mut Script<'_>, memory: &Memory, start: u32) -> Option<Ending> {
+    let mut end = Receives::attach(memory, start).ok()?;
+    let mut through = 0;
+    while let Some(act) = script.below(8) {
+        match act {
+            0 | 1 => {
+                through += end.receive(usize::from(script.byte().unwrap_or_default() % 20)).map_or(0, |got| got.len())
+            }
+            2 => _ = end.is_empty(),
+            3..6 => end.give(u32::from(script.byte().unwrap_or_default() % 10)),
+            _ => _ = script.strike(memory, WORDS, 64),
+        }
+    }
+    Some(Ending { through, found: usize::from(end.finish()), lied: memory.lied() })
+}

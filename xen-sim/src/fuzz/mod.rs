@@ -1,0 +1,30 @@
+//! The bodies of the fuzz targets: bytes as a script of what we do and what the peer does.
+//!
+//! Each body panics if a rule is broken. `fuzz/` gives them to libFuzzer; the tests replay the corpus, and make up scripts
+//! of their own. A script in which the peer does not lie must end with everything answered.
+
+mod byte_ring;
+mod ring_back;
+mod ring_front;
+mod script;
+
+pub use byte_ring::byte_ring;
+pub use ring_back::ring_back;
+pub use ring_front::ring_front;
+
+/// A body by the name of its target.
+pub type Target = (&'static str, fn(&[u8]) -> Ending);
+
+/// All targets.
+pub const TARGETS: [Target; 3] = [("ring_front", ring_front), ("ring_back", ring_back), ("byte_ring", byte_ring)];
+
+/// How a script ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// How many answers, requests or bytes came through.
+    pub through: usize,
+    /// How often a peer was found out.
+    pub found: usize,
+    /// Whether the peer lied at all.
+    pub lied: bool,
+}
