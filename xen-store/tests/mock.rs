@@ -7,7 +7,7 @@ mod guest;
 
 use guest::Seam;
 use xen_hypercall::{DomId, Nanos, SharedPage};
-use xen_mock::{Destination, Host, Save, StoreOp};
+use xen_mock::{Destination, Host, Save, StoreOp, Violation};
 use xen_store::{
     Access, Attempts, Core, Link, Nodes, Path, PathBuf, Permission, Place, Refusal, Reject, Store, StoreError,
     WatchEvent,
@@ -234,6 +234,11 @@ fn watches() {
     host.check().unwrap();
 }
 
+/// The host sees that a transaction was open at the suspend, and nothing else that it should not.
+fn only_the_transaction(host: &Host) {
+    assert_eq!(host.check(), Err(vec![Violation::SuspendedInTransaction(1)]));
+}
+
 #[test]
 fn a_restore_with_watches_and_a_transaction() {
     let mut setup = Setup::new();
@@ -255,7 +260,7 @@ fn a_restore_with_watches_and_a_transaction() {
     assert!(watches.iter().all(|watch| events.iter().any(|event| event.watch == *watch)));
     assert_eq!(store.read_number(Path::literal("domid")), Ok(2));
     assert_eq!(store.commit(transaction).map_err(StoreError::from), said(Refusal::Again));
-    host.check().unwrap();
+    only_the_transaction(host);
 }
 
 #[test]
@@ -274,7 +279,7 @@ fn a_cancelled_suspend_sends_nothing() {
     store.commit(transaction).unwrap();
     host.store().write("data/x", "1");
     assert_eq!(store.wait_event(seam.after(100)).unwrap().map(|event| event.watch), Some(watch));
-    host.check().unwrap();
+    only_the_transaction(host);
 }
 
 #[test]
