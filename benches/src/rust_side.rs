@@ -51,8 +51,8 @@ impl Protocol for Block {
         request.operation
     }
 
-    fn id(response: &Response) -> RequestId {
-        RequestId(response.id)
+    fn id(response: &Response) -> Option<RequestId> {
+        Some(RequestId(response.id))
     }
 
     fn answers(response: &Response, asked: u8) -> bool {
@@ -78,7 +78,7 @@ impl Pair {
         let memory = NonNull::from(Box::leak(Box::new(Page([0; 4096]))));
         // SAFETY: leaked, aligned, zeroed, and reached through this value alone.
         let page = Box::leak(Box::new(unsafe { SharedPage::new(memory.cast(), Gfn(1)) }));
-        let front = Front::new(page, Slots::FULL);
+        let front = Front::new(page, Slots::FULL, Box::leak(Box::default()));
         Self { front, back: Back::attach(page, Slots::FULL).expect("a new ring"), notified: 0 }
     }
 
@@ -92,7 +92,7 @@ impl Pair {
         self.answer()?;
         let mut sum = 0_u64;
         while let Some(answer) = self.front.poll_answer()? {
-            sum = sum.wrapping_add(answer.token).wrapping_add(answer.response.status.into());
+            sum = sum.wrapping_add(answer.payload).wrapping_add(answer.response.status.into());
         }
         Ok(sum)
     }

@@ -9,7 +9,9 @@
 
 mod memory;
 
-use memory::{Access, Adversary, Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Test, message, put, slot, write};
+use memory::{
+    Access, Adversary, Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Test, message, put, slot, table, write,
+};
 use xen_ring::{Answer, Back, Front, Misbehaved, Notify, Protocol, RequestId, Slots, Unanswered};
 
 type Wide = Test<64>;
@@ -21,8 +23,8 @@ fn slots<P: Protocol>() -> Slots<P> {
 }
 
 /// A front with requests of values 0, 1, … of operation 7 in flight.
-fn asks<P: Protocol<Request = Message>>(memory: &Adversary, count: u32) -> Asks<'_, P> {
-    let mut front = Front::new(memory, slots());
+fn asks<P: Protocol<Request = Message> + 'static>(memory: &Adversary, count: u32) -> Asks<'_, P> {
+    let mut front = Front::new(memory, slots(), table());
     (0..count).for_each(|value| {
         stage(&mut front, value);
     });
@@ -47,10 +49,7 @@ fn answer(memory: &Adversary, at: usize, message: Message) {
 }
 
 fn tokens<P: Protocol>(front: Asks<'_, P>) -> Vec<u32> {
-    let token = |left| match left {
-        Unanswered::Published(token) | Unanswered::Staged(token) => token,
-    };
-    front.abort_all().map(token).collect()
+    front.abort_all().map(Unanswered::into_payload).collect()
 }
 
 /// Checks that the ring is dead: same reason everywhere, no access at all, every token back.
@@ -90,14 +89,14 @@ fn r01_r02_r03_answers_beyond_what_was_published() {
 /// The id of the first answer, the expected reason, and the tokens left, of a front with 0 and 1 in flight.
 fn first_answer<P>(id: impl Fn(u64) -> u64) -> Result<u32, Misbehaved>
 where
-    P: Protocol<Request = Message, Response = Message>,
+    P: Protocol<Request = Message, Response = Message> + 'static,
 {
     let memory = Adversary::new();
     let mut front = asks::<P>(&memory, 2);
     let honest = answer_to(&memory, 0);
     answer(&memory, 0, Message { id: id(honest.id), ..honest });
     match front.poll_answer() {
-        Ok(answer) => Ok(answer.unwrap().token),
+        Ok(answer) => Ok(answer.unwrap().payload),
         Err(reason) => {
             is_dead(&memory, front, reason, &[0, 1]);
             Err(reason)
@@ -141,11 +140,17 @@ fn r12_an_old_answer_does_not_settle_a_new_request() {
     let mut front = asks::<Narrow>(&memory, 1);
     let old = answer_to(&memory, 0);
     answer(&memory, 0, old);
-    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.token), Some(0));
+    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.payload), Some(0));
+    for at in 1..4 {
+        stage(&mut front, 9);
+        let _ = front.publish().unwrap();
+        answer(&memory, at, answer_to(&memory, at));
+        assert!(front.poll_answer().unwrap().is_some(), "the places go round");
+    }
     let new = stage(&mut front, 1);
     let _ = front.publish().unwrap();
     assert_eq!(new, RequestId(old.id + 256), "same place, next generation");
-    answer(&memory, 1, old);
+    answer(&memory, 0, old);
     let reason = Misbehaved::Stale(RequestId(old.id));
     assert_eq!(front.poll_answer().err(), Some(reason));
     is_dead(&memory, front, reason, &[1]);
@@ -161,7 +166,7 @@ fn r10_the_same_id_twice_in_one_batch_or_two() {
         if !apart {
             answer(&memory, 1, twice);
         }
-        assert_eq!(front.poll_answer().unwrap(), Some(Answer { response: twice, token: 1 }));
+        assert_eq!(front.poll_answer().unwrap(), Some(Answer { response: twice, payload: 1 }));
         if apart {
             assert_eq!(front.poll_answer().unwrap(), None);
             answer(&memory, 1, twice);
@@ -187,7 +192,7 @@ fn r11_an_answer_to_a_request_staged_and_not_published() {
     let staged = stage(&mut front, 1);
     let _ = front.publish().unwrap();
     answer(&memory, 0, Message { id: staged.0, operation: 7, value: 0 });
-    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.token), Some(1), "published, it may be answered");
+    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.payload), Some(1), "published, it may be answered");
 }
 
 #[test]
@@ -216,7 +221,7 @@ fn r15_r16_what_we_wrote_is_never_read_back() {
     assert_eq!(memory.drain(), expected);
     memory.with(|bytes| write(bytes, 1, message(9, 9)));
     answer(&memory, 0, honest);
-    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.token), Some(0), "found in the private table");
+    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.payload), Some(0), "found in the private table");
     assert_eq!(front.poll_answer().unwrap(), None);
     let (look, asked) = (Access::Load(RSP_PROD), Access::Store(RSP_EVENT, 2));
     assert_eq!(memory.drain(), [look, Access::In(slot(0), 16), look, asked, Access::Fence, look], "R07, R25");

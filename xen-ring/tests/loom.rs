@@ -43,8 +43,8 @@ impl Protocol for Tiny {
 
     fn kind(_: &Message) {}
 
-    fn id(response: &Message) -> RequestId {
-        RequestId(response.id.into())
+    fn id(response: &Message) -> Option<RequestId> {
+        Some(RequestId(response.id.into()))
     }
 
     fn answers(_: &Message, (): ()) -> bool {
@@ -60,7 +60,7 @@ type Ends = (Front<'static, Tiny, (), 2, Cells>, Back<'static, Tiny, Cells>);
 
 /// Makes two ends that are past their first round trip and not asleep, so that no event is asked for yet.
 fn awake(cells: &'static Cells) -> Ends {
-    let mut front = Front::new(cells, slots());
+    let mut front = Front::new(cells, slots(), Box::leak(Box::default()));
     let mut back = Back::attach(cells, slots()).unwrap();
     let id = ask(&mut front);
     let _ = front.publish().unwrap();

@@ -10,7 +10,7 @@
 mod memory;
 
 use memory::{Access, Adversary, Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Test, message, put, slot};
-use xen_ring::{ByteReceiver, ByteSender, Front, Layout, Misbehaved, Slots, Unanswered};
+use xen_ring::{ByteReceiver, ByteSender, Front, Layout, Misbehaved, Requests, Slots, Unanswered};
 
 type P = Test<64>;
 type Stroke = fn(&mut [u8; 4096]);
@@ -55,7 +55,8 @@ fn serve(memory: &Adversary, upto: u32) {
 /// Two requests, their answers, a third request: with the strokes between. Returns how many accesses it took.
 fn converse(strokes: &[(usize, Stroke)]) -> usize {
     let memory = Adversary::new();
-    let mut front = Front::<P, u32, 4, _>::new(&memory, Slots::new(2).unwrap());
+    let mut requests = Requests::new();
+    let mut front = Front::<P, u32, 4, _>::new(&memory, Slots::new(2).unwrap(), &mut requests);
     memory.drain();
     for (when, stroke) in strokes {
         memory.strike(*when, *stroke);
@@ -69,7 +70,7 @@ fn converse(strokes: &[(usize, Stroke)]) -> usize {
         fault = fault.or(front
             .poll_answers(8, |answer| {
                 assert_eq!(answer.response.operation, 7, "what was checked is what is handed on");
-                back.push(answer.token);
+                back.push(answer.payload);
             })
             .err());
         assert!(memory.len() - before <= 8 * 5, "a bounded number of accesses");
@@ -80,9 +81,7 @@ fn converse(strokes: &[(usize, Stroke)]) -> usize {
         assert_eq!(front.poll_answer().err(), Some(reason));
         assert_eq!(memory.drain(), [], "R30");
     }
-    back.extend(front.abort_all().map(|left| match left {
-        Unanswered::Published(token) | Unanswered::Staged(token) => token,
-    }));
+    back.extend(front.abort_all().map(Unanswered::into_payload));
     back.sort_unstable();
     assert!(back.into_iter().eq(0..asked), "each token once");
     accesses.len()

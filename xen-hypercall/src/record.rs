@@ -1,0 +1,200 @@
+//! Copies of short records of shared memory: the widest words that fit, each byte once, opaque to the compiler.
+#![expect(unsafe_code, reason = "touches shared memory, beside `page.rs`")]
+
+/// Copies a shared record into private memory.
+///
+/// # Safety
+/// As many bytes as `to` has are mapped at `from` and do not overlap it.
+#[inline]
+pub(crate) unsafe fn read(mut from: *const u8, to: &mut [u8]) {
+    let (vectors, rest) = to.as_chunks_mut();
+    let (words, rest) = rest.as_chunks_mut();
+    let (halves, bytes) = rest.as_chunks_mut();
+    for vector in vectors {
+        // SAFETY: the caller's promise; each round copies the next 16 bytes.
+        *vector = unsafe { load16(from) };
+        from = from.wrapping_add(16);
+    }
+    for word in words {
+        // SAFETY: the caller's promise; each round copies the next 8 bytes.
+        *word = unsafe { word::load8(from) };
+        from = from.wrapping_add(8);
+    }
+    for half in halves {
+        // SAFETY: the caller's promise; each round copies the next 4 bytes.
+        *half = unsafe { word::load4(from) };
+        from = from.wrapping_add(4);
+    }
+    for byte in bytes {
+        // SAFETY: the caller's promise; each round copies the next byte.
+        *byte = unsafe { from.read_volatile() };
+        from = from.wrapping_add(1);
+    }
+}
+
+/// Copies a private record into shared memory.
+///
+/// # Safety
+/// As many bytes as `from` has are mapped at `to` and do not overlap it.
+#[inline]
+pub(crate) unsafe fn write(mut to: *mut u8, from: &[u8]) {
+    let (vectors, rest) = from.as_chunks();
+    let (words, rest) = rest.as_chunks();
+    let (halves, bytes) = rest.as_chunks();
+    for vector in vectors {
+        // SAFETY: the caller's promise; each round copies the next 16 bytes.
+        unsafe { store16(to, *vector) };
+        to = to.wrapping_add(16);
+    }
+    for word in words {
+        // SAFETY: the caller's promise; each round copies the next 8 bytes.
+        unsafe { word::store8(to, *word) };
+        to = to.wrapping_add(8);
+    }
+    for half in halves {
+        // SAFETY: the caller's promise; each round copies the next 4 bytes.
+        unsafe { word::store4(to, *half) };
+        to = to.wrapping_add(4);
+    }
+    for byte in bytes {
+        // SAFETY: the caller's promise; each round copies the next byte.
+        unsafe { to.write_volatile(*byte) };
+        to = to.wrapping_add(1);
+    }
+}
+
+/// One instruction a word; x86 does not need alignment.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod word {
+    use core::arch::asm;
+
+    macro_rules! words {
+        ($load:ident, $store:ident, $bytes:literal, $raw:ty, $register:literal) => {
+            /// # Safety
+            /// The bytes at `from` are mapped.
+            #[inline]
+            pub(super) unsafe fn $load(from: *const u8) -> [u8; $bytes] {
+                let value: $raw;
+                // SAFETY: the caller's promise; one load.
+                unsafe {
+                    asm!(concat!("mov ", $register, ", [{from}]"), value = out(reg) value, from = in(reg) from,
+                        options(nostack, preserves_flags, readonly));
+                }
+                value.to_ne_bytes()
+            }
+
+            /// # Safety
+            /// The bytes at `to` are mapped.
+            #[inline]
+            pub(super) unsafe fn $store(to: *mut u8, value: [u8; $bytes]) {
+                let value = <$raw>::from_ne_bytes(value);
+                // SAFETY: the caller's promise; one store.
+                unsafe {
+                    asm!(concat!("mov [{to}], ", $register), value = in(reg) value, to = in(reg) to,
+                        options(nostack, preserves_flags));
+                }
+            }
+        };
+    }
+
+    words!(load4, store4, 4, u32, "{value:e}");
+    words!(load8, store8, 8, u64, "{value:r}");
+
+    /// # Safety
+    /// The bytes at `from` are mapped.
+    #[cfg(target_feature = "sse2")]
+    #[inline]
+    pub(super) unsafe fn load16(from: *const u8) -> [u8; 16] {
+        let value: core::arch::x86_64::__m128i;
+        // SAFETY: the caller's promise; one load.
+        unsafe {
+            asm!("movups {value}, [{from}]", value = out(xmm_reg) value, from = in(reg) from,
+                options(nostack, preserves_flags, readonly));
+        }
+        // SAFETY: both are 16 bytes of which each value is valid.
+        unsafe { core::mem::transmute(value) }
+    }
+
+    /// # Safety
+    /// The bytes at `to` are mapped.
+    #[cfg(target_feature = "sse2")]
+    #[inline]
+    pub(super) unsafe fn store16(to: *mut u8, value: [u8; 16]) {
+        // SAFETY: both are 16 bytes of which each value is valid.
+        let value: core::arch::x86_64::__m128i = unsafe { core::mem::transmute(value) };
+        // SAFETY: the caller's promise; one store.
+        unsafe {
+            asm!("movups [{to}], {value}", value = in(xmm_reg) value, to = in(reg) to,
+                options(nostack, preserves_flags));
+        }
+    }
+}
+
+/// Volatile words where they are aligned, else bytes.
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+mod word {
+    macro_rules! words {
+        ($load:ident, $store:ident, $bytes:literal, $raw:ty) => {
+            /// # Safety
+            /// The bytes at `from` are mapped.
+            pub(super) unsafe fn $load(from: *const u8) -> [u8; $bytes] {
+                if from.cast::<$raw>().is_aligned() {
+                    // SAFETY: the caller's promise, and aligned.
+                    return unsafe { from.cast::<$raw>().read_volatile() }.to_ne_bytes();
+                }
+                // SAFETY: the caller's promise; each byte is one of those.
+                core::array::from_fn(|at| unsafe { from.wrapping_add(at).read_volatile() })
+            }
+
+            /// # Safety
+            /// The bytes at `to` are mapped.
+            pub(super) unsafe fn $store(to: *mut u8, value: [u8; $bytes]) {
+                if to.cast::<$raw>().is_aligned() {
+                    // SAFETY: the caller's promise, and aligned.
+                    return unsafe { to.cast::<$raw>().write_volatile(<$raw>::from_ne_bytes(value)) };
+                }
+                for (at, byte) in value.into_iter().enumerate() {
+                    // SAFETY: the caller's promise; each byte is one of those.
+                    unsafe { to.wrapping_add(at).write_volatile(byte) }
+                }
+            }
+        };
+    }
+
+    words!(load4, store4, 4, u32);
+    words!(load8, store8, 8, u64);
+}
+
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+use pair::{load16, store16};
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+use word::{load16, store16};
+
+/// Sixteen bytes as two words, for kernels that leave the vector registers alone and other processors.
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+mod pair {
+    use super::word::{load8, store8};
+
+    /// # Safety
+    /// The bytes at `from` are mapped.
+    #[inline]
+    pub(super) unsafe fn load16(from: *const u8) -> [u8; 16] {
+        // SAFETY: the caller's promise; the first half.
+        let low = u64::from_le_bytes(unsafe { load8(from) });
+        // SAFETY: the caller's promise; the second half.
+        let high = u64::from_le_bytes(unsafe { load8(from.wrapping_add(8)) });
+        (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+    }
+
+    /// # Safety
+    /// The bytes at `to` are mapped.
+    #[inline]
+    pub(super) unsafe fn store16(to: *mut u8, value: [u8; 16]) {
+        if let ([low, high], _) = value.as_chunks() {
+            // SAFETY: the caller's promise; the first half.
+            unsafe { store8(to, *low) };
+            // SAFETY: the caller's promise; the second half.
+            unsafe { store8(to.wrapping_add(8), *high) };
+        }
+    }
+}
