@@ -7,9 +7,15 @@
 /// As many bytes as `to` has are mapped at `from` and do not overlap it.
 #[inline]
 pub(crate) unsafe fn read(mut from: *const u8, to: &mut [u8]) {
-    let (vectors, rest) = to.as_chunks_mut();
+    let (blocks, rest) = to.as_chunks_mut();
+    let (vectors, rest) = rest.as_chunks_mut();
     let (words, rest) = rest.as_chunks_mut();
     let (halves, bytes) = rest.as_chunks_mut();
+    for block in blocks {
+        // SAFETY: the caller's promise; each round copies the next 48 bytes.
+        *block = unsafe { load48(from) };
+        from = from.wrapping_add(48);
+    }
     for vector in vectors {
         // SAFETY: the caller's promise; each round copies the next 16 bytes.
         *vector = unsafe { load16(from) };
@@ -38,9 +44,15 @@ pub(crate) unsafe fn read(mut from: *const u8, to: &mut [u8]) {
 /// As many bytes as `from` has are mapped at `to` and do not overlap it.
 #[inline]
 pub(crate) unsafe fn write(mut to: *mut u8, from: &[u8]) {
-    let (vectors, rest) = from.as_chunks();
+    let (blocks, rest) = from.as_chunks();
+    let (vectors, rest) = rest.as_chunks();
     let (words, rest) = rest.as_chunks();
     let (halves, bytes) = rest.as_chunks();
+    for block in blocks {
+        // SAFETY: the caller's promise; each round copies the next 48 bytes.
+        unsafe { store48(to, *block) };
+        to = to.wrapping_add(48);
+    }
     for vector in vectors {
         // SAFETY: the caller's promise; each round copies the next 16 bytes.
         unsafe { store16(to, *vector) };
@@ -99,32 +111,67 @@ mod word {
 
     words!(load4, store4, 4, u32, "{value:e}");
     words!(load8, store8, 8, u64, "{value:r}");
+}
+
+/// Vector registers, where the compiler may use them.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+mod vector {
+    use core::arch::asm;
+    use core::arch::x86_64::__m128i as Vector;
+    use core::mem::transmute;
 
     /// # Safety
     /// The bytes at `from` are mapped.
-    #[cfg(target_feature = "sse2")]
     #[inline]
     pub(super) unsafe fn load16(from: *const u8) -> [u8; 16] {
-        let value: core::arch::x86_64::__m128i;
+        let value: Vector;
         // SAFETY: the caller's promise; one load.
         unsafe {
             asm!("movups {value}, [{from}]", value = out(xmm_reg) value, from = in(reg) from,
                 options(nostack, preserves_flags, readonly));
         }
         // SAFETY: both are 16 bytes of which each value is valid.
-        unsafe { core::mem::transmute(value) }
+        unsafe { transmute(value) }
     }
 
     /// # Safety
     /// The bytes at `to` are mapped.
-    #[cfg(target_feature = "sse2")]
     #[inline]
     pub(super) unsafe fn store16(to: *mut u8, value: [u8; 16]) {
         // SAFETY: both are 16 bytes of which each value is valid.
-        let value: core::arch::x86_64::__m128i = unsafe { core::mem::transmute(value) };
+        let value: Vector = unsafe { transmute(value) };
         // SAFETY: the caller's promise; one store.
         unsafe {
             asm!("movups [{to}], {value}", value = in(xmm_reg) value, to = in(reg) to,
+                options(nostack, preserves_flags));
+        }
+    }
+
+    /// # Safety
+    /// The bytes at `from` are mapped.
+    #[inline]
+    pub(super) unsafe fn load48(from: *const u8) -> [u8; 48] {
+        let (a, b, c): (Vector, Vector, Vector);
+        // SAFETY: the caller's promise; three loads.
+        unsafe {
+            asm!("movups {a}, [{from}]", "movups {b}, [{from} + 16]", "movups {c}, [{from} + 32]",
+                a = out(xmm_reg) a, b = out(xmm_reg) b, c = out(xmm_reg) c, from = in(reg) from,
+                options(nostack, preserves_flags, readonly));
+        }
+        // SAFETY: both are 48 bytes of which each value is valid.
+        unsafe { transmute([a, b, c]) }
+    }
+
+    /// # Safety
+    /// The bytes at `to` are mapped.
+    #[inline]
+    pub(super) unsafe fn store48(to: *mut u8, value: [u8; 48]) {
+        // SAFETY: both are 48 bytes of which each value is valid.
+        let [a, b, c]: [Vector; 3] = unsafe { transmute(value) };
+        // SAFETY: the caller's promise; three stores.
+        unsafe {
+            asm!("movups [{to}], {a}", "movups [{to} + 16], {b}", "movups [{to} + 32], {c}",
+                a = in(xmm_reg) a, b = in(xmm_reg) b, c = in(xmm_reg) c, to = in(reg) to,
                 options(nostack, preserves_flags));
         }
     }
@@ -166,9 +213,9 @@ mod word {
 }
 
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
-use pair::{load16, store16};
+use pair::{load16, load48, store16, store48};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
-use word::{load16, store16};
+use vector::{load16, load48, store16, store48};
 
 /// Sixteen bytes as two words, for kernels that leave the vector registers alone and other processors.
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
@@ -195,6 +242,56 @@ mod pair {
             unsafe { store8(to, *low) };
             // SAFETY: the caller's promise; the second half.
             unsafe { store8(to.wrapping_add(8), *high) };
+        }
+    }
+
+    /// # Safety
+    /// The bytes at `from` are mapped.
+    #[inline]
+    pub(super) unsafe fn load48(from: *const u8) -> [u8; 48] {
+        let mut value = [0; 48];
+        for (part, at) in value.as_chunks_mut().0.iter_mut().zip([0, 16, 32]) {
+            // SAFETY: the caller's promise; a third each.
+            *part = unsafe { load16(from.wrapping_add(at)) };
+        }
+        value
+    }
+
+    /// # Safety
+    /// The bytes at `to` are mapped.
+    #[inline]
+    pub(super) unsafe fn store48(to: *mut u8, value: [u8; 48]) {
+        for (part, at) in value.as_chunks().0.iter().zip([0, 16, 32]) {
+            // SAFETY: the caller's promise; a third each.
+            unsafe { store16(to.wrapping_add(at), *part) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::{read, write};
+
+    /// Every length goes there and back whole, wherever it lies, and nothing beside it is touched.
+    #[test]
+    fn records_of_every_length_go_there_and_back() {
+        for (len, shift) in (0..=130).flat_map(|len| [0, 1, 4, 8].map(|shift| (len, shift))) {
+            let record: Vec<u8> = (1..=len).collect();
+            let mut memory = [0xee_u8; 160];
+            let at = memory.as_mut_ptr().wrapping_add(8 + shift);
+            // SAFETY: within the array, and apart from the record.
+            unsafe { write(at, &record) };
+            let mut back = record.clone();
+            back.fill(0);
+            // SAFETY: as above.
+            unsafe { read(at, &mut back) };
+            assert_eq!(back, record, "{len} {shift}");
+            let touched = memory.iter().filter(|byte| **byte != 0xee).count();
+            assert_eq!(touched, record.len(), "{len} {shift}");
         }
     }
 }

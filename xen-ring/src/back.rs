@@ -46,7 +46,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
             return Ok(None);
         };
         self.requests.step();
-        Ok(Some(self.slots.read(self.page, at)))
+        Ok(Some(self.slots.read(self.page, self.slots.place(at))))
     }
 
     /// Takes requests until none is left, at most `budget` of them.
@@ -94,7 +94,8 @@ impl<P: Protocol, W: Words> Debt<'_, '_, P, W> {
     /// Stages the answer, which the peer does not see before [`Back::publish`].
     #[inline]
     pub fn stage(self, response: &P::Response) {
-        let at = self.back.responses.stage();
-        self.back.slots.write(self.back.page, at, response);
+        let back = self.back;
+        let place = back.slots.place(back.responses.stage());
+        back.slots.write(back.page, place, response);
     }
 }

@@ -44,8 +44,9 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
             Ok(None) => return Ok(None),
             Err(reason) => return Err(self.table.poison(reason)),
         };
-        let response = self.slots.read(self.page, at);
-        match self.table.settle(&response, at, self.table.published()) {
+        let place = self.slots.place(at);
+        let response = self.slots.read(self.page, place);
+        match self.table.settle(&response, place) {
             Ok(payload) => {
                 self.responses.step();
                 self.table.consume(self.responses.cons());

@@ -3,6 +3,8 @@
 
 #[cfg(not(loom))]
 use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
+
 #[cfg(loom)]
 use loom::cell::UnsafeCell;
 
@@ -15,7 +17,7 @@ use crate::sync::{AtomicU64, Passing, acquire, release};
 #[derive(Debug)]
 pub(crate) struct Entry<C> {
     header: AtomicU64,
-    content: UnsafeCell<Option<C>>,
+    content: UnsafeCell<MaybeUninit<C>>,
 }
 
 // SAFETY: `content` is reached by `Putter` while free and by `Taker` while taken; the header hands it over, and there is
@@ -48,7 +50,7 @@ impl Header {
 
 impl<C> Entry<C> {
     pub(crate) fn new() -> Self {
-        Self { header: AtomicU64::new(TURN), content: UnsafeCell::new(None) }
+        Self { header: AtomicU64::new(TURN), content: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
     /// Returns the header; what the other half did before it wrote that is done.
@@ -68,7 +70,7 @@ impl<C> Entry<C> {
             return Err(content);
         }
         // SAFETY: free, so the other half does not reach it, and the caller is the only one of this half.
-        self.with(|cell| unsafe { *cell = Some(content) });
+        self.with(|cell| unsafe { cell.write(MaybeUninit::new(content)) });
         let taken = Header(join(high(free.0.wrapping_add(TURN)), number.raw()));
         // Content before header; pairs with the acquire in `header`.
         self.header.store(taken.0, release(Passing::Entry));
@@ -80,9 +82,13 @@ impl<C> Entry<C> {
     /// # Safety
     /// One thread at a time calls this and [`Entry::take`], after it saw the entry taken.
     #[inline]
-    pub(crate) unsafe fn peek<R>(&self, look: impl FnOnce(&C) -> R) -> Option<R> {
-        // SAFETY: taken, so the other half does not reach it, and the caller is the only one of this half.
-        self.with(|cell| unsafe { (*cell).as_ref().map(look) })
+    pub(crate) unsafe fn peek<R>(&self, look: impl FnOnce(&C) -> R) -> R {
+        self.with(|cell| {
+            // SAFETY: taken, so the other half does not reach it, and the caller is the only one of this half.
+            let content = unsafe { &*cell };
+            // SAFETY: taken, so it was filled.
+            look(unsafe { content.assume_init_ref() })
+        })
     }
 
     /// Empties an entry and frees it; `taken` is its header.
@@ -90,22 +96,23 @@ impl<C> Entry<C> {
     /// # Safety
     /// One thread at a time calls this and [`Entry::peek`], after it saw the entry taken.
     #[inline]
-    pub(crate) unsafe fn take(&self, taken: Header) -> Option<C> {
+    pub(crate) unsafe fn take(&self, taken: Header) -> C {
         // SAFETY: taken, so the other half does not reach it, and the caller is the only one of this half.
-        let content = self.with(|cell| unsafe { (*cell).take() });
+        let content = self.with(|cell| unsafe { cell.read() });
         // Content taken before header; pairs with the acquire in `header`.
         self.header.store(taken.0.wrapping_add(TURN), release(Passing::Entry));
-        content
+        // SAFETY: taken, so it was filled, and freed it is not read again.
+        unsafe { content.assume_init() }
     }
 
     #[cfg(not(loom))]
     #[inline]
-    fn with<R>(&self, f: impl FnOnce(*mut Option<C>) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(*mut MaybeUninit<C>) -> R) -> R {
         f(self.content.get())
     }
 
     #[cfg(loom)]
-    fn with<R>(&self, f: impl FnOnce(*mut Option<C>) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(*mut MaybeUninit<C>) -> R) -> R {
         self.content.with_mut(f)
     }
 }

@@ -64,7 +64,13 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
         page.store(RSP_EVENT, start.plus(1).raw());
         let (putter, taker) = requests.ends(start, slots.count());
         Self {
-            submit: Submit { page, slots, requests: Produced::new(start), table: putter, consumed: start },
+            submit: Submit {
+                page,
+                slots,
+                requests: Produced::new(start),
+                table: putter,
+                limit: start.plus(slots.count()),
+            },
             complete: Complete { page, slots, responses: Consumed::new(start), table: taker },
         }
     }

@@ -74,22 +74,28 @@ impl<P: Protocol> Slots<P> {
         self.count
     }
 
+    /// Returns the place of a number.
     #[inline]
-    fn offset(self, at: Index) -> usize {
-        wide(at.place(self.count)).wrapping_mul(Self::SIZE).wrapping_add(FIRST)
+    pub(crate) const fn place(self, number: Index) -> u32 {
+        number.place(self.count)
     }
 
-    /// Copies the slot at `at` out of the page, once.
     #[inline]
-    pub(crate) fn read<T: FromBytes + IntoBytes, W: Words>(self, page: &W, at: Index) -> T {
+    fn offset(self, place: u32) -> usize {
+        wide(place).wrapping_mul(Self::SIZE).wrapping_add(FIRST)
+    }
+
+    /// Copies the slot at a place out of the page, once.
+    #[inline]
+    pub(crate) fn read<T: FromBytes + IntoBytes, W: Words>(self, page: &W, place: u32) -> T {
         let mut copy = T::new_zeroed();
-        page.slot_in(self.offset(at), copy.as_mut_bytes());
+        page.slot_in(self.offset(place), copy.as_mut_bytes());
         copy
     }
 
     #[inline]
-    pub(crate) fn write<T: IntoBytes + Immutable, W: Words>(self, page: &W, at: Index, value: &T) {
-        page.slot_out(self.offset(at), value.as_bytes());
+    pub(crate) fn write<T: IntoBytes + Immutable, W: Words>(self, page: &W, place: u32, value: &T) {
+        page.slot_out(self.offset(place), value.as_bytes());
     }
 }
 

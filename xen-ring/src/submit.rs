@@ -17,8 +17,8 @@ pub struct Submit<'r, P: Protocol, T, const N: usize, W = SharedPage> {
     pub(crate) slots: Slots<P>,
     pub(crate) requests: Produced<REQ_PROD, REQ_EVENT>,
     pub(crate) table: Putter<'r, P, T, N>,
-    /// How far the complete half was when it was last asked.
-    pub(crate) consumed: Index,
+    /// The first number for which there was no slot when the complete half was last asked.
+    pub(crate) limit: Index,
 }
 
 impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
@@ -28,8 +28,8 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
     /// The reason, once the peer was found to lie.
     pub fn room(&mut self) -> Result<u32, Misbehaved> {
         self.table.sound()?;
-        self.consumed = self.table.consumed();
-        Ok(self.slots.count().wrapping_sub(self.requests.staged().since(self.consumed)))
+        self.limit = self.table.consumed().plus(self.slots.count());
+        Ok(self.limit.since(self.requests.staged()))
     }
 
     /// Tells whether nothing is staged that was not published.
@@ -45,7 +45,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
     pub fn vacancy(&mut self) -> Result<Option<Vacancy<'_, 'r, P, T, N, W>>, Misbehaved> {
         self.table.sound()?;
         // The other half is asked only where the ring looks full.
-        if self.requests.staged().since(self.consumed) == self.slots.count() && self.room()? == 0 {
+        if self.limit.since(self.requests.staged()) == 0 && self.room()? == 0 {
             return Ok(None);
         }
         Ok(Some(Vacancy { half: self }))
@@ -77,9 +77,10 @@ impl<P: Protocol, T, const N: usize, W: Words> Vacancy<'_, '_, P, T, N, W> {
     pub fn stage(self, mut request: P::Request, payload: T) -> RequestId {
         let half = self.half;
         let number = half.requests.stage();
-        let id = half.table.put(number, P::kind(&request), payload);
+        let place = half.slots.place(number);
+        let id = half.table.put((number, place), P::kind(&request), payload);
         P::stamp(&mut request, id);
-        half.slots.write(half.page, number, &request);
+        half.slots.write(half.page, place, &request);
         id
     }
 
@@ -89,10 +90,11 @@ impl<P: Protocol, T, const N: usize, W: Words> Vacancy<'_, '_, P, T, N, W> {
     pub fn stage_unnamed(self, request: &P::Request, payload: T) {
         let half = self.half;
         let number = half.requests.stage();
+        let place = half.slots.place(number);
+        half.table.put((number, place), P::kind(request), payload);
         if !P::IN_ORDER {
-            half.table.unname(number);
+            half.table.unname(place);
         }
-        half.table.put(number, P::kind(request), payload);
-        half.slots.write(half.page, number, request);
+        half.slots.write(half.page, place, request);
     }
 }

@@ -50,34 +50,56 @@ impl<P: Protocol, T, const N: usize> Requests<P, T, N> {
 
     /// Empties the table for a ring of `size` slots at `start`, and makes its two ends.
     pub(crate) fn ends(&mut self, start: Index, size: u32) -> (Putter<'_, P, T, N>, Taker<'_, P, T, N>) {
+        self.clear();
         let table = &*self;
-        for (entry, place) in table.entries.iter().zip(0..) {
-            let header = entry.header();
-            if header.is_taken() {
-                // SAFETY: the borrow is exclusive, and the entry is taken.
-                drop(unsafe { entry.take(header) });
-            }
-            let at = Index::new(place).place(size);
-            table.word(&table.free, at).store(at, Relaxed);
+        for (word, place) in table.free.iter().zip(0..) {
+            word.store(place, Relaxed);
         }
         for word in [&table.published, &table.consumed] {
             word.0.store(start.raw(), Relaxed);
         }
         table.fault.0.iter().chain([&table.unnamed_put.0]).for_each(|word| word.store(0, Relaxed));
         let taker = Taker { table, size, unnamed_taken: Index::new(0) };
-        // The first places go out in order, wherever the indices stand.
-        (Putter { table, size }, taker)
+        (Putter { table }, taker)
     }
+
+    fn clear(&mut self) {
+        for entry in &self.entries {
+            let header = entry.header();
+            if header.is_taken() {
+                // SAFETY: the borrow is exclusive, and the entry is taken.
+                drop(unsafe { entry.take(header) });
+            }
+        }
+    }
+
+    /// The capacity is a power of two, so that a place is brought within it by a mask.
+    const MASK: usize = {
+        assert!(N.is_power_of_two(), "the capacity is a power of two");
+        N.wrapping_sub(1)
+    };
 
     #[inline]
     fn word<'w>(&self, words: &'w [AtomicU32; N], at: u32) -> &'w AtomicU32 {
-        words.get(wide(at)).unwrap_or_else(|| unreachable!("a ring has at most N slots"))
+        words.get(wide(at) & Self::MASK).unwrap_or_else(|| unreachable!("masked"))
+    }
+
+    /// Returns the entry at one of our own places.
+    #[inline]
+    fn entry(&self, place: u32) -> &Entry<(P::Kind, T)> {
+        self.entries.get(wide(place) & Self::MASK).unwrap_or_else(|| unreachable!("masked"))
     }
 
     fn reason(&self) -> Option<Misbehaved> {
         let [kind, a, b, c] = &self.fault.0;
         let kind = kind.load(acquire(Passing::Reason));
         Misbehaved::decode([kind, a.load(Relaxed), b.load(Relaxed), c.load(Relaxed)])
+    }
+}
+
+impl<P: Protocol, T, const N: usize> Drop for Requests<P, T, N> {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -97,7 +119,6 @@ impl<P: Protocol, T, const N: usize> fmt::Debug for Requests<P, T, N> {
 #[derive(Debug)]
 pub(crate) struct Putter<'r, P: Protocol, T, const N: usize> {
     table: &'r Requests<P, T, N>,
-    size: u32,
 }
 
 impl<P: Protocol, T, const N: usize> Putter<'_, P, T, N> {
@@ -120,27 +141,24 @@ impl<P: Protocol, T, const N: usize> Putter<'_, P, T, N> {
         core::ptr::eq(self.table, taker.table)
     }
 
-    /// Puts in request `number`, for which [`Putter::consumed`] said that there is room, and returns its id.
+    /// Puts in a request, for whose number and slot [`Putter::consumed`] said that there is room, and returns its id.
     #[inline]
-    pub(crate) fn put(&mut self, number: Index, kind: P::Kind, payload: T) -> RequestId {
-        let place = match P::IN_ORDER {
-            true => number.place(self.size),
-            false => self.table.word(&self.table.free, number.place(self.size)).load(Relaxed),
-        };
-        let entry = self.table.entries.get(wide(place));
+    pub(crate) fn put(&mut self, (number, slot): (Index, u32), kind: P::Kind, payload: T) -> RequestId {
+        let place = if P::IN_ORDER { slot } else { self.table.word(&self.table.free, slot).load(Relaxed) };
         // SAFETY: the one `Putter` of the table is borrowed mutably.
-        match entry.map(|entry| unsafe { entry.put(number, (kind, payload)) }) {
-            Some(Ok(generation)) => IdWidth::of::<P>().pack(place, generation),
-            _ => unreachable!("a free place for each slot that was consumed"),
+        match unsafe { self.table.entry(place).put(number, (kind, payload)) } {
+            Ok(generation) => IdWidth::of::<P>().pack(place, generation),
+            Err(_) => unreachable!("a free place for each slot that was consumed"),
         }
     }
 
-    /// Notes that the request just put has no id on the wire.
-    pub(crate) fn unname(&mut self, number: Index) {
+    /// Notes that the request just put into a slot has no id on the wire.
+    pub(crate) fn unname(&mut self, slot: u32) {
         let table = self.table;
-        let place = table.word(&table.free, number.place(self.size)).load(Relaxed);
+        let place = table.word(&table.free, slot).load(Relaxed);
         let at = Index::new(table.unnamed_put.0.load(Relaxed));
-        table.word(&table.unnamed, at.place(self.size)).store(place, Relaxed);
+        // No more are outstanding than there are places.
+        table.word(&table.unnamed, at.raw()).store(place, Relaxed);
         // Place before count; pairs with the acquire in `Taker::oldest_unnamed`.
         table.unnamed_put.0.store(at.plus(1).raw(), Release);
     }
@@ -171,36 +189,36 @@ impl<P: Protocol, T, const N: usize> Taker<'_, P, T, N> {
         Index::new(self.table.published.0.load(Relaxed))
     }
 
-    /// Takes out the request that answer number `at` settles, if it was published before `published` and fits.
+    /// Takes out the request that the answer in a slot settles, if it was published and the answer fits.
     #[inline]
-    pub(crate) fn settle(&mut self, response: &P::Response, at: Index, published: Index) -> Result<T, Misbehaved> {
+    pub(crate) fn settle(&mut self, response: &P::Response, slot: u32) -> Result<T, Misbehaved> {
         let named = P::id(response);
         let place = match named {
-            _ if P::IN_ORDER => at.place(self.size),
+            _ if P::IN_ORDER => slot,
             Some(id) => Self::WIDTH.place(id).ok_or(Misbehaved::UnknownId(id))?,
             None => self.oldest_unnamed()?,
         };
         let id = named.unwrap_or(RequestId(0));
         let entry = self.table.entries.get(wide(place)).ok_or(Misbehaved::UnknownId(id))?;
         let header = entry.header();
-        if !header.is_taken() || header.number().is_within(published, self.size) {
+        if !header.is_taken() || header.number().is_within(self.published(), self.size) {
             return Err(if named.is_some() { Misbehaved::NotOutstanding(id) } else { Misbehaved::NothingUnnamed });
         }
         if let Some(id) = named {
             check::<P>(id, place, header)?;
         }
         // SAFETY: taken, and the one `Taker` of the table is borrowed mutably.
-        let fits = named.is_none() || unsafe { entry.peek(|(kind, _)| P::answers(response, *kind)) } == Some(true);
+        let fits = named.is_none() || unsafe { entry.peek(|(kind, _)| P::answers(response, *kind)) };
         if !fits {
             return Err(Misbehaved::WrongKind(id));
         }
         // SAFETY: as above.
-        let (_, payload) = unsafe { entry.take(header) }.ok_or(Misbehaved::NotOutstanding(id))?;
+        let (_, payload) = unsafe { entry.take(header) };
         if named.is_none() {
             self.unnamed_taken = self.unnamed_taken.plus(1);
         }
         if !P::IN_ORDER {
-            self.table.word(&self.table.free, at.place(self.size)).store(place, Relaxed);
+            self.table.word(&self.table.free, slot).store(place, Relaxed);
         }
         Ok(payload)
     }
@@ -230,7 +248,7 @@ impl<P: Protocol, T, const N: usize> Taker<'_, P, T, N> {
         if put.since(self.unnamed_taken) == 0 {
             return Err(Misbehaved::NothingUnnamed);
         }
-        Ok(self.table.word(&self.table.unnamed, self.unnamed_taken.place(self.size)).load(Relaxed))
+        Ok(self.table.word(&self.table.unnamed, self.unnamed_taken.raw()).load(Relaxed))
     }
 
     /// Takes out the oldest request that is not younger than `upto`, with its kind; both ends are with the caller.
@@ -242,7 +260,7 @@ impl<P: Protocol, T, const N: usize> Taker<'_, P, T, N> {
         let header = entry.header();
         let staged = header.number().is_within(published, self.size);
         // SAFETY: taken, and the one `Taker` of the table is borrowed mutably.
-        let (kind, payload) = unsafe { entry.take(header) }?;
+        let (kind, payload) = unsafe { entry.take(header) };
         Some((kind, if staged { Unanswered::Staged(payload) } else { Unanswered::Published(payload) }))
     }
 
