@@ -12,6 +12,7 @@ mod memory;
 use memory::{
     Access, Adversary, Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Test, message, put, slot, table, write,
 };
+use proptest::prelude::*;
 use xen_ring::{Answer, Back, Front, Misbehaved, Notify, Protocol, RequestId, Slots, Unanswered};
 
 type Wide = Test<64>;
@@ -285,4 +286,104 @@ fn backs_refuse_what_no_front_could_have_published() {
     let _ = back.publish().unwrap();
     memory.poke(REQ_PROD, 5);
     assert!(back.poll_request().unwrap().is_some());
+}
+
+/// What a hostile back does between our calls.
+#[derive(Debug, Clone)]
+enum Lie {
+    Ask,
+    Publish,
+    Poll,
+    Honest(usize),
+    Index(u32),
+    Bump(u32),
+    Word(usize, u32),
+    Copy(usize, usize),
+}
+
+fn lie() -> impl Strategy<Value = Lie> {
+    let index = prop_oneof![0_u32..12, Just(u32::MAX), Just(1 << 31), any::<u32>()];
+    let slot_word = (0_usize..16, prop_oneof![0_u32..9, any::<u32>()]);
+    prop_oneof![
+        4 => Just(Lie::Ask),
+        3 => Just(Lie::Publish),
+        4 => Just(Lie::Poll),
+        4 => (0_usize..4).prop_map(Lie::Honest),
+        1 => index.prop_map(Lie::Index),
+        1 => (0_u32..6).prop_map(Lie::Bump),
+        1 => slot_word.prop_map(|(at, value)| Lie::Word(slot(0) + at * 4, value)),
+        1 => (0_usize..4, 0_usize..4).prop_map(|(from, to)| Lie::Copy(from, to)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 20 } else { 10_000 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Whatever the back writes between calls: no panic, each payload once, none before its publication, and after the first
+    /// lie that was seen the same reason for ever and no access.
+    #[test]
+    fn r01_to_r14_r30_hostile_sequences(lies in prop::collection::vec(lie(), 0..20)) {
+        let memory = Adversary::new();
+        let mut front = asks::<Narrow>(&memory, 0);
+        let (mut asked, mut published, mut returned) = (0, 0, Vec::new());
+        let mut fault = None;
+        for lie in lies {
+            memory.drain();
+            let failed = match lie {
+                Lie::Ask => match front.vacancy() {
+                    Ok(vacancy) => {
+                        asked += u32::from(vacancy.map(|vacancy| vacancy.stage(message(7, asked), asked)).is_some());
+                        None
+                    }
+                    Err(reason) => Some(reason),
+                },
+                Lie::Publish => {
+                    let done = front.publish();
+                    published = if done.is_ok() { asked } else { published };
+                    done.err()
+                }
+                Lie::Poll => match front.poll_answer() {
+                    Ok(answer) => {
+                        returned.extend(answer.map(|answer| answer.payload));
+                        prop_assert!(returned.last().is_none_or(|last| *last < published), "R11");
+                        None
+                    }
+                    Err(reason) => Some(reason),
+                },
+                Lie::Honest(at) => {
+                    let to = usize::try_from(memory.peek(RSP_PROD) % 4).unwrap();
+                    answer(&memory, to, answer_to(&memory, at));
+                    continue;
+                }
+                Lie::Index(value) => {
+                    memory.poke(RSP_PROD, value);
+                    continue;
+                }
+                Lie::Bump(by) => {
+                    memory.poke(RSP_PROD, memory.peek(RSP_PROD).wrapping_add(by));
+                    continue;
+                }
+                Lie::Word(offset, value) => {
+                    memory.poke(offset, value);
+                    continue;
+                }
+                Lie::Copy(from, to) => {
+                    memory.with(|bytes| bytes.copy_within(slot(from)..slot(from + 1), slot(to)));
+                    continue;
+                }
+            };
+            if fault.is_some() {
+                prop_assert_eq!(failed, fault, "the first reason stays");
+                prop_assert_eq!(memory.drain(), [], "R30");
+            }
+            fault = fault.or(failed);
+        }
+        returned.extend(tokens(front));
+        returned.sort_unstable();
+        prop_assert!(returned.into_iter().eq(0..asked), "each payload once");
+    }
 }
