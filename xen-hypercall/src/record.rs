@@ -1,4 +1,6 @@
-//! Copies of short records of shared memory: the widest words that fit, each byte once, opaque to the compiler.
+//! Copies of short records of shared memory: blocks of 48 bytes, words of 8 and 4, each byte once, opaque to the compiler.
+//!
+//! A record of 16 bytes is two words and no vector: its fields are then in plain registers at once.
 #![expect(unsafe_code, reason = "touches shared memory, beside `page.rs`")]
 
 /// Copies a shared record into private memory.
@@ -8,18 +10,12 @@
 #[inline]
 pub(crate) unsafe fn read(mut from: *const u8, to: &mut [u8]) {
     let (blocks, rest) = to.as_chunks_mut();
-    let (vectors, rest) = rest.as_chunks_mut();
     let (words, rest) = rest.as_chunks_mut();
     let (halves, bytes) = rest.as_chunks_mut();
     for block in blocks {
         // SAFETY: the caller's promise; each round copies the next 48 bytes.
         *block = unsafe { load48(from) };
         from = from.wrapping_add(48);
-    }
-    for vector in vectors {
-        // SAFETY: the caller's promise; each round copies the next 16 bytes.
-        *vector = unsafe { load16(from) };
-        from = from.wrapping_add(16);
     }
     for word in words {
         // SAFETY: the caller's promise; each round copies the next 8 bytes.
@@ -45,18 +41,12 @@ pub(crate) unsafe fn read(mut from: *const u8, to: &mut [u8]) {
 #[inline]
 pub(crate) unsafe fn write(mut to: *mut u8, from: &[u8]) {
     let (blocks, rest) = from.as_chunks();
-    let (vectors, rest) = rest.as_chunks();
     let (words, rest) = rest.as_chunks();
     let (halves, bytes) = rest.as_chunks();
     for block in blocks {
         // SAFETY: the caller's promise; each round copies the next 48 bytes.
         unsafe { store48(to, *block) };
         to = to.wrapping_add(48);
-    }
-    for vector in vectors {
-        // SAFETY: the caller's promise; each round copies the next 16 bytes.
-        unsafe { store16(to, *vector) };
-        to = to.wrapping_add(16);
     }
     for word in words {
         // SAFETY: the caller's promise; each round copies the next 8 bytes.
@@ -123,33 +113,6 @@ mod vector {
     /// # Safety
     /// The bytes at `from` are mapped.
     #[inline]
-    pub(super) unsafe fn load16(from: *const u8) -> [u8; 16] {
-        let value: Vector;
-        // SAFETY: the caller's promise; one load.
-        unsafe {
-            asm!("movups {value}, [{from}]", value = out(xmm_reg) value, from = in(reg) from,
-                options(nostack, preserves_flags, readonly));
-        }
-        // SAFETY: both are 16 bytes of which each value is valid.
-        unsafe { transmute(value) }
-    }
-
-    /// # Safety
-    /// The bytes at `to` are mapped.
-    #[inline]
-    pub(super) unsafe fn store16(to: *mut u8, value: [u8; 16]) {
-        // SAFETY: both are 16 bytes of which each value is valid.
-        let value: Vector = unsafe { transmute(value) };
-        // SAFETY: the caller's promise; one store.
-        unsafe {
-            asm!("movups [{to}], {value}", value = in(xmm_reg) value, to = in(reg) to,
-                options(nostack, preserves_flags));
-        }
-    }
-
-    /// # Safety
-    /// The bytes at `from` are mapped.
-    #[inline]
     pub(super) unsafe fn load48(from: *const u8) -> [u8; 48] {
         let (a, b, c): (Vector, Vector, Vector);
         // SAFETY: the caller's promise; three loads.
@@ -212,47 +175,26 @@ mod word {
     words!(load8, store8, 8, u64);
 }
 
-#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
-use pair::{load16, load48, store16, store48};
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
-use vector::{load16, load48, store16, store48};
-
-/// Sixteen bytes as two words, for kernels that leave the vector registers alone and other processors.
+use vector::{load48, store48};
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
-mod pair {
+use words::{load48, store48};
+
+/// A block as words, for kernels that leave the vector registers alone and other processors.
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+mod words {
     use super::word::{load8, store8};
 
-    /// # Safety
-    /// The bytes at `from` are mapped.
-    #[inline]
-    pub(super) unsafe fn load16(from: *const u8) -> [u8; 16] {
-        // SAFETY: the caller's promise; the first half.
-        let low = u64::from_le_bytes(unsafe { load8(from) });
-        // SAFETY: the caller's promise; the second half.
-        let high = u64::from_le_bytes(unsafe { load8(from.wrapping_add(8)) });
-        (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
-    }
-
-    /// # Safety
-    /// The bytes at `to` are mapped.
-    #[inline]
-    pub(super) unsafe fn store16(to: *mut u8, value: [u8; 16]) {
-        if let ([low, high], _) = value.as_chunks() {
-            // SAFETY: the caller's promise; the first half.
-            unsafe { store8(to, *low) };
-            // SAFETY: the caller's promise; the second half.
-            unsafe { store8(to.wrapping_add(8), *high) };
-        }
-    }
+    const AT: [usize; 6] = [0, 8, 16, 24, 32, 40];
 
     /// # Safety
     /// The bytes at `from` are mapped.
     #[inline]
     pub(super) unsafe fn load48(from: *const u8) -> [u8; 48] {
         let mut value = [0; 48];
-        for (part, at) in value.as_chunks_mut().0.iter_mut().zip([0, 16, 32]) {
-            // SAFETY: the caller's promise; a third each.
-            *part = unsafe { load16(from.wrapping_add(at)) };
+        for (word, at) in value.as_chunks_mut().0.iter_mut().zip(AT) {
+            // SAFETY: the caller's promise; a word each.
+            *word = unsafe { load8(from.wrapping_add(at)) };
         }
         value
     }
@@ -261,9 +203,9 @@ mod pair {
     /// The bytes at `to` are mapped.
     #[inline]
     pub(super) unsafe fn store48(to: *mut u8, value: [u8; 48]) {
-        for (part, at) in value.as_chunks().0.iter().zip([0, 16, 32]) {
-            // SAFETY: the caller's promise; a third each.
-            unsafe { store16(to.wrapping_add(at), *part) };
+        for (word, at) in value.as_chunks().0.iter().zip(AT) {
+            // SAFETY: the caller's promise; a word each.
+            unsafe { store8(to.wrapping_add(at), *word) };
         }
     }
 }

@@ -26,13 +26,13 @@ pub const MAX_ORDER: u32 = 9;
 /// # Xen
 /// `__CONST_RING_SIZE` of `io/ring.h`.
 pub struct Slots<P> {
-    count: u32,
+    mask: u32,
     protocol: PhantomData<fn() -> P>,
 }
 
 impl<P: Protocol> Slots<P> {
     /// As many slots as one page holds.
-    pub const FULL: Self = Self { count: fitting(Self::SIZE, PAGE_SIZE), protocol: PhantomData };
+    pub const FULL: Self = Self::of(fitting(Self::SIZE, PAGE_SIZE));
 
     /// Bytes of a slot, which is a union of request and response.
     const SIZE: usize = {
@@ -40,11 +40,15 @@ impl<P: Protocol> Slots<P> {
         max(size_of::<P::Request>(), size_of::<P::Response>()).next_multiple_of(align)
     };
 
+    const fn of(count: u32) -> Self {
+        Self { mask: count.wrapping_sub(1), protocol: PhantomData }
+    }
+
     /// Makes a number of slots, if it is a power of two and not above what [`MAX_ORDER`] allows.
     #[must_use]
     pub const fn new(count: u32) -> Option<Self> {
         if count.is_power_of_two() && count <= fitting(Self::SIZE, PAGE_SIZE << MAX_ORDER) {
-            return Some(Self { count, protocol: PhantomData });
+            return Some(Self::of(count));
         }
         None
     }
@@ -58,26 +62,26 @@ impl<P: Protocol> Slots<P> {
         if order > MAX_ORDER {
             return None;
         }
-        Some(Self { count: fitting(Self::SIZE, PAGE_SIZE << order), protocol: PhantomData })
+        Some(Self::of(fitting(Self::SIZE, PAGE_SIZE << order)))
     }
 
     /// # Panics
     /// If the memory is too short for the slots.
     pub(crate) fn assert_within<W: Words>(self, words: &W) {
-        let end = wide(self.count).wrapping_mul(Self::SIZE).wrapping_add(FIRST);
+        let end = wide(self.count()).wrapping_mul(Self::SIZE).wrapping_add(FIRST);
         assert!(end <= words.size(), "the slots are within the memory");
     }
 
     /// Returns the number.
     #[must_use]
     pub const fn count(self) -> u32 {
-        self.count
+        self.mask.wrapping_add(1)
     }
 
     /// Returns the place of a number.
     #[inline]
     pub(crate) const fn place(self, number: Index) -> u32 {
-        number.place(self.count)
+        number.raw() & self.mask
     }
 
     #[inline]
@@ -109,7 +113,7 @@ impl<P> Copy for Slots<P> {}
 
 impl<P> fmt::Debug for Slots<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Slots").field(&self.count).finish()
+        f.debug_tuple("Slots").field(&self.mask.wrapping_add(1)).finish()
     }
 }
 
