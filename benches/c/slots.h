@@ -93,6 +93,7 @@ static inline uint32_t T(answer)(struct T(back) *b)
 		RING(response_t) rsp;
 
 		RING_COPY_REQUEST(&b->ring, b->ring.req_cons, &req);
+		COPIED(req);
 		b->ring.req_cons++;
 		memset(&rsp, 0, sizeof(rsp));
 		rsp.id = req.id;
@@ -124,6 +125,7 @@ static inline uint32_t T(collect)(struct T(front) *f, uint64_t *sum)
 		RING(response_t) rsp;
 
 		RING_COPY_RESPONSE(&f->ring, f->ring.rsp_cons, &rsp);
+		COPIED(rsp);
 		f->ring.rsp_cons++;
 		if (rsp.id >= SLOTS)
 			return UINT32_MAX;
@@ -217,6 +219,7 @@ static uint32_t T(back_hold)(void *back)
 		RING(request_t) req;
 
 		RING_COPY_REQUEST(&b->ring, b->ring.req_cons, &req);
+		COPIED(req);
 		b->held[b->count++] = req.id;
 	}
 	return b->count;

@@ -3,7 +3,7 @@
 use core::hint::spin_loop;
 
 use xen_hypercall::SharedPage;
-use xen_ring::{Back, Front, Misbehaved, Notify, Slots};
+use xen_ring::{Answer, Back, Front, Misbehaved, More, Notify, Slots};
 
 use crate::duel::{Asker, Phases, Server};
 use crate::ends::{Answered, Asked, BackEnd, FrontEnd};
@@ -36,18 +36,18 @@ impl<P: Wire, const N: usize> OurFront<P, N> {
     }
 
     /// Stages `batch` requests and publishes after each `step` of them.
+    #[inline]
     fn ask(&mut self, batch: u32, step: u32) -> Result<(), Misbehaved> {
-        let mut staged = 0;
-        for token in 0..batch {
-            let Some(vacancy) = self.ring.vacancy()? else { break };
-            vacancy.stage(P::ask(token), token.into());
-            staged += 1;
-            if staged == step {
-                self.push()?;
-                staged = 0;
+        let mut next = 0;
+        while next < batch {
+            let tokens = next..batch.min(next + step);
+            match self.ring.stage_all(tokens.map(|token| (P::ask(token), token.into())))? {
+                0 => break,
+                staged => next += staged,
             }
+            self.push()?;
         }
-        if staged > 0 { self.push() } else { Ok(()) }
+        Ok(())
     }
 
     /// Publishes what is staged.
@@ -58,14 +58,18 @@ impl<P: Wire, const N: usize> OurFront<P, N> {
         self.ring.publish()
     }
 
+    #[inline]
     fn push(&mut self) -> Result<(), Misbehaved> {
         self.notified += u64::from(self.ring.publish()? == Notify::Yes);
         Ok(())
     }
 
-    fn take_token(&mut self) -> Result<Option<u64>, Misbehaved> {
-        let answer = self.ring.poll_answer()?;
-        Ok(answer.map(|answer| answer.payload.wrapping_add(P::status(&answer.response) as u64)))
+    /// Takes all answers, and makes the final check; returns the sum of their tokens.
+    #[inline]
+    fn take_all(&mut self) -> Result<u64, Misbehaved> {
+        let mut sum = 0_u64;
+        while self.ring.poll_answers(u32::MAX, |answer| sum = sum.wrapping_add(token::<P>(&answer)))? == More::Maybe {}
+        Ok(sum)
     }
 
     fn ask_and_wait(&mut self, rounds: u32, batch: u32) -> Result<u64, Misbehaved> {
@@ -74,12 +78,9 @@ impl<P: Wire, const N: usize> OurFront<P, N> {
             self.ask(batch, batch)?;
             let mut done = 0;
             while done < batch {
-                match self.take_token()? {
-                    Some(token) => {
-                        sum = sum.wrapping_add(token);
-                        done += 1;
-                    }
-                    None => spin_loop(),
+                match self.ring.sweep(batch, |answer| sum = sum.wrapping_add(token::<P>(&answer)))? {
+                    0 => spin_loop(),
+                    some => done += some,
                 }
             }
         }
@@ -98,27 +99,37 @@ impl<P: Wire> OurBack<P> {
     }
 
     /// Answers what is there and returns how many it was.
+    #[inline]
     fn answer(&mut self) -> Result<u32, Misbehaved> {
-        let mut count = 0;
-        while let Some(request) = self.ring.poll_request()? {
+        self.ring.serve(u32::MAX, |request| {
             let (id, operation, _) = P::asked(&request);
-            let Some(debt) = self.ring.debt()? else { break };
-            debt.stage(&P::reply(id, operation, 0));
-            count += 1;
-        }
-        Ok(count)
+            P::reply(id, operation, 0)
+        })
     }
 
+    /// Answers until the final check finds nothing.
+    #[inline]
+    fn answer_all(&mut self) -> Result<(), Misbehaved> {
+        loop {
+            self.answer()?;
+            if self.ring.arm()? == More::No {
+                return Ok(());
+            }
+        }
+    }
+
+    #[inline]
     fn push(&mut self) -> Result<(), Misbehaved> {
         self.notified += u64::from(self.ring.publish()? == Notify::Yes);
         Ok(())
     }
 
     fn hold_all(&mut self) -> Result<u32, Misbehaved> {
-        while let Some(request) = self.ring.poll_request()? {
+        let held = &mut self.held;
+        self.ring.sweep(u32::MAX, |request| {
             let (id, operation, _) = P::asked(&request);
-            self.held.push((id, operation));
-        }
+            held.push((id, operation));
+        })?;
         Ok(self.held.len() as u32)
     }
 
@@ -146,6 +157,10 @@ impl<P: Wire> OurBack<P> {
     }
 }
 
+fn token<P: Wire>(answer: &Answer<P::Response, u64>) -> u64 {
+    answer.payload.wrapping_add(P::status(&answer.response) as u64)
+}
+
 /// One thread: all there, all back, each end until it finds nothing; returns the sum of the tokens.
 ///
 /// # Errors
@@ -161,11 +176,9 @@ pub fn rounds<P: Wire, const N: usize>(
     let mut sum = 0_u64;
     for _ in 0..rounds {
         front.ask(batch, step)?;
-        back.answer()?;
+        back.answer_all()?;
         back.push()?;
-        while let Some(token) = front.take_token()? {
-            sum = sum.wrapping_add(token);
-        }
+        sum = sum.wrapping_add(front.take_all()?);
     }
     Ok(sum)
 }
@@ -193,11 +206,7 @@ impl<P: Wire, const N: usize> Phases for (OurFront<P, N>, OurBack<P>) {
     }
 
     fn collect(&mut self) -> u64 {
-        let mut sum = 0_u64;
-        while let Some(token) = self.0.take_token().expect("the back is in order") {
-            sum = sum.wrapping_add(token);
-        }
-        sum
+        self.0.take_all().expect("the back is in order")
     }
 }
 

@@ -65,9 +65,7 @@ impl SharedPage {
     #[must_use]
     pub fn u8s_at<const OFFSET: usize, const N: usize>(&self) -> &[AtomicU8; N] {
         const { assert!(fits::<u8>(OFFSET, N), "within the page") }
-        let at = self.ptr.as_ptr().wrapping_byte_add(OFFSET).cast();
-        // SAFETY: invariant 1; within the page and aligned by the line above; atomics tolerate other writers.
-        unsafe { &*at }
+        self.array(OFFSET).unwrap_or_else(|| beyond())
     }
 
     /// Returns the 32-bit word at byte `OFFSET`.
@@ -81,16 +79,14 @@ impl SharedPage {
     #[must_use]
     pub fn u32s_at<const OFFSET: usize, const N: usize>(&self) -> &[AtomicU32; N] {
         const { assert!(fits::<u32>(OFFSET, N), "within the page, and aligned") }
-        let at = self.ptr.as_ptr().wrapping_byte_add(OFFSET).cast();
-        // SAFETY: invariant 1; within the page and aligned by the line above; atomics tolerate other writers.
-        unsafe { &*at }
+        self.array(OFFSET).unwrap_or_else(|| beyond())
     }
 
     /// Returns `N` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
     #[inline]
     #[must_use]
     pub fn u32s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU32; N]> {
-        self.atomics(offset, N)?.first_chunk()
+        self.array(offset)
     }
 
     /// Returns the 64-bit word at byte `OFFSET`.
@@ -104,9 +100,7 @@ impl SharedPage {
     #[must_use]
     pub fn u64s_at<const OFFSET: usize, const N: usize>(&self) -> &[AtomicU64; N] {
         const { assert!(fits::<u64>(OFFSET, N), "within the page, and aligned") }
-        let at = self.ptr.as_ptr().wrapping_byte_add(OFFSET).cast();
-        // SAFETY: invariant 1; within the page and aligned by the line above; atomics tolerate other writers.
-        unsafe { &*at }
+        self.array(OFFSET).unwrap_or_else(|| beyond())
     }
 
     /// Returns `count` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
@@ -124,10 +118,18 @@ impl SharedPage {
     }
 
     #[inline]
-    pub(crate) fn atomics<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
-        let at = self.ptr.as_ptr().wrapping_byte_add(offset).cast();
+    pub(crate) fn array<A: Atomic, const N: usize>(&self, offset: usize) -> Option<&[A; N]> {
+        self.atomics(offset, N)?.first_chunk()
+    }
+
+    #[inline]
+    fn atomics<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
+        if !fits::<A>(offset, count) {
+            return None;
+        }
+        let words = NonNull::slice_from_raw_parts(self.at(offset)?.cast(), count);
         // SAFETY: invariant 1; within the page and aligned by the condition; atomics tolerate other writers.
-        fits::<A>(offset, count).then(|| unsafe { core::slice::from_raw_parts(at, count) })
+        Some(unsafe { words.as_ref() })
     }
 
     /// Copies bytes of the page from byte `offset` on into private memory, once.
@@ -156,9 +158,7 @@ impl SharedPage {
     /// If the bytes are not all within the page; `offset` and length are ours, never a peer's.
     #[inline]
     pub fn record_in(&self, offset: usize, to: &mut [u8]) {
-        let from = self.span(offset, to.len());
-        // SAFETY: invariant 1, and the span is within the page; `to` is private, so the two do not overlap.
-        unsafe { record::read(from.as_ptr(), to) }
+        record::read(self, offset, to);
     }
 
     /// Copies a short private record into the page from byte `offset` on.
@@ -167,9 +167,7 @@ impl SharedPage {
     /// If the bytes do not all fit; `offset` and length are ours, never a peer's.
     #[inline]
     pub fn record_out(&self, offset: usize, from: &[u8]) {
-        let to = self.span(offset, from.len());
-        // SAFETY: invariant 1, and the span is within the page; `from` is private, so the two do not overlap.
-        unsafe { record::write(to.as_ptr(), from) }
+        record::write(self, offset, from);
     }
 
     /// Sets the whole page to zero.
@@ -181,9 +179,26 @@ impl SharedPage {
 
     #[inline]
     fn span(&self, offset: usize, len: usize) -> NonNull<u8> {
-        assert!(offset <= PAGE_SIZE && len <= PAGE_SIZE.saturating_sub(offset), "within the page");
-        // SAFETY: invariant 1; the offset is within the page by the line above.
-        unsafe { self.ptr.byte_add(offset) }
+        assert!(fits::<u8>(offset, len), "within the page");
+        self.at(offset).unwrap_or_else(|| beyond())
+    }
+
+    #[inline]
+    fn at(&self, offset: usize) -> Option<NonNull<u8>> {
+        // SAFETY: invariant 1; the offset is within the page, or at its end.
+        (offset <= PAGE_SIZE).then(|| unsafe { self.ptr.byte_add(offset) })
+    }
+}
+
+#[cold]
+fn beyond() -> ! {
+    unreachable!("within the page, as was checked")
+}
+
+impl record::Memory for SharedPage {
+    #[inline]
+    fn words<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
+        self.atomics(offset, count)
     }
 }
 

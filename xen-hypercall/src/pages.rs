@@ -83,10 +83,12 @@ impl<'g> SharedPages<'g> {
 
     #[inline]
     fn atomics<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
-        let at = self.ptr.as_ptr().wrapping_byte_add(offset).cast();
-        let fits = fits_in::<A>(self.size(), offset, count);
+        if !fits_in::<A>(self.size(), offset, count) {
+            return None;
+        }
+        let words = NonNull::slice_from_raw_parts(self.at(offset)?.cast(), count);
         // SAFETY: invariant 1; within the pages and aligned by the condition; atomics tolerate other writers.
-        fits.then(|| unsafe { core::slice::from_raw_parts(at, count) })
+        Some(unsafe { words.as_ref() })
     }
 
     /// Copies bytes of the pages from byte `offset` on into private memory, once.
@@ -115,9 +117,7 @@ impl<'g> SharedPages<'g> {
     /// If the bytes are not all within the pages; `offset` and length are ours, never a peer's.
     #[inline]
     pub fn record_in(&self, offset: usize, to: &mut [u8]) {
-        let from = self.span(offset, to.len());
-        // SAFETY: invariant 1, and the span is within the pages; `to` is private, so the two do not overlap.
-        unsafe { record::read(from.as_ptr(), to) }
+        record::read(self, offset, to);
     }
 
     /// Copies a short private record into the pages from byte `offset` on.
@@ -126,9 +126,7 @@ impl<'g> SharedPages<'g> {
     /// If the bytes do not all fit; `offset` and length are ours, never a peer's.
     #[inline]
     pub fn record_out(&self, offset: usize, from: &[u8]) {
-        let to = self.span(offset, from.len());
-        // SAFETY: invariant 1, and the span is within the pages; `from` is private, so the two do not overlap.
-        unsafe { record::write(to.as_ptr(), from) }
+        record::write(self, offset, from);
     }
 
     /// Sets the pages to zero.
@@ -140,9 +138,21 @@ impl<'g> SharedPages<'g> {
 
     #[inline]
     fn span(&self, offset: usize, len: usize) -> NonNull<u8> {
-        assert!(fits_in::<u8>(self.size(), offset, len), "within the pages");
-        // SAFETY: invariant 1; the offset is within the pages by the line above.
-        unsafe { self.ptr.byte_add(offset) }
+        let at = self.at(offset).filter(|_| fits_in::<u8>(self.size(), offset, len));
+        at.unwrap_or_else(|| unreachable!("within the pages"))
+    }
+
+    #[inline]
+    fn at(&self, offset: usize) -> Option<NonNull<u8>> {
+        // SAFETY: invariant 1; the offset is within the pages, or at their end.
+        (offset <= self.size()).then(|| unsafe { self.ptr.byte_add(offset) })
+    }
+}
+
+impl record::Memory for SharedPages<'_> {
+    #[inline]
+    fn words<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
+        self.atomics(offset, count)
     }
 }
 

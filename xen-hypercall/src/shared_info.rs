@@ -133,7 +133,7 @@ impl<'a> VcpuInfo<'a> {
     /// What is `field` bytes into the record.
     fn at<A: Atomic, const N: usize>(self, field: usize) -> &'a [A; N] {
         let (page, begin) = self.location();
-        let found = page.atomics(begin.wrapping_add(field), N).and_then(|found| found.first_chunk());
+        let found = page.array(begin.wrapping_add(field));
         found.unwrap_or_else(|| unreachable!("a place is below the number of places, and a field within a record"))
     }
 }

@@ -40,28 +40,92 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     /// The reason, from the first lie of the peer on.
     #[inline]
     pub fn poll_request(&mut self) -> Result<Option<P::Request>, Misbehaved> {
-        // A slot is the front's again once its answer is published, not before.
-        let (count, published) = (self.slots.count(), self.responses.published());
-        let Some(at) = self.requests.next(self.page, |seen| count.wrapping_sub(seen.since(published)))? else {
+        if self.ready()? == 0 && self.arm()? == More::No {
             return Ok(None);
-        };
-        self.requests.step();
-        Ok(Some(self.slots.read(self.page, self.slots.place(at))))
+        }
+        let mut taken = None;
+        self.sweep(1, |request| taken = Some(request))?;
+        Ok(taken)
     }
 
     /// Takes requests until none is left, at most `budget` of them.
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on; the requests before it were given to `sink`.
+    #[inline]
     pub fn poll_requests(&mut self, budget: u32, mut sink: impl FnMut(P::Request)) -> Result<More, Misbehaved> {
-        self.requests.peer.sound()?;
-        within(budget, || Ok(self.poll_request()?.map(&mut sink)))
+        self.requests.sound()?;
+        within(budget, |left| {
+            let taken = self.sweep(left, &mut sink)?;
+            let more = if taken < left { self.arm()? } else { More::Maybe };
+            Ok((taken, more))
+        })
+    }
+
+    /// Takes the requests that are there, at most `budget` of them, asks for no event, and returns how many it took.
+    ///
+    /// For those who come back by themselves. Who wants to wait for an event calls [`Back::arm`] before.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    #[inline]
+    pub fn sweep(&mut self, budget: u32, mut sink: impl FnMut(P::Request)) -> Result<u32, Misbehaved> {
+        let count = self.ready()?.min(budget);
+        let (page, slots) = (self.page, self.slots);
+        for at in self.requests.cons().then(count) {
+            self.requests.pass(at);
+            sink(slots.read(page, slots.place(at)));
+        }
+        Ok(count)
+    }
+
+    /// Answers the requests that are there at once, at most `budget` of them, as [`Back::sweep`] takes them; the answers are
+    /// staged.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    #[inline]
+    pub fn serve(&mut self, budget: u32, mut answer: impl FnMut(P::Request) -> P::Response) -> Result<u32, Misbehaved> {
+        let count = self.ready()?.min(budget);
+        let (page, slots, mut number) = (self.page, self.slots, self.responses.staged());
+        for at in self.requests.cons().then(count) {
+            self.requests.pass(at);
+            let response = answer(slots.read(page, slots.place(at)));
+            slots.write(page, slots.place(number.index()), &response);
+            self.responses.stage(number);
+            number = number.plus(1);
+        }
+        Ok(count)
+    }
+
+    /// Asks the peer for an event at the next request; [`More::No`] says that none came meanwhile, and that it is safe to
+    /// wait.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    #[inline]
+    pub fn arm(&mut self) -> Result<More, Misbehaved> {
+        let allowed = self.allowed();
+        self.requests.arm(self.page, allowed)
+    }
+
+    #[inline]
+    fn ready(&mut self) -> Result<u32, Misbehaved> {
+        let allowed = self.allowed();
+        self.requests.ready(self.page, allowed)
+    }
+
+    /// How far past an index the peer's may be: a slot is the front's again once its answer is published, not before.
+    #[inline]
+    fn allowed(&self) -> impl FnOnce(Index) -> u32 + use<P, W> {
+        let (count, published) = (self.slots.count(), self.responses.published().index());
+        move |seen| count.wrapping_sub(seen.since(published))
     }
 
     /// Returns how many requests were taken that have no answer staged.
     #[must_use]
     pub const fn owed(&self) -> u32 {
-        self.requests.cons().since(self.responses.staged())
+        self.requests.cons().since(self.responses.staged().index())
     }
 
     /// Finds a slot for an answer, or `None` if every request taken has one.
@@ -70,7 +134,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     /// The reason, from the first lie of the peer on.
     #[inline]
     pub fn debt(&mut self) -> Result<Option<Debt<'_, 'p, P, W>>, Misbehaved> {
-        self.requests.peer.sound()?;
+        self.requests.sound()?;
         Ok((self.owed() > 0).then_some(Debt { back: self }))
     }
 
@@ -80,7 +144,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     /// The reason, from the first lie of the peer on.
     #[inline]
     pub fn publish(&mut self) -> Result<Notify, Misbehaved> {
-        self.requests.peer.sound()?;
+        self.requests.sound()?;
         Ok(self.responses.publish(self.page))
     }
 }
@@ -95,8 +159,9 @@ impl<P: Protocol, W: Words> Debt<'_, '_, P, W> {
     /// Stages the answer, which the peer does not see before [`Back::publish`].
     #[inline]
     pub fn stage(self, response: &P::Response) {
-        let back = self.back;
-        let place = back.slots.place(back.responses.stage());
-        back.slots.write(back.page, place, response);
+        let Back { page, slots, responses, .. } = self.back;
+        let number = responses.staged();
+        slots.write(*page, slots.place(number.index()), response);
+        responses.stage(number);
     }
 }

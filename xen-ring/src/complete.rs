@@ -35,25 +35,12 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
     /// The reason, from the first lie of the peer on.
     #[inline]
     pub fn poll_answer(&mut self) -> Result<Option<Answer<P::Response, T>>, Misbehaved> {
-        // What was published bounds the answers, not the ring's size. It is asked after the peer's index, so that it is
-        // at least as new as what the peer saw.
-        let table = &self.table;
-        let next = self.responses.next(self.page, |seen| table.published().since(seen));
-        let at = match next {
-            Ok(Some(at)) => at,
-            Ok(None) => return Ok(None),
-            Err(reason) => return Err(self.table.poison(reason)),
-        };
-        let place = self.slots.place(at);
-        let response = self.slots.read(self.page, place);
-        match self.table.settle(&response, place) {
-            Ok(payload) => {
-                self.responses.step();
-                self.table.consume(self.responses.cons());
-                Ok(Some(Answer { response, payload }))
-            }
-            Err(reason) => Err(self.table.poison(self.responses.peer.poison(reason))),
+        if self.ready()? == 0 && self.arm()? == More::No {
+            return Ok(None);
         }
+        let mut taken = None;
+        self.sweep(1, |answer| taken = Some(answer))?;
+        Ok(taken)
     }
 
     /// Takes answers until none is left, at most `budget` of them.
@@ -66,13 +53,66 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
         budget: u32,
         mut sink: impl FnMut(Answer<P::Response, T>),
     ) -> Result<More, Misbehaved> {
-        self.responses.peer.sound()?;
-        within(budget, || Ok(self.poll_answer()?.map(&mut sink)))
+        self.responses.sound()?;
+        within(budget, |left| {
+            let taken = self.sweep(left, &mut sink)?;
+            let more = if taken < left { self.arm()? } else { More::Maybe };
+            Ok((taken, more))
+        })
+    }
+
+    /// Takes the answers that are there, at most `budget` of them, asks for no event, and returns how many it took.
+    ///
+    /// For those who come back by themselves. Who wants to wait for an event calls [`Complete::arm`] before.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on; the answers before it were given to `sink`.
+    #[inline]
+    pub fn sweep(&mut self, budget: u32, mut sink: impl FnMut(Answer<P::Response, T>)) -> Result<u32, Misbehaved> {
+        let count = self.ready()?.min(budget);
+        let done = self.take(count, &mut sink);
+        if let Err(reason) = done {
+            return Err(self.table.poison(self.responses.poison(reason)));
+        }
+        self.table.consume(self.responses.cons());
+        Ok(count)
+    }
+
+    /// Asks the peer for an event at the next answer; [`More::No`] says that none came meanwhile, and that it is safe to wait.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    #[inline]
+    pub fn arm(&mut self) -> Result<More, Misbehaved> {
+        let table = &mut self.table;
+        let more = self.responses.arm(self.page, |seen| table.allowed(seen));
+        more.map_err(|reason| self.table.poison(reason))
+    }
+
+    #[inline]
+    fn ready(&mut self) -> Result<u32, Misbehaved> {
+        let table = &mut self.table;
+        let ready = self.responses.ready(self.page, |seen| table.allowed(seen));
+        ready.map_err(|reason| self.table.poison(reason))
+    }
+
+    /// Takes so many answers, which are there.
+    #[inline]
+    fn take(&mut self, count: u32, sink: &mut impl FnMut(Answer<P::Response, T>)) -> Result<(), Misbehaved> {
+        let (page, slots, mut table) = (self.page, self.slots, self.table.lend());
+        for at in self.responses.cons().then(count) {
+            let slot = slots.place(at);
+            let response = slots.read(page, slot);
+            let payload = table.settle(&response, slot)?;
+            self.responses.pass(at);
+            sink(Answer { response, payload });
+        }
+        Ok(())
     }
 
     /// Returns how many published requests have no answer yet.
     #[must_use]
     pub fn outstanding(&self) -> u32 {
-        self.table.published().since(self.responses.cons())
+        self.table.published().index().since(self.responses.cons())
     }
 }

@@ -64,13 +64,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
         page.store(RSP_EVENT, start.plus(1).raw());
         let (putter, taker) = requests.ends(start, slots.count());
         Self {
-            submit: Submit {
-                page,
-                slots,
-                requests: Produced::new(start),
-                table: putter,
-                limit: start.plus(slots.count()),
-            },
+            submit: Submit { page, slots, requests: Produced::new(start), table: putter },
             complete: Complete { page, slots, responses: Consumed::new(start), table: taker },
         }
     }
@@ -95,7 +89,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
-    pub fn room(&mut self) -> Result<u32, Misbehaved> {
+    pub fn room(&self) -> Result<u32, Misbehaved> {
         self.submit.room()
     }
 
@@ -106,6 +100,15 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     #[inline]
     pub fn vacancy(&mut self) -> Result<Option<Vacancy<'_, 'r, P, T, N, W>>, Misbehaved> {
         self.submit.vacancy()
+    }
+
+    /// As [`Submit::stage_all`].
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    #[inline]
+    pub fn stage_all(&mut self, requests: impl IntoIterator<Item = (P::Request, T)>) -> Result<u32, Misbehaved> {
+        self.submit.stage_all(requests)
     }
 
     /// As [`Submit::publish`].
@@ -133,6 +136,24 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     #[inline]
     pub fn poll_answers(&mut self, budget: u32, sink: impl FnMut(Answer<P::Response, T>)) -> Result<More, Misbehaved> {
         self.complete.poll_answers(budget, sink)
+    }
+
+    /// As [`Complete::sweep`].
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on; the answers before it were given to `sink`.
+    #[inline]
+    pub fn sweep(&mut self, budget: u32, sink: impl FnMut(Answer<P::Response, T>)) -> Result<u32, Misbehaved> {
+        self.complete.sweep(budget, sink)
+    }
+
+    /// As [`Complete::arm`].
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    #[inline]
+    pub fn arm(&mut self) -> Result<More, Misbehaved> {
+        self.complete.arm()
     }
 
     /// Stops submission, until a deadline at most; answers are taken as before.

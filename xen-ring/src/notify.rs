@@ -30,13 +30,19 @@ pub enum More {
     No,
 }
 
-/// Takes steps until one has nothing, at most `budget` of them.
+/// Has rounds made until one finds nothing more or the budget is used up, which each is told the rest of.
+///
+/// A round says how much of it it used, and whether there is more.
+#[inline]
 pub(crate) fn within(
     budget: u32,
-    mut step: impl FnMut() -> Result<Option<()>, Misbehaved>,
+    mut round: impl FnMut(u32) -> Result<(u32, More), Misbehaved>,
 ) -> Result<More, Misbehaved> {
-    for _ in 0..budget {
-        if step()?.is_none() {
+    let mut left = budget;
+    while left > 0 {
+        let (used, more) = round(left)?;
+        left = left.saturating_sub(used);
+        if more == More::No {
             return Ok(More::No);
         }
     }

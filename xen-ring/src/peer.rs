@@ -24,13 +24,21 @@ impl Peer {
     /// Returns the reason, once the peer misbehaved; nothing is read from then on.
     #[inline]
     pub(crate) fn sound(&self) -> Result<(), Misbehaved> {
-        self.fault.map_or(Ok(()), Err)
+        match self.fault {
+            None => Ok(()),
+            Some(reason) => Err(reason),
+        }
     }
 
     /// Remembers the first reason for good.
     #[cold]
     pub(crate) fn poison(&mut self, reason: Misbehaved) -> Misbehaved {
         *self.fault.get_or_insert(reason)
+    }
+
+    /// Takes the index back to one that was accepted before.
+    pub(crate) const fn forget(&mut self, after: Index) {
+        self.seen = after;
     }
 
     /// Loads the index at `offset` once and accepts it, if it moved `allowed` steps or fewer; the difference is unmasked.

@@ -65,28 +65,27 @@ impl IdWidth {
         1 << self.half
     }
 
-    pub(crate) fn pack(self, place: u32, generation: u32) -> RequestId {
-        RequestId((self.trim(generation) << self.half) | u64::from(place))
+    /// Returns by how much the id of a place grows from one use to the next: by one generation.
+    pub(crate) const fn step(self) -> u64 {
+        1 << self.half
+    }
+
+    /// Returns as much of an id as goes over the wire.
+    pub(crate) const fn wire(self, id: u64) -> RequestId {
+        // All bits of both halves; a shift by 64 would be one too many.
+        let upper = self.places().wrapping_sub(1) << self.half;
+        RequestId(id & (upper | self.places().wrapping_sub(1)))
     }
 
     /// Returns the place that an id names; `None` if there cannot be one.
-    pub(crate) fn place(self, id: RequestId) -> Option<u32> {
-        u32::try_from(id.0 & self.places().wrapping_sub(1)).ok()
-    }
-
-    /// Tells whether an id carries this generation, or one that looks the same at this width.
-    pub(crate) fn is_of(self, id: RequestId, generation: u32) -> bool {
-        id.0 >> self.half == self.trim(generation)
-    }
-
-    fn trim(self, generation: u32) -> u64 {
-        u64::from(generation) & self.places().wrapping_sub(1)
+    pub(crate) fn place(self, id: RequestId) -> Option<usize> {
+        usize::try_from(id.0 & self.places().wrapping_sub(1)).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::IdWidth;
+    use super::{IdWidth, RequestId};
 
     /// Under Miri only every so many generations are tried.
     const STEP: usize = if cfg!(miri) { 257 } else { 1 };
@@ -95,14 +94,16 @@ mod tests {
     fn r12_generations_differ_as_long_as_the_width_allows() {
         for (half, period) in [(8, 256), (16, 65536)] {
             let width = IdWidth { half };
-            let id = width.pack(255, 7);
-            assert_eq!(width.place(id), Some(255));
-            assert!(width.is_of(id, 7) && width.is_of(id, 7 + period));
-            assert!((8..7 + period).step_by(STEP).all(|generation| !width.is_of(id, generation)));
+            let id = |generation: u64| width.wire(255 + width.step() * generation);
+            assert_eq!((id(7), width.place(id(7))), (RequestId(7 * period + 255), Some(255)));
+            assert_eq!(id(7), id(7 + period));
+            assert!((8..7 + period).step_by(STEP).all(|generation| id(generation) != id(7)));
         }
         let width = IdWidth { half: 32 };
-        let id = width.pack(u32::MAX, u32::MAX);
-        assert_eq!((id.0, width.place(id)), (u64::MAX, Some(u32::MAX)));
-        assert!(width.is_of(id, u32::MAX) && !width.is_of(id, 0));
+        assert_eq!(
+            (width.wire(u64::MAX), width.place(RequestId(u64::MAX))),
+            (RequestId(u64::MAX), usize::try_from(u32::MAX).ok())
+        );
+        assert_eq!(width.wire(5_u64.wrapping_sub(width.step())), RequestId((u64::from(u32::MAX) << 32) | 5));
     }
 }

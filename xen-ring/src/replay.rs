@@ -151,6 +151,7 @@ impl<'r, 'n, P: Protocol, T, const N: usize, const M: usize, W: Words> Replay<'r
     ///
     /// # Errors
     /// Itself, as long as something of the set is not published.
+    #[expect(clippy::result_large_err, reason = "both are the ring")]
     pub fn finish(self) -> Result<Front<'n, P, T, M, W>, Self> {
         if self.set.is_empty() && self.front.submit.is_published() { Ok(self.front) } else { Err(self) }
     }

@@ -26,7 +26,8 @@ pub const MAX_ORDER: u32 = 9;
 /// # Xen
 /// `__CONST_RING_SIZE` of `io/ring.h`.
 pub struct Slots<P> {
-    mask: u32,
+    /// As wide as an address, so that a place needs no widening.
+    mask: usize,
     protocol: PhantomData<fn() -> P>,
 }
 
@@ -41,7 +42,7 @@ impl<P: Protocol> Slots<P> {
     };
 
     const fn of(count: u32) -> Self {
-        Self { mask: count.wrapping_sub(1), protocol: PhantomData }
+        Self { mask: wide(count).wrapping_sub(1), protocol: PhantomData }
     }
 
     /// Makes a number of slots, if it is a power of two and not above what [`MAX_ORDER`] allows.
@@ -75,30 +76,30 @@ impl<P: Protocol> Slots<P> {
     /// Returns the number.
     #[must_use]
     pub const fn count(self) -> u32 {
-        self.mask.wrapping_add(1)
+        low(self.mask).wrapping_add(1)
     }
 
-    /// Returns the place of a number.
+    /// Returns the place of an index.
     #[inline]
-    pub(crate) const fn place(self, number: Index) -> u32 {
-        number.raw() & self.mask
+    pub(crate) const fn place(self, at: Index) -> usize {
+        wide(at.raw()) & self.mask
     }
 
     #[inline]
-    fn offset(self, place: u32) -> usize {
-        wide(place).wrapping_mul(Self::SIZE).wrapping_add(FIRST)
+    const fn offset(self, place: usize) -> usize {
+        place.wrapping_mul(Self::SIZE).wrapping_add(FIRST)
     }
 
     /// Copies the slot at a place out of the page, once.
     #[inline]
-    pub(crate) fn read<T: FromBytes + IntoBytes, W: Words>(self, page: &W, place: u32) -> T {
+    pub(crate) fn read<T: FromBytes + IntoBytes, W: Words>(self, page: &W, place: usize) -> T {
         let mut copy = T::new_zeroed();
         page.slot_in(self.offset(place), copy.as_mut_bytes());
         copy
     }
 
     #[inline]
-    pub(crate) fn write<T: IntoBytes + Immutable, W: Words>(self, page: &W, place: u32, value: &T) {
+    pub(crate) fn write<T: IntoBytes + Immutable, W: Words>(self, page: &W, place: usize, value: &T) {
         page.slot_out(self.offset(place), value.as_bytes());
     }
 }
@@ -126,6 +127,11 @@ const fn fitting(size: usize, bytes: usize) -> u32 {
         power = power.wrapping_shl(1);
     }
     power
+}
+
+#[expect(clippy::as_conversions, reason = "a count of slots, which was 32 bits")]
+const fn low(mask: usize) -> u32 {
+    (mask & 0xffff_ffff) as u32
 }
 
 const fn max(a: usize, b: usize) -> usize {

@@ -2,7 +2,7 @@
 
 use xen_hypercall::SharedPage;
 
-use crate::index::Index;
+use crate::index::wide;
 use crate::slot::{REQ_EVENT, REQ_PROD};
 use crate::stream::Produced;
 use crate::table::Putter;
@@ -17,8 +17,6 @@ pub struct Submit<'r, P: Protocol, T, const N: usize, W = SharedPage> {
     pub(crate) slots: Slots<P>,
     pub(crate) requests: Produced<REQ_PROD, REQ_EVENT>,
     pub(crate) table: Putter<'r, P, T, N>,
-    /// The first number for which there was no slot when the complete half was last asked.
-    pub(crate) limit: Index,
 }
 
 impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
@@ -26,15 +24,15 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, once the peer was found to lie.
-    pub fn room(&mut self) -> Result<u32, Misbehaved> {
-        self.table.sound()?;
-        self.limit = self.table.consumed().plus(self.slots.count());
-        Ok(self.limit.since(self.requests.staged()))
+    #[inline]
+    pub fn room(&self) -> Result<u32, Misbehaved> {
+        let (limit, staged) = (self.table.limit(), self.requests.staged());
+        if staged < limit { Ok(limit.index().since(staged.index())) } else { self.table.sound().map(|()| 0) }
     }
 
     /// Tells whether nothing is staged that was not published.
-    pub(crate) const fn is_published(&self) -> bool {
-        self.requests.staged().since(self.requests.published()) == 0
+    pub(crate) fn is_published(&self) -> bool {
+        self.requests.staged() == self.requests.published()
     }
 
     /// Finds a slot for a request, or `None` if all are taken: then answers must be taken first.
@@ -43,12 +41,30 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
     /// The reason, once the peer was found to lie.
     #[inline]
     pub fn vacancy(&mut self) -> Result<Option<Vacancy<'_, 'r, P, T, N, W>>, Misbehaved> {
-        self.table.sound()?;
-        // The other half is asked only where the ring looks full.
-        if self.limit.since(self.requests.staged()) == 0 && self.room()? == 0 {
-            return Ok(None);
+        if self.requests.staged() < self.table.limit() {
+            return Ok(Some(Vacancy { half: self }));
         }
-        Ok(Some(Vacancy { half: self }))
+        self.table.sound().map(|()| None)
+    }
+
+    /// Stages requests with their payloads as long as there is room, takes no more of them than that, and returns how many.
+    ///
+    /// # Errors
+    /// The reason, once the peer was found to lie.
+    #[inline]
+    pub fn stage_all(&mut self, requests: impl IntoIterator<Item = (P::Request, T)>) -> Result<u32, Misbehaved> {
+        let (page, slots, first) = (self.page, self.slots, self.requests.staged());
+        let room = wide(self.room()?);
+        let (mut number, mut table) = (first, self.table.lend());
+        for (mut request, payload) in requests.into_iter().take(room) {
+            let slot = slots.place(number.index());
+            let id = table.put((number, slot), P::kind(&request), payload);
+            P::stamp(&mut request, id);
+            slots.write(page, slot, &request);
+            self.requests.stage(number);
+            number = number.plus(1);
+        }
+        Ok(number.index().since(first.index()))
     }
 
     /// Publishes everything staged; from here on the peer may answer.
@@ -76,11 +92,12 @@ impl<P: Protocol, T, const N: usize, W: Words> Vacancy<'_, '_, P, T, N, W> {
     #[inline]
     pub fn stage(self, mut request: P::Request, payload: T) -> RequestId {
         let half = self.half;
-        let number = half.requests.stage();
-        let place = half.slots.place(number);
-        let id = half.table.put((number, place), P::kind(&request), payload);
+        let number = half.requests.staged();
+        let slot = half.slots.place(number.index());
+        let id = half.table.put((number, slot), P::kind(&request), payload);
         P::stamp(&mut request, id);
-        half.slots.write(half.page, place, &request);
+        half.slots.write(half.page, slot, &request);
+        half.requests.stage(number);
         id
     }
 
@@ -89,12 +106,13 @@ impl<P: Protocol, T, const N: usize, W: Words> Vacancy<'_, '_, P, T, N, W> {
     /// It settles with an answer whose [`Protocol::id`] is `None`, the oldest first.
     pub fn stage_unnamed(self, request: &P::Request, payload: T) {
         let half = self.half;
-        let number = half.requests.stage();
-        let place = half.slots.place(number);
-        half.table.put((number, place), P::kind(request), payload);
+        let number = half.requests.staged();
+        let slot = half.slots.place(number.index());
+        half.table.put((number, slot), P::kind(request), payload);
         if !P::IN_ORDER {
-            half.table.unname(place);
+            half.table.unname(slot);
         }
-        half.slots.write(half.page, place, request);
+        half.slots.write(half.page, slot, request);
+        half.requests.stage(number);
     }
 }

@@ -1,9 +1,9 @@
 //! The words and cells that the two halves of a front share, which a loom model replaces by loom's.
 
 #[cfg(not(loom))]
-pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64};
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
 use core::sync::atomic::Ordering::{self, Acquire, Release};
 

@@ -5,11 +5,11 @@ use core::array;
 use core::fmt;
 use core::sync::atomic::Ordering::{Relaxed, Release};
 
-use crate::entry::{Entry, Header};
-use crate::index::{Index, wide};
+use crate::entry::Entry;
+use crate::index::{Index, Number, wide};
 use crate::misbehaved::Code;
 use crate::protocol::IdWidth;
-use crate::sync::{AtomicU32, Passing, acquire, release};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Passing, acquire, release};
 use crate::{Misbehaved, Protocol, RequestId, Unanswered};
 
 /// Storage for the requests of a [`Front`](crate::Front), at most `N`; it holds the payload `T` of each.
@@ -18,12 +18,14 @@ use crate::{Misbehaved, Protocol, RequestId, Unanswered};
 pub struct Requests<P: Protocol, T, const N: usize> {
     entries: [Entry<(P::Kind, T)>; N],
     /// Which place request number `n` takes, at `n` modulo the ring's size: filled by answer number `n - size`.
-    free: [AtomicU32; N],
+    free: [AtomicUsize; N],
     /// Places of requests without id, oldest first, from `unnamed_taken` (the complete half's) to `unnamed_put`.
-    unnamed: [AtomicU32; N],
+    unnamed: [AtomicUsize; N],
     unnamed_put: Line<AtomicU32>,
-    published: Line<AtomicU32>,
-    consumed: Line<AtomicU32>,
+    /// What the peer may answer: the requests before this number.
+    published: Line<AtomicU64>,
+    /// What can be staged: the requests before this number, and none once the peer was found to lie.
+    limit: Line<AtomicU64>,
     fault: Line<[AtomicU32; 4]>,
 }
 
@@ -35,15 +37,16 @@ impl<P: Protocol, T, const N: usize> Requests<P, T, N> {
     /// Makes an empty table.
     #[must_use]
     pub fn new() -> Self {
-        let words = || array::from_fn(|_| AtomicU32::new(0));
-        let line = || Line(AtomicU32::new(0));
+        let words = || array::from_fn(|_| AtomicUsize::new(0));
+        let line = || Line(AtomicU64::new(0));
+        let mut places = 0..;
         Self {
-            entries: array::from_fn(|_| Entry::new()),
+            entries: array::from_fn(|_| Entry::new(places.next().unwrap_or_default())),
             free: words(),
             unnamed: words(),
-            unnamed_put: line(),
+            unnamed_put: Line(AtomicU32::new(0)),
             published: line(),
-            consumed: line(),
+            limit: line(),
             fault: Line(array::from_fn(|_| AtomicU32::new(0))),
         }
     }
@@ -55,21 +58,19 @@ impl<P: Protocol, T, const N: usize> Requests<P, T, N> {
         for (word, place) in table.free.iter().zip(0..) {
             word.store(place, Relaxed);
         }
-        for word in [&table.published, &table.consumed] {
-            word.0.store(start.raw(), Relaxed);
-        }
+        let start = Number::starting_at(start);
+        let limit = start.plus(size);
+        table.published.0.store(start.raw(), Relaxed);
+        table.limit.0.store(limit.raw(), Relaxed);
         table.fault.0.iter().chain([&table.unnamed_put.0]).for_each(|word| word.store(0, Relaxed));
-        let taker = Taker { table, size, unnamed_taken: Index::new(0) };
+        let taker = Taker { table, size, bound: start, limit, unnamed_taken: Index::new(0) };
         (Putter { table }, taker)
     }
 
     fn clear(&mut self) {
-        for entry in &self.entries {
-            let header = entry.header();
-            if header.is_taken() {
-                // SAFETY: the borrow is exclusive, and the entry is taken.
-                drop(unsafe { entry.take(header) });
-            }
+        for entry in self.entries.iter().filter(|entry| entry.is_taken()) {
+            // SAFETY: the borrow is exclusive, and the entry is taken.
+            drop(unsafe { entry.take() });
         }
     }
 
@@ -80,14 +81,14 @@ impl<P: Protocol, T, const N: usize> Requests<P, T, N> {
     };
 
     #[inline]
-    fn word<'w>(&self, words: &'w [AtomicU32; N], at: u32) -> &'w AtomicU32 {
-        words.get(wide(at) & Self::MASK).unwrap_or_else(|| unreachable!("masked"))
+    fn word<'w>(&self, words: &'w [AtomicUsize; N], at: usize) -> &'w AtomicUsize {
+        words.get(at & Self::MASK).unwrap_or_else(|| unreachable!("masked"))
     }
 
-    /// Returns the entry at one of our own places.
+    /// Returns the entry at a place.
     #[inline]
-    fn entry(&self, place: u32) -> &Entry<(P::Kind, T)> {
-        self.entries.get(wide(place) & Self::MASK).unwrap_or_else(|| unreachable!("masked"))
+    fn entry(&self, place: usize) -> &Entry<(P::Kind, T)> {
+        self.entries.get(place & Self::MASK).unwrap_or_else(|| unreachable!("masked"))
     }
 
     fn reason(&self) -> Option<Misbehaved> {
@@ -122,11 +123,17 @@ pub(crate) struct Putter<'r, P: Protocol, T, const N: usize> {
 }
 
 impl<P: Protocol, T, const N: usize> Putter<'_, P, T, N> {
-    /// Returns how far the complete half is; slots and places before that are ours again.
+    /// Lends itself, so that a loop has it in registers.
     #[inline]
-    pub(crate) fn consumed(&self) -> Index {
+    pub(crate) const fn lend(&mut self) -> Putter<'_, P, T, N> {
+        Putter { table: self.table }
+    }
+
+    /// Returns the first number for which the complete half has given no slot and no place back.
+    #[inline]
+    pub(crate) fn limit(&self) -> Number {
         // Pairs with the release in `Taker::consume`.
-        Index::new(self.table.consumed.0.load(acquire(Passing::Place)))
+        Number::new(self.table.limit.0.load(acquire(Passing::Place)))
     }
 
     /// Returns the reason, once the complete half found that the peer misbehaves.
@@ -141,24 +148,25 @@ impl<P: Protocol, T, const N: usize> Putter<'_, P, T, N> {
         core::ptr::eq(self.table, taker.table)
     }
 
-    /// Puts in a request, for whose number and slot [`Putter::consumed`] said that there is room, and returns its id.
+    /// Puts in a request, for whose number [`Putter::limit`] said that there is room, and returns its id.
     #[inline]
-    pub(crate) fn put(&mut self, (number, slot): (Index, u32), kind: P::Kind, payload: T) -> RequestId {
+    pub(crate) fn put(&mut self, (number, slot): (Number, usize), kind: P::Kind, payload: T) -> RequestId {
+        let width = IdWidth::of::<P>();
         let place = if P::IN_ORDER { slot } else { self.table.word(&self.table.free, slot).load(Relaxed) };
         // SAFETY: the one `Putter` of the table is borrowed mutably.
-        match unsafe { self.table.entry(place).put(number, (kind, payload)) } {
-            Ok(generation) => IdWidth::of::<P>().pack(place, generation),
+        match unsafe { self.table.entry(place).put(number, width.step(), (kind, payload)) } {
+            Ok(id) => width.wire(id),
             Err(_) => unreachable!("a free place for each slot that was consumed"),
         }
     }
 
     /// Notes that the request just put into a slot has no id on the wire.
-    pub(crate) fn unname(&mut self, slot: u32) {
+    pub(crate) fn unname(&mut self, slot: usize) {
         let table = self.table;
         let place = table.word(&table.free, slot).load(Relaxed);
         let at = Index::new(table.unnamed_put.0.load(Relaxed));
         // No more are outstanding than there are places.
-        table.word(&table.unnamed, at.raw()).store(place, Relaxed);
+        table.word(&table.unnamed, wide(at.raw())).store(place, Relaxed);
         // Place before count; pairs with the acquire in `Taker::oldest_unnamed`.
         table.unnamed_put.0.store(at.plus(1).raw(), Release);
     }
@@ -167,7 +175,7 @@ impl<P: Protocol, T, const N: usize> Putter<'_, P, T, N> {
     ///
     /// Relaxed: what the peer answers, it read in the page, where it is told after this with release.
     #[inline]
-    pub(crate) fn publish(&mut self, upto: Index) {
+    pub(crate) fn publish(&mut self, upto: Number) {
         self.table.published.0.store(upto.raw(), Relaxed);
     }
 }
@@ -177,57 +185,42 @@ impl<P: Protocol, T, const N: usize> Putter<'_, P, T, N> {
 pub(crate) struct Taker<'r, P: Protocol, T, const N: usize> {
     table: &'r Requests<P, T, N>,
     size: u32,
+    /// What the peer could answer when its index was last loaded.
+    bound: Number,
+    /// What the submit half was last told.
+    limit: Number,
     unnamed_taken: Index,
 }
 
 impl<P: Protocol, T, const N: usize> Taker<'_, P, T, N> {
-    const WIDTH: IdWidth = IdWidth::of::<P>();
+    /// Lends what settles answers, so that a loop has it in registers.
+    #[inline]
+    pub(crate) const fn lend(&mut self) -> Settler<'_, P, T, N> {
+        Settler { table: self.table, bound: self.bound, unnamed_taken: &mut self.unnamed_taken }
+    }
 
     /// Returns how far the submit half has published.
     #[inline]
-    pub(crate) fn published(&self) -> Index {
-        Index::new(self.table.published.0.load(Relaxed))
+    pub(crate) fn published(&self) -> Number {
+        Number::new(self.table.published.0.load(Relaxed))
     }
 
-    /// Takes out the request that the answer in a slot settles, if it was published and the answer fits.
+    /// Returns how far past an index the peer's may be; to be asked after that was loaded.
+    ///
+    /// What was published bounds the answers, not the ring's size. Loaded after the peer's index, it is at least as new as
+    /// what the peer saw, and good for all answers before that index.
     #[inline]
-    pub(crate) fn settle(&mut self, response: &P::Response, slot: u32) -> Result<T, Misbehaved> {
-        let named = P::id(response);
-        let place = match named {
-            _ if P::IN_ORDER => slot,
-            Some(id) => Self::WIDTH.place(id).ok_or(Misbehaved::UnknownId(id))?,
-            None => self.oldest_unnamed()?,
-        };
-        let id = named.unwrap_or(RequestId(0));
-        let entry = self.table.entries.get(wide(place)).ok_or(Misbehaved::UnknownId(id))?;
-        let header = entry.header();
-        if !header.is_taken() || header.number().is_within(self.published(), self.size) {
-            return Err(if named.is_some() { Misbehaved::NotOutstanding(id) } else { Misbehaved::NothingUnnamed });
-        }
-        if let Some(id) = named {
-            check::<P>(id, place, header)?;
-        }
-        // SAFETY: taken, and the one `Taker` of the table is borrowed mutably.
-        let fits = named.is_none() || unsafe { entry.peek(|(kind, _)| P::answers(response, *kind)) };
-        if !fits {
-            return Err(Misbehaved::WrongKind(id));
-        }
-        // SAFETY: as above.
-        let (_, payload) = unsafe { entry.take(header) };
-        if named.is_none() {
-            self.unnamed_taken = self.unnamed_taken.plus(1);
-        }
-        if !P::IN_ORDER {
-            self.table.word(&self.table.free, slot).store(place, Relaxed);
-        }
-        Ok(payload)
+    pub(crate) fn allowed(&mut self, seen: Index) -> u32 {
+        self.bound = self.published();
+        self.bound.index().since(seen)
     }
 
-    /// Gives the slots and the places before `upto` to the submit half.
+    /// Gives the slots and the places of what was consumed to the submit half.
     #[inline]
-    pub(crate) fn consume(&mut self, upto: Index) {
-        // The answer was copied and its place noted before; pairs with the acquire in `Putter::consumed`.
-        self.table.consumed.0.store(upto.raw(), release(Passing::Place));
+    pub(crate) fn consume(&mut self, cons: Index) {
+        self.limit = self.limit.at(cons.plus(self.size));
+        // The answers were copied and their places noted before; pairs with the acquire in `Putter::limit`.
+        self.table.limit.0.store(self.limit.raw(), release(Passing::Place));
     }
 
     /// Tells the submit half that the peer misbehaves.
@@ -240,27 +233,17 @@ impl<P: Protocol, T, const N: usize> Taker<'_, P, T, N> {
         let [kind, ..] = &self.table.fault.0;
         // The rest of the reason before its kind; pairs with the acquire in `Requests::reason`.
         kind.store(code.first().copied().unwrap_or_default(), release(Passing::Reason));
+        // The reason before the end of all room, for which the submit half asks the reason.
+        self.table.limit.0.store(Number::NONE.raw(), release(Passing::Reason));
         reason
-    }
-
-    fn oldest_unnamed(&self) -> Result<u32, Misbehaved> {
-        let put = Index::new(self.table.unnamed_put.0.load(acquire(Passing::Place)));
-        if put.since(self.unnamed_taken) == 0 {
-            return Err(Misbehaved::NothingUnnamed);
-        }
-        Ok(self.table.word(&self.table.unnamed, self.unnamed_taken.raw()).load(Relaxed))
     }
 
     /// Takes out the oldest request that is not younger than `upto`, with its kind; both ends are with the caller.
     pub(crate) fn oldest(&mut self, upto: Upto) -> Option<Left<P, T>> {
-        let published = self.published();
-        // Where the numbers wrap: nothing is younger than the last that could be staged.
-        let end = published.plus(self.size);
-        let entry = self.taken(upto).min_by_key(|entry| entry.header().number().since(end))?;
-        let header = entry.header();
-        let staged = header.number().is_within(published, self.size);
+        let entry = self.taken(upto).min_by_key(|entry| entry.number())?;
+        let staged = entry.number() >= self.published();
         // SAFETY: taken, and the one `Taker` of the table is borrowed mutably.
-        let (kind, payload) = unsafe { entry.take(header) };
+        let (kind, payload) = unsafe { entry.take() };
         Some((kind, if staged { Unanswered::Staged(payload) } else { Unanswered::Published(payload) }))
     }
 
@@ -270,11 +253,79 @@ impl<P: Protocol, T, const N: usize> Taker<'_, P, T, N> {
     }
 
     fn taken(&self, upto: Upto) -> impl Iterator<Item = &Entry<(P::Kind, T)>> {
-        let (published, size) = (self.published(), self.size);
-        self.table.entries.iter().filter(move |entry| {
-            let header = entry.header();
-            header.is_taken() && !(matches!(upto, Upto::Published) && header.number().is_within(published, size))
-        })
+        let end = match upto {
+            Upto::Published => self.published(),
+            Upto::Staged => Number::NEVER,
+        };
+        self.table.entries.iter().filter(move |entry| entry.number() < end)
+    }
+}
+
+/// The part of a [`Taker`] that settles answers, of which there is one while it is lent.
+#[derive(Debug)]
+pub(crate) struct Settler<'t, P: Protocol, T, const N: usize> {
+    table: &'t Requests<P, T, N>,
+    bound: Number,
+    unnamed_taken: &'t mut Index,
+}
+
+impl<P: Protocol, T, const N: usize> Settler<'_, P, T, N> {
+    const WIDTH: IdWidth = IdWidth::of::<P>();
+
+    /// Takes out the request that the answer in a slot settles, if it was published and the answer fits.
+    #[inline]
+    pub(crate) fn settle(&mut self, response: &P::Response, slot: usize) -> Result<T, Misbehaved> {
+        let named = P::id(response);
+        let place = match named {
+            _ if P::IN_ORDER => slot,
+            // Masked for now: an id that is too large is not the one in the entry either.
+            Some(id) => low(id.0) & Requests::<P, T, N>::MASK,
+            None => self.oldest_unnamed()?,
+        };
+        let entry = self.table.entry(place);
+        // A free one has a number after all others; and no id is compared before the number was seen.
+        if entry.number() >= self.bound || named.is_some_and(|named| Self::WIDTH.wire(entry.id()) != named) {
+            return Err(self.refusal(named, slot));
+        }
+        if let Some(id) = named {
+            // SAFETY: taken, and the one `Taker` of the table is borrowed by this one.
+            let fits = unsafe { entry.peek(|(kind, _)| P::answers(response, *kind)) };
+            if !fits {
+                return Err(Misbehaved::WrongKind(id));
+            }
+        } else {
+            *self.unnamed_taken = self.unnamed_taken.plus(1);
+        }
+        if !P::IN_ORDER {
+            self.table.word(&self.table.free, slot).store(place, Relaxed);
+        }
+        // SAFETY: as above.
+        let (_, payload) = unsafe { entry.take() };
+        Ok(payload)
+    }
+
+    /// Says what is wrong with an answer that names no request of its place.
+    #[cold]
+    fn refusal(&self, named: Option<RequestId>, slot: usize) -> Misbehaved {
+        let Some(id) = named else { return Misbehaved::NothingUnnamed };
+        let place = Self::WIDTH.place(id);
+        let at = if P::IN_ORDER { Some(slot) } else { place };
+        match at.and_then(|at| self.table.entries.get(at)) {
+            None => Misbehaved::UnknownId(id),
+            Some(entry) if entry.number() >= self.bound => Misbehaved::NotOutstanding(id),
+            Some(_) if at != place => Misbehaved::OutOfOrder(id),
+            Some(entry) if Self::WIDTH.wire(entry.id()) != id => Misbehaved::Stale(id),
+            // It was staged since the number was first looked at.
+            Some(_) => Misbehaved::NotOutstanding(id),
+        }
+    }
+
+    fn oldest_unnamed(&self) -> Result<usize, Misbehaved> {
+        let put = Index::new(self.table.unnamed_put.0.load(acquire(Passing::Place)));
+        if put.since(*self.unnamed_taken) == 0 {
+            return Err(Misbehaved::NothingUnnamed);
+        }
+        Ok(self.table.word(&self.table.unnamed, wide(self.unnamed_taken.raw())).load(Relaxed))
     }
 }
 
@@ -290,12 +341,7 @@ pub(crate) enum Upto {
 /// A request without answer, and what an answer should have agreed with.
 pub(crate) type Left<P, T> = (<P as Protocol>::Kind, Unanswered<T>);
 
-/// Compares what an answer names with what its place holds.
-#[inline]
-fn check<P: Protocol>(id: RequestId, place: u32, header: Header) -> Result<(), Misbehaved> {
-    let width = IdWidth::of::<P>();
-    if P::IN_ORDER && width.place(id) != Some(place) {
-        return Err(Misbehaved::OutOfOrder(id));
-    }
-    if width.is_of(id, header.generation()) { Ok(()) } else { Err(Misbehaved::Stale(id)) }
+#[expect(clippy::as_conversions, reason = "the lower half")]
+const fn low(word: u64) -> usize {
+    (word & 0xffff_ffff) as usize
 }

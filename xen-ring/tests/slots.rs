@@ -142,6 +142,55 @@ fn r21_a_budget_ends_a_batch_and_says_so() {
     assert_eq!(tokens, [0, 1, 2, 3, 4, 5]);
 }
 
+/// How far past the start of the ring an event is asked for.
+fn event(page: &SharedPage, offset: usize) -> u32 {
+    let mut bytes = [0; 4];
+    page.copy_in(offset, &mut bytes);
+    u32::from_le_bytes(bytes).wrapping_sub(NEAR_WRAP)
+}
+
+fn twice(request: Message) -> Message {
+    Message { value: request.value * 2, ..request }
+}
+
+#[test]
+fn who_asks_many_takes_no_more_than_there_is_room_for() {
+    let ((mut front, mut back), _) = ring(4, NEAR_WRAP);
+    let mut asked = (0..).map(|value| (message(1, value), value));
+    assert_eq!((front.stage_all(asked.by_ref().take(3)), front.publish()), (Ok(3), Ok(Notify::Yes)));
+    assert_eq!((front.stage_all(asked.by_ref()), front.stage_all(asked.by_ref())), (Ok(1), Ok(0)));
+    assert_eq!((front.publish(), back.serve(9, twice), back.publish()), (Ok(Notify::No), Ok(4), Ok(Notify::Yes)));
+    assert_eq!(front.sweep(9, |answer| assert_eq!(answer.response.value, 2 * answer.payload)), Ok(4));
+    assert_eq!(front.stage_all(asked), Ok(4), "what there was no room for is still there");
+    assert_eq!((front.publish(), back.sweep(1, |request| assert_eq!(request.value, 4))), (Ok(Notify::No), Ok(1)));
+}
+
+#[test]
+fn a_back_that_polls_asks_for_no_event_and_one_that_arms_misses_none() {
+    let ((mut front, mut back), page) = ring(4, NEAR_WRAP);
+    assert_eq!(front.stage_all((0..4).map(|value| (message(1, value), value))), Ok(4));
+    let _ = front.publish().unwrap();
+    assert_eq!((back.serve(3, twice), back.owed()), (Ok(3), 0));
+    assert_eq!((back.arm(), event(page, 4)), (Ok(More::Maybe), 1), "there is one more");
+    assert_eq!((back.serve(9, twice), back.serve(9, twice), event(page, 4)), (Ok(1), Ok(0), 1));
+    assert_eq!((back.arm(), event(page, 4)), (Ok(More::No), 5));
+    assert_eq!(back.publish(), Ok(Notify::Yes));
+}
+
+#[test]
+fn a_front_that_polls_asks_for_no_event_and_one_that_arms_misses_none() {
+    let ((mut front, mut back), page) = ring(4, NEAR_WRAP);
+    assert_eq!(front.stage_all((0..4).map(|value| (message(1, value), value))), Ok(4));
+    let _ = front.publish().unwrap();
+    assert_eq!((back.serve(9, twice), back.publish()), (Ok(4), Ok(Notify::Yes)));
+    let mut got = Vec::new();
+    assert_eq!(front.sweep(1, |answer| got.push(answer.payload)), Ok(1));
+    assert_eq!((front.arm(), event(page, 12)), (Ok(More::Maybe), 1), "there are three more");
+    assert_eq!(front.sweep(9, |answer| got.push(answer.payload)), Ok(3));
+    assert_eq!((front.sweep(9, |_| ()), event(page, 12), got), (Ok(0), 1, vec![0, 1, 2, 3]));
+    assert_eq!((front.arm(), event(page, 12)), (Ok(More::No), 5));
+}
+
 #[test]
 fn r18_r19_abort_hands_back_the_rest_once_and_oldest_first() {
     let ((mut front, mut back), _) = ring(4, NEAR_WRAP);

@@ -25,7 +25,7 @@ fn front<'m>(memory: &'m Memory, kept: &'m mut Kept<64>, staged: u32, answered: 
 
 type Conversation = fn(&Memory) -> bool;
 
-const FRONT: [(&str, Conversation); 12] = [
+const FRONT: [(&str, Conversation); 17] = [
     ("new", |memory| Asks::<64>::new(memory, &mut Kept::new(), [SLOTS, START]).finish()),
     ("stage", |memory| act(front(memory, &mut Kept::new(), 0, 0), |front| front.stage())),
     ("stage in a full ring", |memory| act(front(memory, &mut Kept::new(), 2, 0), |front| front.stage())),
@@ -40,6 +40,22 @@ const FRONT: [(&str, Conversation); 12] = [
     ("take one of two", |memory| act(front(memory, &mut Kept::new(), 2, 2), |front| front.poll())),
     ("take none", |memory| act(front(memory, &mut Kept::new(), 2, 0), |front| front.poll())),
     ("take all", |memory| act(front(memory, &mut Kept::new(), 2, 2), |front| front.poll_many(8))),
+    ("stage at once", |memory| act(front(memory, &mut Kept::new(), 0, 0), |front| front.stage_all(3))),
+    ("sweep", |memory| act(front(memory, &mut Kept::new(), 2, 2), |front| front.sweep(8))),
+    ("sweep and arm", |memory| {
+        act(front(memory, &mut Kept::new(), 2, 1), |front| {
+            front.sweep(8);
+            front.arm();
+            front.sweep(8);
+        })
+    }),
+    ("arm", |memory| act(front(memory, &mut Kept::new(), 2, 0), |front| front.arm())),
+    ("arm with answers left", |memory| {
+        act(front(memory, &mut Kept::new(), 2, 2), |front| {
+            front.sweep(1);
+            front.arm();
+        })
+    }),
     ("give up", |memory| front(memory, &mut Kept::new(), 2, 1).finish()),
     ("stage and publish and take", |memory| {
         act(front(memory, &mut Kept::new(), 1, 1), |front| {
@@ -88,11 +104,20 @@ fn serve<'m, R>(mut back: Serves<'m>, work: impl FnOnce(&mut Serves<'m>) -> R) -
     back.finish()
 }
 
-const BACK: [(&str, Conversation); 9] = [
+const BACK: [(&str, Conversation); 12] = [
     ("attach", |memory| Serves::attach(memory, SLOTS, 0).is_err()),
     ("take a request", |memory| serve(back(memory, 2, 0), |back| back.poll())),
     ("take none", |memory| serve(back(memory, 1, 1), |back| back.poll())),
     ("take all", |memory| serve(back(memory, 2, 0), |back| back.poll_many(8))),
+    ("sweep", |memory| serve(back(memory, 2, 0), |back| back.sweep(8))),
+    ("answer at once", |memory| serve(back(memory, 2, 0), |back| back.serve(8))),
+    ("answer at once and arm", |memory| {
+        serve(back(memory, 1, 0), |back| {
+            back.serve(8);
+            back.arm();
+            back.publish();
+        })
+    }),
     ("stage an answer", |memory| serve(back(memory, 2, 1), |back| back.answer())),
     ("owe nothing", |memory| serve(back(memory, 0, 0), |back| back.answer())),
     ("publish", |memory| {

@@ -34,7 +34,7 @@ fn play(script: &mut Script<'_>) -> Option<Ending> {
         match act {
             0 | 1 => _ = back.ask(),
             2 | 3 => _ = back.poll(),
-            4 => _ = back.poll_many(u32::from(script.byte().unwrap_or_default() % 12)),
+            4 => many(&mut back, script.byte().unwrap_or_default()),
             5 | 6 => _ = back.answer(),
             7 => _ = back.publish(),
             _ => _ = script.strike(&memory, WORDS, 64),
@@ -47,4 +47,15 @@ fn play(script: &mut Script<'_>) -> Option<Ending> {
     let through = usize::try_from(back.taken()).unwrap_or_default();
     let found = usize::from(back.finish());
     Some(Ending { through, found, lied: memory.lied() })
+}
+
+/// Does one of the things that are done to many at once.
+fn many(back: &mut Serves<'_>, how: u8) {
+    let budget = u32::from(how % 12);
+    match how {
+        ..128 => _ = back.poll_many(budget),
+        128..160 => _ = back.arm(),
+        160..208 => _ = back.serve(budget),
+        208.. => _ = back.sweep(budget),
+    }
 }

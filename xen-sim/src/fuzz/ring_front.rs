@@ -41,7 +41,7 @@ fn play<const BITS: u32>(script: &mut Script<'_>, memory: &Memory, ring: [u32; 2
             0 | 1 => _ = front.stage(),
             2 => _ = front.publish(),
             3 => _ = front.poll(),
-            4 => _ = front.poll_many(u32::from(script.byte().unwrap_or_default() % 12)),
+            4 => many(&mut front, script.byte().unwrap_or_default()),
             5 => front.serve(),
             6 | 7 => _ = front.answer(usize::from(script.byte().unwrap_or_default() % 8)),
             8..11 => _ = script.strike(memory, WORDS, 64),
@@ -54,6 +54,17 @@ fn play<const BITS: u32>(script: &mut Script<'_>, memory: &Memory, ring: [u32; 2
     let through = front.answers();
     let found = usize::from(front.finish());
     Some(Ending { through, found, lied: memory.lied() })
+}
+
+/// Does one of the things that are done to many at once.
+fn many<const BITS: u32>(front: &mut Asks<'_, BITS>, how: u8) {
+    let budget = u32::from(how % 12);
+    match how {
+        ..128 => _ = front.poll_many(budget),
+        128..160 => _ = front.arm(),
+        160..208 => _ = front.stage_all(budget),
+        208.. => _ = front.sweep(budget),
+    }
 }
 
 /// Has an honest back answer all; then all of it has come.

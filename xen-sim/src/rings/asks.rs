@@ -108,6 +108,25 @@ impl<'m, const BITS: u32> Asks<'m, BITS> {
         done
     }
 
+    /// Stages up to `most` requests at once.
+    pub fn stage_all(&mut self, most: u32) -> Option<u32> {
+        let Self { memory, front, count, verdict, staged, .. } = self;
+        let slots = 64..64 + 16 * usize::try_from(*count).unwrap_or_default();
+        let rules = Rules::none().budget(MOST).copy(slots);
+        let asked = (*staged..staged.saturating_add(most)).map(|number| {
+            let token = Token::new(number, 7 + number % 2);
+            (Message { id: 0, operation: token.operation, value: number }, token)
+        });
+        let done = verdict.run(memory, &rules, || {
+            let room = front.room()?;
+            let done = front.stage_all(asked)?;
+            assert_eq!(done, room.min(most), "as much as there is room for");
+            Ok(done)
+        });
+        self.staged += done.unwrap_or_default();
+        done
+    }
+
     /// Takes one answer.
     pub fn poll(&mut self) -> bool {
         let Self { memory, front, verdict, .. } = self;
@@ -125,6 +144,26 @@ impl<'m, const BITS: u32> Asks<'m, BITS> {
         let more = verdict.run(memory, &rules, || front.poll_answers(budget, |answer| got.push(answer)));
         got.into_iter().for_each(|answer| self.took(answer));
         more
+    }
+
+    /// Takes the answers that are there, at most `budget` of them.
+    pub fn sweep(&mut self, budget: u32) -> Option<u32> {
+        let Self { memory, front, verdict, .. } = self;
+        let rules = Rules::none().budget(1 + MOST).load(RSP_PROD, 1).copy(64..4096);
+        let mut got = Vec::new();
+        let taken = verdict.run(memory, &rules, || front.sweep(budget, |answer| got.push(answer)));
+        assert!(
+            taken.is_none_or(|taken| usize::try_from(taken) == Ok(got.len()) && taken <= budget),
+            "as many as it says"
+        );
+        got.into_iter().for_each(|answer| self.took(answer));
+        taken
+    }
+
+    /// Makes the final check.
+    pub fn arm(&mut self) -> Option<More> {
+        let Self { memory, front, verdict, .. } = self;
+        verdict.run(memory, &Rules::none().budget(3).load(RSP_PROD, 1), || front.arm())
     }
 
     fn took(&mut self, answer: Answer<Message, Token>) {
@@ -162,6 +201,9 @@ impl<'m, const BITS: u32> Asks<'m, BITS> {
             self.publish();
             self.poll();
             self.poll_many(3);
+            self.stage_all(1);
+            self.sweep(3);
+            self.arm();
         }
         let Self { memory, front, staged, published, mut back, verdict, .. } = self;
         let left = memory.untouched(|| front.abort_all().collect::<Vec<_>>());

@@ -72,6 +72,35 @@ impl<'m> Serves<'m> {
         more
     }
 
+    /// Takes the requests that are there, at most `budget` of them.
+    pub fn sweep(&mut self, budget: u32) -> Option<u32> {
+        let Self { memory, back, verdict, count, .. } = self;
+        let most = usize::try_from(*count).unwrap_or_default();
+        let rules = Rules::none().budget(1 + most).load(REQ_PROD, 1).copy(64..4096);
+        let mut got = 0;
+        let taken = verdict.run(memory, &rules, || back.sweep(budget, |_| got += 1));
+        assert!(taken.is_none_or(|taken| taken == got && taken <= budget), "as many as it says");
+        self.took(got);
+        taken
+    }
+
+    /// Answers the requests that are there, at most `budget` of them.
+    pub fn serve(&mut self, budget: u32) -> Option<u32> {
+        let Self { memory, back, verdict, count, .. } = self;
+        let most = usize::try_from(*count).unwrap_or_default();
+        let rules = Rules::none().budget(1 + 2 * most).load(REQ_PROD, 1).copy(64..4096);
+        let taken = verdict.run(memory, &rules, || back.serve(budget, |_| Message { id: 1, operation: 7, value: 3 }));
+        self.staged += taken.unwrap_or_default();
+        self.took(taken.unwrap_or_default());
+        taken
+    }
+
+    /// Makes the final check.
+    pub fn arm(&mut self) -> Option<More> {
+        let Self { memory, back, verdict, .. } = self;
+        verdict.run(memory, &Rules::none().budget(3).load(REQ_PROD, 1), || back.arm())
+    }
+
     fn took(&mut self, more: u32) {
         self.taken += more;
         assert!(self.taken - self.published <= self.count, "K01: no more requests than slots");
@@ -120,6 +149,9 @@ impl<'m> Serves<'m> {
         if self.found() {
             self.poll();
             self.poll_many(3);
+            self.sweep(3);
+            self.serve(3);
+            self.arm();
             self.answer();
             self.publish();
         }

@@ -41,8 +41,9 @@ pub(super) const TABLE: Table = Table {
         ours("slot::Slots::SIZE"),
         ours("protocol::RequestId"),
         ours("protocol::Protocol::IN_ORDER"),
-        ours("entry::TURN"),
+        ours("index::Number::NONE"),
+        ours("index::Number::NEVER"),
         ours("table::Requests::MASK"),
-        ours("table::Taker::WIDTH"),
+        ours("table::Settler::WIDTH"),
     ],
 };
