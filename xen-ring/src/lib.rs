@@ -42,6 +42,7 @@
 #![no_std]
 
 mod back;
+pub mod blkif;
 mod bytes;
 mod complete;
 mod ends;

@@ -27,7 +27,7 @@ use crate::{shell, workspace};
 use anyhow::{Context as _, Result, bail};
 use fact::{About, Fact, Facts};
 use item::Items;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use value::Value;
 
@@ -91,8 +91,9 @@ fn compare(args: &Args, facts: &[Fact], folder: &Path, name: &str) -> Result<()>
 /// Reads the facts of all crates.
 fn read() -> Result<Facts> {
     let (root, mut items) = (workspace::root()?, Items::default());
-    for table in map::TABLES {
-        source::read(&mut items, table.package, &root.join(table.package))?;
+    let packages: BTreeSet<&str> = map::TABLES.iter().map(|table| table.package).collect();
+    for package in packages {
+        source::read(&mut items, package, &root.join(package))?;
     }
     Ok(fact::make(&items, map::TABLES))
 }

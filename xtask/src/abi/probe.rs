@@ -40,6 +40,37 @@ const PRELUDE: &str = r#"#define __XEN_INTERFACE_VERSION__ __XEN_LATEST_INTERFAC
 #include <xen/vcpu.h>
 #include <xen/version.h>
 
+/* The block protocol of 32-bit x86: the same header again, under other names, with numbers of 64 bits at multiples of 4. */
+#undef __XEN_PUBLIC_IO_BLKIF_H__
+#define blkif_request_segment blkif_x86_32_request_segment
+#define blkif_request blkif_x86_32_request
+#define blkif_request_t blkif_x86_32_request_t
+#define blkif_request_discard blkif_x86_32_request_discard
+#define blkif_request_discard_t blkif_x86_32_request_discard_t
+#define blkif_request_indirect blkif_x86_32_request_indirect
+#define blkif_request_indirect_t blkif_x86_32_request_indirect_t
+#define blkif_response blkif_x86_32_response
+#define blkif_response_t blkif_x86_32_response_t
+#define blkif_sring_entry blkif_x86_32_sring_entry
+#define blkif_sring blkif_x86_32_sring
+#define blkif_sring_t blkif_x86_32_sring_t
+#define blkif_front_ring blkif_x86_32_front_ring
+#define blkif_front_ring_t blkif_x86_32_front_ring_t
+#define blkif_back_ring blkif_x86_32_back_ring
+#define blkif_back_ring_t blkif_x86_32_back_ring_t
+#define __i386__
+#pragma pack(push, 4)
+#include <xen/io/blkif.h>
+#pragma pack(pop)
+#undef __i386__
+#undef blkif_request_segment
+#undef blkif_request
+#undef blkif_request_discard
+#undef blkif_request_indirect
+#undef blkif_response
+#undef blkif_sring_entry
+#undef blkif_sring
+
 #define NUMBER(value) printf("%lld\n", (long long)(value))
 
 static void error_name(const char *name)

@@ -4,6 +4,7 @@
 //! stands for the last name of the path, `{lower}` for the same in lower case, and `{SNAKE}` for it as a C constant.
 
 mod above;
+mod blkif;
 mod evtchn;
 mod grant;
 mod hypercall;
@@ -34,7 +35,7 @@ pub(crate) struct Rule {
     pub(crate) meaning: Meaning,
 }
 
-/// The rules of one crate; their paths begin below it.
+/// The rules of one crate, or of some of its modules; their paths begin below the crate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table {
     pub(crate) package: &'static str,
@@ -45,6 +46,7 @@ pub(crate) struct Table {
 pub(crate) const TABLES: &[Table] = &[
     hypercall::TABLE,
     ring::TABLE,
+    blkif::TABLE,
     evtchn::TABLE,
     grant::TABLE,
     store::TABLE,
