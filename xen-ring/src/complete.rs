@@ -6,7 +6,7 @@ use crate::notify::within;
 use crate::slot::{RSP_EVENT, RSP_PROD};
 use crate::stream::Consumed;
 use crate::table::Taker;
-use crate::{Misbehaved, More, Protocol, Slots, Words};
+use crate::{Misbehaved, More, Protocol, RequestId, Slots, Words};
 
 /// The half of a [`Front`](crate::Front) that takes answers; it may live on another CPU than the other half.
 ///
@@ -35,11 +35,27 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
     /// The reason, from the first lie of the peer on.
     #[inline]
     pub fn poll_answer(&mut self) -> Result<Option<Answer<P::Response, T>>, Misbehaved> {
+        self.poll_by(P::id)
+    }
+
+    /// Takes the next answer as one whose slot carries no id, where that is known from the answer before it.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer on.
+    pub fn poll_unnamed(&mut self) -> Result<Option<Answer<P::Response, T>>, Misbehaved> {
+        self.poll_by(|_| None)
+    }
+
+    #[inline]
+    fn poll_by(
+        &mut self,
+        named: impl Fn(&P::Response) -> Option<RequestId>,
+    ) -> Result<Option<Answer<P::Response, T>>, Misbehaved> {
         if self.ready()? == 0 && self.arm()? == More::No {
             return Ok(None);
         }
         let mut taken = None;
-        self.sweep(1, |answer| taken = Some(answer))?;
+        self.sweep_by(1, named, &mut |answer| taken = Some(answer))?;
         Ok(taken)
     }
 
@@ -69,8 +85,18 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
     /// The reason, from the first lie of the peer on; the answers before it were given to `sink`.
     #[inline]
     pub fn sweep(&mut self, budget: u32, mut sink: impl FnMut(Answer<P::Response, T>)) -> Result<u32, Misbehaved> {
+        self.sweep_by(budget, P::id, &mut sink)
+    }
+
+    #[inline]
+    fn sweep_by(
+        &mut self,
+        budget: u32,
+        named: impl Fn(&P::Response) -> Option<RequestId>,
+        sink: &mut impl FnMut(Answer<P::Response, T>),
+    ) -> Result<u32, Misbehaved> {
         let count = self.ready()?.min(budget);
-        let done = self.take(count, &mut sink);
+        let done = self.take(count, named, sink);
         if let Err(reason) = done {
             return Err(self.table.poison(self.responses.poison(reason)));
         }
@@ -98,12 +124,17 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
 
     /// Takes so many answers, which are there.
     #[inline]
-    fn take(&mut self, count: u32, sink: &mut impl FnMut(Answer<P::Response, T>)) -> Result<(), Misbehaved> {
+    fn take(
+        &mut self,
+        count: u32,
+        named: impl Fn(&P::Response) -> Option<RequestId>,
+        sink: &mut impl FnMut(Answer<P::Response, T>),
+    ) -> Result<(), Misbehaved> {
         let (page, slots, mut table) = (self.page, self.slots, self.table.lend());
         for at in self.responses.cons().then(count) {
             let slot = slots.place(at);
             let response = slots.read(page, slot);
-            let payload = table.settle(&response, slot)?;
+            let payload = table.settle(&response, named(&response), slot)?;
             self.responses.pass(at);
             sink(Answer { response, payload });
         }

@@ -51,6 +51,7 @@ mod front;
 mod index;
 mod layout;
 mod misbehaved;
+pub mod netif;
 mod notify;
 mod outstanding;
 mod peer;

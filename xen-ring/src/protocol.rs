@@ -14,7 +14,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 ///   too; it is staged by [`Vacancy::stage_unnamed`](crate::Vacancy::stage_unnamed), and a response with status `NULL` has
 ///   no id: [`Protocol::id`] returns `None`, and the oldest slot without id is settled.
 /// - Receive rings of the network are `IN_ORDER`: answer number `n` takes request number `n`. An extra info among the
-///   answers has no id and settles the buffer of its slot, which comes back to be posted again.
+///   answers has no id and settles the buffer of its slot, which comes back to be posted again. That a slot is one is known
+///   from the slot before it: [`Complete::poll_unnamed`](crate::Complete::poll_unnamed).
 pub trait Protocol {
     /// What the front asks.
     type Request: FromBytes + IntoBytes + Immutable;
@@ -31,6 +32,10 @@ pub trait Protocol {
     fn stamp(request: &mut Self::Request, id: RequestId);
     /// Returns what the answer must agree with.
     fn kind(request: &Self::Request) -> Self::Kind;
+    /// The same of what is staged without id: where answers are matched by id, this tells it from what has one.
+    fn kind_unnamed(request: &Self::Request) -> Self::Kind {
+        Self::kind(request)
+    }
     /// Reads the id of an answer, or `None` if its slot carries none.
     fn id(response: &Self::Response) -> Option<RequestId>;
     /// Tells whether an answer that names a request fits what was asked.

@@ -108,7 +108,7 @@ impl<P: Protocol, T, const N: usize, W: Words> Vacancy<'_, '_, P, T, N, W> {
         let half = self.half;
         let number = half.requests.staged();
         let slot = half.slots.place(number.index());
-        half.table.put((number, slot), P::kind(request), payload);
+        half.table.put((number, slot), P::kind_unnamed(request), payload);
         if !P::IN_ORDER {
             half.table.unname(slot);
         }

@@ -274,8 +274,12 @@ impl<P: Protocol, T, const N: usize> Settler<'_, P, T, N> {
 
     /// Takes out the request that the answer in a slot settles, if it was published and the answer fits.
     #[inline]
-    pub(crate) fn settle(&mut self, response: &P::Response, slot: usize) -> Result<T, Misbehaved> {
-        let named = P::id(response);
+    pub(crate) fn settle(
+        &mut self,
+        response: &P::Response,
+        named: Option<RequestId>,
+        slot: usize,
+    ) -> Result<T, Misbehaved> {
         let place = match named {
             _ if P::IN_ORDER => slot,
             // Masked for now: an id that is too large is not the one in the entry either.

@@ -9,6 +9,7 @@ mod evtchn;
 mod grant;
 mod hypercall;
 mod mock;
+mod netif;
 mod ring;
 mod store;
 
@@ -47,6 +48,7 @@ pub(crate) const TABLES: &[Table] = &[
     hypercall::TABLE,
     ring::TABLE,
     blkif::TABLE,
+    netif::TABLE,
     evtchn::TABLE,
     grant::TABLE,
     store::TABLE,

@@ -1,0 +1,37 @@
+//! The network protocol: packets in chains of slots, and the control ring.
+//!
+//! A packet takes one slot for each [`Part`] of a page that it lies in, and one for each [`Extra`] info, which stands between
+//! the first part and the others. A slot does not say what it is: that is known from the flags of the one before it. So
+//! packets are read by [`Links`], an iterator with a bound, and each slot is given back with what was kept for it, also
+//! those of a packet that is malformed.
+//!
+//! | ring | protocol | front | back |
+//! |---|---|---|---|
+//! | transmit | [`tx::Tx`] | [`tx::packet`] makes slots | [`Back::packet`](crate::Back::packet) reads them |
+//! | receive | [`rx::Rx`] | [`Front::packet`](crate::Front::packet) reads them | [`rx::packet`] makes slots |
+//! | control | [`control::Control`] | [`control::Ask`] | [`control::Ask`] |
+//!
+//! # What it does not do
+//! It does not look into packets: checksum flags, hash and segment sizes are hints of the peer's. The nodes of xenstore
+//! (features, queues, addresses) are the frontend's.
+//!
+//! # Xen
+//! `io/netif.h`.
+
+mod chain;
+pub mod control;
+mod extra;
+mod hash;
+mod links;
+mod order;
+mod part;
+pub mod rx;
+mod status;
+pub mod tx;
+
+pub use chain::{BadPacket, Direction, Extras, FragmentLimit, Packet, Want};
+pub use extra::{BadExtra, Extra, ExtraInfo, Gso, GsoType, Mac, MulticastChange, Xdp};
+pub use hash::{Algorithm, Hash, HashType, HashTypes};
+pub use links::{Link, Links, Next, Taken};
+pub use part::Part;
+pub use status::{Lost, Status};

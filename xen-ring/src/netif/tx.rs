@@ -1,0 +1,284 @@
+//! The transmit ring: packets from the front to the back.
+
+use xen_hypercall::GrantRef;
+use zerocopy::{FromBytes, Immutable, IntoBytes, transmute};
+
+use super::chain::{BadPacket, Chain, Direction, Flow, FragmentLimit, Position, Reads};
+use super::extra::{Extra, ExtraInfo};
+use super::links::{Links, Next};
+use super::order::{Step, steps};
+use super::part::Part;
+use super::status::Status;
+use super::{Packet, Want};
+use crate::{Back, Protocol, RequestId, Words};
+
+/// The protocol of a transmit ring: ids of 16 bits, answers in any order, and slots without id.
+///
+/// An answer of [`Status::NULL`] is for an extra info: the oldest that has none.
+#[derive(Debug)]
+pub struct Tx;
+
+/// What stands in a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carries {
+    /// A part of a packet, answered by its id.
+    Fragment,
+    /// An extra info, answered without id.
+    Extra,
+}
+
+bitflags::bitflags! {
+    /// Flags of a part; unknown bits are kept.
+    ///
+    /// # Xen
+    /// `NETTXF_*` of `io/netif.h`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct Flags: u16 {
+        /// The checksum of the protocol is for the back to fill in.
+        const CSUM_BLANK = 1 << 0;
+        /// The front has seen that the checksum is right, or that there is none.
+        const DATA_VALIDATED = 1 << 1;
+        /// Another part follows.
+        const MORE_DATA = 1 << 2;
+        /// Extra infos follow.
+        const EXTRA_INFO = 1 << 3;
+    }
+}
+
+/// A slot: a part of a packet or an extra info, as the slot before it says.
+///
+/// # Xen
+/// `union netif_tx_sring_entry` of `io/ring.h` and `io/netif.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(transparent)]
+pub struct Slot([u32; 3]);
+
+/// A slot that is a part of a packet.
+///
+/// | offset | size | field | meaning |
+/// |---|---|---|---|
+/// | 0 | 4 | `gref` | the page |
+/// | 4 | 2 | `offset` | where in the page it begins |
+/// | 6 | 2 | `flags` | [`Flags`] |
+/// | 8 | 2 | `id` | comes back in the answer |
+/// | 10 | 2 | `size` | bytes of it; of the first part, those of the whole packet |
+///
+/// # Xen
+/// `struct netif_tx_request` of `io/netif.h`.
+#[derive(Debug, Clone, Copy, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct Request {
+    gref: u32,
+    offset: u16,
+    flags: u16,
+    id: u16,
+    size: u16,
+}
+const _: () = assert!(size_of::<Request>() == 12);
+
+/// A slot that is an extra info.
+#[derive(FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+struct ExtraSlot {
+    info: ExtraInfo,
+    pad: [u8; 4],
+}
+const _: () = assert!(size_of::<ExtraSlot>() == 12);
+
+/// An answer.
+///
+/// | offset | size | field | meaning |
+/// |---|---|---|---|
+/// | 0 | 2 | `id` | of the request; nothing if `status` is [`Status::NULL`] |
+/// | 2 | 2 | `status` | [`Status`] |
+///
+/// # Xen
+/// `struct netif_tx_response` of `io/netif.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct Answer {
+    id: u16,
+    status: i16,
+}
+const _: () = assert!(size_of::<Answer>() == 4);
+
+/// A part of a packet, as its slot says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fragment {
+    /// What the answer is to name.
+    pub id: RequestId,
+    /// The page.
+    pub page: GrantRef,
+    /// What is said of it; the flags that chain slots are for this library.
+    pub flags: Flags,
+    /// The bytes of the page, or `None` of the first part: they are known when all are, from [`Packet::first`].
+    pub part: Option<Part>,
+}
+
+impl Slot {
+    /// Returns the id of a part.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        let Request { id, .. } = transmute!(*self);
+        RequestId(id.into())
+    }
+}
+
+impl Answer {
+    /// Answers a part.
+    #[must_use]
+    pub fn to_fragment(id: RequestId, status: Status) -> Self {
+        Self { id: low(id), status: status.0 }
+    }
+
+    /// Answers an extra info.
+    #[must_use]
+    pub const fn to_extra() -> Self {
+        Self { id: 0, status: Status::NULL.0 }
+    }
+
+    /// Returns how the packet ended.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        Status(self.status)
+    }
+}
+
+/// Ids have 16 bits here.
+fn low(RequestId(id): RequestId) -> u16 {
+    let [a, b, ..] = id.to_le_bytes();
+    u16::from_le_bytes([a, b])
+}
+
+impl Protocol for Tx {
+    type Request = Slot;
+    type Response = Answer;
+    type Kind = Carries;
+    const ID_BITS: u32 = 16;
+
+    #[inline]
+    fn stamp(slot: &mut Slot, id: RequestId) {
+        let request: &mut Request = zerocopy::transmute_mut!(slot);
+        request.id = low(id);
+    }
+
+    #[inline]
+    fn kind(_: &Slot) -> Carries {
+        Carries::Fragment
+    }
+
+    #[inline]
+    fn kind_unnamed(_: &Slot) -> Carries {
+        Carries::Extra
+    }
+
+    #[inline]
+    fn id(answer: &Answer) -> Option<RequestId> {
+        (answer.status() != Status::NULL).then(|| RequestId(answer.id.into()))
+    }
+
+    #[inline]
+    fn answers(_: &Answer, asked: Carries) -> bool {
+        asked == Carries::Fragment
+    }
+}
+
+impl Direction for Tx {
+    type Slot = Slot;
+    type Fragment = Fragment;
+}
+
+impl Reads<Slot, Fragment> for Tx {
+    const TOTAL_FIRST: bool = true;
+
+    fn extra(slot: &Slot) -> ExtraInfo {
+        let ExtraSlot { info, .. } = transmute!(*slot);
+        info
+    }
+
+    fn flow(slot: &Slot) -> Flow {
+        let Request { offset, flags, size, .. } = transmute!(*slot);
+        let flags = Flags::from_bits_retain(flags);
+        Flow { more: flags.contains(Flags::MORE_DATA), extra: flags.contains(Flags::EXTRA_INFO), offset, length: size }
+    }
+
+    fn fragment(slot: &Slot, position: Position) -> Result<Fragment, BadPacket> {
+        let Request { gref, offset, flags, id, size: length } = transmute!(*slot);
+        let part = match position {
+            Position::First => None,
+            Position::Later => Some(Part::new(offset, length).ok_or(BadPacket::BeyondPage { offset, length })?),
+        };
+        Ok(Fragment { id: RequestId(id.into()), page: GrantRef(gref), flags: Flags::from_bits_retain(flags), part })
+    }
+}
+
+/// A slot of a packet that is to be staged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// A part, by [`Vacancy::stage`](crate::Vacancy::stage); this is its number among the parts.
+    Fragment(usize, Slot),
+    /// An extra info, by [`Vacancy::stage_unnamed`](crate::Vacancy::stage_unnamed).
+    Extra(Slot),
+}
+
+impl Piece {
+    const fn slot(self) -> Slot {
+        match self {
+            Self::Fragment(_, slot) | Self::Extra(slot) => slot,
+        }
+    }
+}
+
+/// Makes the slots of a packet in their order, for a front; `flags` are those of the whole.
+///
+/// # Errors
+/// If no back could send it: see [`BadPacket`].
+pub fn packet<'a>(
+    flags: Flags,
+    parts: &'a [(GrantRef, Part)],
+    extras: &'a [Extra],
+    limit: FragmentLimit,
+) -> Result<impl Iterator<Item = Piece> + use<'a>, BadPacket> {
+    let length = parts.iter().fold(0_u32, |sum, (_, part)| sum.saturating_add(part.length().into()));
+    let whole = u16::try_from(length).map_err(|_| BadPacket::TooLong { length })?;
+    let flags = flags.difference(Flags::MORE_DATA | Flags::EXTRA_INFO);
+    let pieces =
+        move || steps(parts.len(), extras.len()).filter_map(move |step| piece((flags, whole), parts, extras, step));
+    judged(pieces().map(Piece::slot), limit)?;
+    Ok(pieces())
+}
+
+/// Has the slots read as the back reads them.
+fn judged(mut slots: impl Iterator<Item = Slot>, limit: FragmentLimit) -> Result<Packet, BadPacket> {
+    let mut chain = Chain::<Tx>::new(limit);
+    while let Some((want, slot)) = chain.want().zip(slots.next()) {
+        let _ = chain.take(&slot, want);
+    }
+    chain.finish().unwrap_or(Err(BadPacket::Empty))
+}
+
+fn piece((flags, whole): (Flags, u16), parts: &[(GrantRef, Part)], extras: &[Extra], step: Step) -> Option<Piece> {
+    Some(match step {
+        Step::Fragment { index, more, extra } => {
+            let (page, part) = parts.get(index)?;
+            let own = if index == 0 { flags } else { Flags::empty() };
+            let own = if more { own | Flags::MORE_DATA } else { own };
+            let own = if extra { own | Flags::EXTRA_INFO } else { own };
+            let size = if index == 0 { whole } else { part.length() };
+            let request = Request { gref: page.0, offset: part.offset(), flags: own.bits(), id: 0, size };
+            Piece::Fragment(index, transmute!(request))
+        }
+        Step::Extra { index, more } => {
+            let extra = extras.get(index)?;
+            let info = if more { ExtraInfo::followed(extra) } else { ExtraInfo::last(extra) };
+            Piece::Extra(transmute!(ExtraSlot { info, pad: [0; 4] }))
+        }
+    })
+}
+
+impl<W: Words> Back<'_, Tx, W> {
+    /// Takes the slots of the next packet, one after the other.
+    pub fn packet(&mut self, limit: FragmentLimit) -> Links<Tx, impl FnMut(Want) -> Next<Slot, ()>> {
+        Links::new(limit, |_| Ok(self.poll_request()?.map(|slot| (slot, ()))))
+    }
+}
