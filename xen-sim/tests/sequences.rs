@@ -33,6 +33,21 @@ proptest! {
     fn c01_c02_c04_c07_any_script_with_bytes(script in vec(any::<u8>(), 0..LONG)) {
         fuzz::byte_ring(&script);
     }
+
+    #[test]
+    fn b01_r08_r09_r10_r12_r14_any_script_with_a_block_front(script in vec(any::<u8>(), 0..LONG)) {
+        fuzz::blkif_response(&script);
+    }
+
+    #[test]
+    fn n01_n02_n03_n04_n07_n08_n09_any_script_with_a_front_that_receives(script in vec(any::<u8>(), 0..LONG)) {
+        fuzz::netif_rx(&script);
+    }
+
+    #[test]
+    fn n10_n11_n13_k20_any_script_with_a_ring_that_sends(script in vec(any::<u8>(), 0..LONG)) {
+        fuzz::netif_tx(&script);
+    }
 }
 
 /// What came of each input of a target's corpus.

@@ -3,12 +3,19 @@
 //! Each body panics if a rule is broken. `fuzz/` gives them to libFuzzer; the tests replay the corpus, and make up scripts
 //! of their own. A script in which the peer does not lie must end with everything answered.
 
+mod blkif_response;
+mod books;
 mod byte_ring;
+mod netif_rx;
+mod netif_tx;
 mod ring_back;
 mod ring_front;
 mod script;
 
+pub use blkif_response::blkif_response;
 pub use byte_ring::byte_ring;
+pub use netif_rx::netif_rx;
+pub use netif_tx::netif_tx;
 pub use ring_back::ring_back;
 pub use ring_front::ring_front;
 
@@ -16,14 +23,21 @@ pub use ring_front::ring_front;
 pub type Target = (&'static str, fn(&[u8]) -> Ending);
 
 /// All targets.
-pub const TARGETS: [Target; 3] = [("ring_front", ring_front), ("ring_back", ring_back), ("byte_ring", byte_ring)];
+pub const TARGETS: [Target; 6] = [
+    ("ring_front", ring_front),
+    ("ring_back", ring_back),
+    ("byte_ring", byte_ring),
+    ("blkif_response", blkif_response),
+    ("netif_rx", netif_rx),
+    ("netif_tx", netif_tx),
+];
 
 /// How a script ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ending {
     /// How many answers, requests or bytes came through.
     pub through: usize,
-    /// How often a peer was found out.
+    /// How often a peer was found out, or a packet of its refused.
     pub found: usize,
     /// Whether the peer lied at all.
     pub lied: bool,

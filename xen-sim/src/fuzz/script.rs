@@ -18,6 +18,16 @@ impl<'d> Script<'d> {
         Some(*first)
     }
 
+    /// Takes two bytes as a number; what is not there is 0.
+    pub(super) fn pair(&mut self) -> u16 {
+        u16::from_le_bytes(self.bytes())
+    }
+
+    /// Takes so many bytes; those that are not there are 0.
+    pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        core::array::from_fn(|_| self.byte().unwrap_or_default())
+    }
+
     /// Takes a number below `end`.
     pub(super) fn below(&mut self, end: u8) -> Option<u8> {
         self.byte().map(|byte| byte % end)

@@ -17,18 +17,23 @@ use xen_ring::Misbehaved;
 
 /// What one end has found out about its peer.
 #[derive(Debug, Default)]
-struct Verdict(Option<Misbehaved>);
+pub(crate) struct Verdict(Option<Misbehaved>);
 
 impl Verdict {
     /// Returns whether the peer was found out, which an honest one is not.
-    fn found(&self, memory: &Memory) -> bool {
+    pub(crate) fn found(&self, memory: &Memory) -> bool {
         assert!(self.0.is_none() || memory.lied(), "an honest peer is believed, and not {:?}", self.0);
         self.0.is_some()
     }
 
     /// Runs an operation under attack, if the peer is believed so far; else one that must not touch the page and must give
     /// the same reason again.
-    fn run<R>(&mut self, memory: &Memory, rules: &Rules, act: impl FnOnce() -> Result<R, Misbehaved>) -> Option<R> {
+    pub(crate) fn run<R>(
+        &mut self,
+        memory: &Memory,
+        rules: &Rules,
+        act: impl FnOnce() -> Result<R, Misbehaved>,
+    ) -> Option<R> {
         match (self.0, act) {
             (Some(known), act) => {
                 let again = memory.untouched(act).err();

@@ -1,0 +1,6 @@
+//! A block front, and a back that may lie.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _ending = xen_sim::fuzz::blkif_response(data);
+});
