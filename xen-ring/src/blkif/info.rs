@@ -21,7 +21,7 @@ mod tests {
     use super::Info;
 
     #[test]
-    fn b11_unknown_bits_are_kept_and_ignored() {
+    fn unknown_bits_are_kept_and_ignored() {
         let junk = Info::from_bits_retain(0xdead_beed);
         assert!(junk.contains(Info::CDROM | Info::READONLY) && !junk.contains(Info::REMOVABLE));
         assert_eq!(junk.bits(), 0xdead_beed, "kept");
