@@ -36,6 +36,10 @@ pub trait Protocol {
     fn kind_unnamed(request: &Self::Request) -> Self::Kind {
         Self::kind(request)
     }
+    /// Tells whether what was asked has an id, so that a replay stages it as it was.
+    fn is_named(_: Self::Kind) -> bool {
+        true
+    }
     /// Reads the id of an answer, or `None` if its slot carries none.
     fn id(response: &Self::Response) -> Option<RequestId>;
     /// Tells whether an answer that names a request fits what was asked.

@@ -110,19 +110,24 @@ pub struct Replay<'r, 'n, P: Protocol, T, const N: usize, const M: usize, W = Sh
 impl<'r, 'n, P: Protocol, T, const N: usize, const M: usize, W: Words> Replay<'r, 'n, P, T, N, M, W> {
     /// Stages the next of the set; `None` if the set is empty or the ring is full.
     ///
-    /// `rebuild` makes the request from what was asked; it may change the payload, for instance grant its buffers anew.
+    /// `rebuild` makes the request from what was asked; it may change the payload, for instance grant its buffers anew. What
+    /// comes back is the id, or `None` where what was asked has none.
     ///
     /// # Errors
     /// The reason, from the first lie of the new peer on; the rest of the set is still there.
     pub fn stage_next(
         &mut self,
         rebuild: impl FnOnce(P::Kind, &mut T) -> P::Request,
-    ) -> Result<Option<RequestId>, Misbehaved> {
+    ) -> Result<Option<Option<RequestId>>, Misbehaved> {
         let Some(vacancy) = self.front.vacancy()? else { return Ok(None) };
         let Some((kind, left)) = self.set.take_oldest() else { return Ok(None) };
         let mut payload = left.into_payload();
         let request = rebuild(kind, &mut payload);
-        Ok(Some(vacancy.stage(request, payload)))
+        if P::is_named(kind) {
+            return Ok(Some(Some(vacancy.stage(request, payload))));
+        }
+        vacancy.stage_unnamed(&request, payload);
+        Ok(Some(None))
     }
 
     /// Publishes what is staged.

@@ -272,6 +272,34 @@ fn n11_a_status_frees_its_slot_whatever_it_is() {
     }
 }
 
+#[test]
+fn a_packet_is_replayed_slot_by_slot() {
+    let ((front, _), _) = sent();
+    let (page, slots) = (page(), Slots::new(32).unwrap());
+    let set = front.abort_all().into_replay();
+    let mut replay = set.onto(Front::<Tx, Kept, 32>::new(page, slots, table()));
+    let parts = [(GrantRef(80), Part::new(0, 60).unwrap()), (GrantRef(90), Part::WHOLE)];
+    let extras = [Extra::Xdp(Xdp { headroom: 4 })];
+    let mut pieces = tx::packet(Flags::empty(), &parts, &extras, FragmentLimit::MIN).unwrap();
+    let mut again = || {
+        replay.stage_next(|kind, kept| {
+            assert_eq!(kind == tx::Carries::Extra, *kept == Kept::Extra);
+            match pieces.next().unwrap() {
+                Piece::Fragment(_, slot) | Piece::Extra(slot) => slot,
+            }
+        })
+    };
+    let named: Vec<_> = core::iter::from_fn(|| again().unwrap()).map(|id| id.is_some()).collect();
+    assert_eq!(named, [true, false, true]);
+    let _ = replay.publish().unwrap();
+    let mut back = Back::attach(page, slots).unwrap();
+    let mut links = back.packet(FragmentLimit::MIN);
+    assert_eq!(links.by_ref().count(), 3);
+    assert!(links.finish().unwrap().is_ok());
+    reply(&mut back, Answer::to_extra());
+    assert_eq!(replay.finish().unwrap().poll_answer().unwrap().unwrap().payload, Kept::Extra);
+}
+
 fn any_parts() -> impl Strategy<Value = Vec<(GrantRef, Part)>> {
     let part = (any::<u32>(), 0_u16..4096, 1_u16..=3600)
         .prop_map(|(page, offset, length)| (GrantRef(page), Part::new(offset, length.min(4096 - offset)).unwrap()));

@@ -172,6 +172,10 @@ impl Protocol for Tx {
         Carries::Extra
     }
 
+    fn is_named(asked: Carries) -> bool {
+        asked == Carries::Fragment
+    }
+
     #[inline]
     fn id(answer: &Answer) -> Option<RequestId> {
         (answer.status() != Status::NULL).then(|| RequestId(answer.id.into()))
