@@ -46,6 +46,17 @@ pub mod xenstore {
 
 /// The page shared with the console daemon.
 ///
+/// | offset | size | field | meaning |
+/// |---|---|---|---|
+/// | 0 | 1024 | `in` | bytes to the guest |
+/// | 1024 | 2048 | `out` | bytes from the guest |
+/// | 3072 | 4 | `in_cons` | written by the guest |
+/// | 3076 | 4 | `in_prod` | written by the daemon |
+/// | 3080 | 4 | `out_cons` | written by the daemon |
+/// | 3084 | 4 | `out_prod` | written by the guest |
+///
+/// A byte `connection` behind them came with Xen 4.21. In the pages of older ones it is 0, which says "connected".
+///
 /// # Xen
 /// `struct xencons_interface` of `io/console.h`.
 pub mod console {

@@ -11,9 +11,10 @@
 //!
 //! # What you must supply
 //! A [`SharedPage`](xen_hypercall::SharedPage) or several as [`SharedPages`](xen_hypercall::SharedPages), the event channel
-//! that a [`Notify`] speaks of, and for a slot ring a [`Protocol`] (the wire types and where the id lies in them) and
-//! [`Requests`], the storage of what was asked. A ring, or half of one, is for one thread at a time; what runs beside a
-//! suspend belongs into a gate section.
+//! that a [`Notify`] speaks of, and for a slot ring a [`Protocol`] and [`Requests`], the storage of what was asked. Protocols
+//! of disks and network cards are in [`blkif`] and [`netif`]; that of another device is yours: the wire types, and where the
+//! id lies in them. A ring, or half of one, is for one thread at a time; what runs beside a suspend belongs into a gate
+//! section.
 //!
 //! # Example
 //! ```

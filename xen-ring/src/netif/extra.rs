@@ -92,7 +92,7 @@ const FLAG_MORE: u8 = 1;
 /// | | 5 | 1 | `pad` | 0 |
 /// | | 6 | 2 | `features` | |
 /// | 2 and 3, [`Mac`] | 2 | 6 | `addr` | to add, to delete |
-/// | 4, [`Hash`] | 2 | 1 | `type` | [`HashType`] |
+/// | 4, [`struct@Hash`] | 2 | 1 | `type` | [`HashType`] |
 /// | | 3 | 1 | `algorithm` | [`Algorithm`] |
 /// | | 4 | 4 | `value` | lowest byte first |
 /// | 5, [`Xdp`] | 2 | 2 | `headroom` | in bytes |

@@ -33,11 +33,11 @@ pub enum Ask {
     AddPages(Queue, InPage),
     /// Has the back unmap these, by [`PageEntry`]; the answer's number says how many it did.
     DeletePages(Queue, InPage),
-    /// Something that this library does not know, to be answered with [`Status::NOT_SUPPORTED`].
+    /// Something that this library does not know, to be answered with [`NOT_SUPPORTED`](super::Status::NOT_SUPPORTED).
     Other(Kind),
 }
 
-/// Why a request cannot be one, to be answered with [`Status::INVALID_PARAMETER`].
+/// Why a request cannot be one, to be answered with [`INVALID_PARAMETER`](super::Status::INVALID_PARAMETER).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadAsk {
     /// More than are in a page.
