@@ -1,13 +1,12 @@
 //! The chain of slots that a packet is: what the next one must be, and what is wrong with it.
 
-use core::fmt;
 use core::marker::PhantomData;
 
-use super::extra::{BadExtra, Extra, ExtraInfo, Gso, Mac, MulticastChange, Xdp};
-use super::hash::Hash;
+use super::bad::BadPacket;
+use super::extra::{Extra, ExtraInfo};
+use super::extras::Extras;
 use super::links::Link;
 use super::part::Part;
-use super::status::Lost;
 
 /// Which way packets go: [`Tx`](super::tx::Tx) or [`Rx`](super::rx::Rx).
 #[expect(private_bounds, reason = "nobody else implements it")]
@@ -75,101 +74,6 @@ impl FragmentLimit {
 /// After so many slots of a packet that is malformed, what follows counts as another packet: as many as are in a page.
 const EXCESS_MAX: u16 = 256;
 
-/// Why slots are no packet. All of them count as taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BadPacket {
-    /// It is not all there: this is what comes next, and nothing does.
-    CutShort(Want),
-    /// It has more parts than the limit.
-    TooManyFragments {
-        /// The limit.
-        most: u16,
-    },
-    /// A part has no bytes and is not the last.
-    EmptyFragment,
-    /// It has no bytes, and nothing is said but that.
-    Empty,
-    /// It is longer than a number of 16 bits says.
-    TooLong {
-        /// Bytes of it.
-        length: u32,
-    },
-    /// A part is not within its page.
-    BeyondPage {
-        /// Where in the page it begins.
-        offset: u16,
-        /// How long it is.
-        length: u16,
-    },
-    /// The parts behind the first are longer than the whole.
-    PartsExceedWhole {
-        /// Bytes of the whole.
-        whole: u16,
-        /// Bytes of those parts.
-        parts: u32,
-    },
-    /// Extra infos are announced by a part that is not the first.
-    LateExtra,
-    /// An extra info is none.
-    Extra(BadExtra),
-    /// The back lost it.
-    Lost(Lost),
-}
-
-impl fmt::Display for BadPacket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CutShort(Want::Fragment) => f.write_str("a packet that goes on, and nothing follows"),
-            Self::CutShort(Want::Extra) => f.write_str("a packet with an extra info, and none follows"),
-            Self::TooManyFragments { most } => write!(f, "a packet of more than {most} parts"),
-            Self::EmptyFragment => f.write_str("a packet with an empty part before its end"),
-            Self::Empty => f.write_str("an empty packet"),
-            Self::TooLong { length } => write!(f, "a packet of {length} bytes"),
-            Self::BeyondPage { offset, length } => write!(f, "{length} bytes from byte {offset} of a page on"),
-            Self::PartsExceedWhole { whole, parts } => {
-                write!(f, "a packet of {whole} bytes with {parts} behind its first part")
-            }
-            Self::LateExtra => f.write_str("extra infos behind a part that is not the first"),
-            Self::Extra(why) => why.fmt(f),
-            Self::Lost(why) => why.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for BadPacket {}
-
-/// The extra infos of a packet, one of a type.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Extras {
-    /// How it is to be cut; only if it is longer than one segment.
-    pub gso: Option<Gso>,
-    /// An address to listen to.
-    pub add: Option<Mac>,
-    /// An address not to listen to.
-    pub delete: Option<Mac>,
-    /// Its hash.
-    pub hash: Option<Hash>,
-    /// How much room is in front of it.
-    pub xdp: Option<Xdp>,
-}
-
-impl Extras {
-    fn put(&mut self, extra: Extra) -> Result<(), BadExtra> {
-        let repeated = match extra {
-            Extra::Gso(gso) => self.gso.replace(gso).is_some(),
-            Extra::Multicast(MulticastChange::Add, address) => self.add.replace(address).is_some(),
-            Extra::Multicast(MulticastChange::Delete, address) => self.delete.replace(address).is_some(),
-            Extra::Hash(hash) => self.hash.replace(hash).is_some(),
-            Extra::Xdp(xdp) => self.xdp.replace(xdp).is_some(),
-        };
-        if repeated { Err(BadExtra::Repeated(extra.kind())) } else { Ok(()) }
-    }
-
-    const fn changes_addresses(&self) -> bool {
-        self.add.is_some() || self.delete.is_some()
-    }
-}
-
 /// A packet whose slots were all taken and are sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
@@ -217,6 +121,15 @@ impl<D: Direction> Chain<D> {
             bad: None,
             direction: PhantomData,
         }
+    }
+
+    /// Has slots that were made read as the other end reads them.
+    pub(super) fn judge(limit: FragmentLimit, mut slots: impl Iterator<Item = D::Slot>) -> Result<Packet, BadPacket> {
+        let mut chain = Self::new(limit);
+        while let Some((want, slot)) = chain.want().zip(slots.next()) {
+            let _ = chain.take(&slot, want);
+        }
+        chain.finish().unwrap_or(Err(BadPacket::Empty))
     }
 
     /// Returns what the next slot is, or `None` behind the last.

@@ -1,6 +1,7 @@
 //! The slots of one packet, taken one after the other.
 
-use super::chain::{BadPacket, Chain, Direction, FragmentLimit, Packet, Want};
+use super::bad::BadPacket;
+use super::chain::{Chain, Direction, FragmentLimit, Packet, Want};
 use super::extra::Extra;
 use crate::Misbehaved;
 

@@ -18,9 +18,11 @@
 //! # Xen
 //! `io/netif.h`.
 
+mod bad;
 mod chain;
 pub mod control;
 mod extra;
+mod extras;
 mod hash;
 mod links;
 mod order;
@@ -29,9 +31,19 @@ pub mod rx;
 mod status;
 pub mod tx;
 
-pub use chain::{BadPacket, Direction, Extras, FragmentLimit, Packet, Want};
+use crate::RequestId;
+
+pub use bad::BadPacket;
+pub use chain::{Direction, FragmentLimit, Packet, Want};
 pub use extra::{BadExtra, Extra, ExtraInfo, Gso, GsoType, Mac, MulticastChange, Xdp};
+pub use extras::Extras;
 pub use hash::{Algorithm, Hash, HashType, HashTypes};
 pub use links::{Link, Links, Next, Taken};
 pub use part::Part;
 pub use status::{Lost, Status};
+
+/// Returns an id as the slots have it: ids of network rings have 16 bits.
+fn low(RequestId(id): RequestId) -> u16 {
+    let [a, b, ..] = id.to_le_bytes();
+    u16::from_le_bytes([a, b])
+}

@@ -1,16 +1,20 @@
 //! The receive ring: buffers from the front to the back, packets in them back.
 
+mod pieces;
+
 use xen_hypercall::GrantRef;
 use zerocopy::{FromBytes, Immutable, IntoBytes, transmute};
 
-use super::Want;
-use super::chain::{BadPacket, Chain, Direction, Flow, FragmentLimit, Packet, Position, Reads};
-use super::extra::{Extra, ExtraInfo};
+use super::bad::BadPacket;
+use super::chain::{Direction, Flow, FragmentLimit, Position, Reads, Want};
+use super::extra::ExtraInfo;
 use super::links::{Links, Next};
-use super::order::{Step, steps};
+use super::low;
 use super::part::Part;
 use super::status::Status;
 use crate::{Complete, Front, Protocol, RequestId, Words};
+
+pub use pieces::{Piece, packet};
 
 /// The protocol of a receive ring: answer number `n` takes buffer number `n`, ids of 16 bits.
 ///
@@ -134,9 +138,8 @@ impl Protocol for Rx {
     const IN_ORDER: bool = true;
 
     #[inline]
-    fn stamp(request: &mut Request, RequestId(id): RequestId) {
-        let [a, b, ..] = id.to_le_bytes();
-        request.id = u16::from_le_bytes([a, b]);
+    fn stamp(request: &mut Request, id: RequestId) {
+        request.id = low(id);
     }
 
     #[inline]
@@ -180,69 +183,6 @@ impl Reads<Slot, Fragment> for Rx {
         let part = Part::new(offset, length).ok_or(BadPacket::BeyondPage { offset, length })?;
         Ok(Fragment { id: RequestId(id.into()), flags: Flags::from_bits_retain(flags), part })
     }
-}
-
-/// What is to be answered to the next buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Piece {
-    /// A part is in it; this is its number among the parts.
-    Fragment(usize, Part, Flags),
-    /// Nothing is in it: the slot is an extra info.
-    Extra(ExtraInfo),
-}
-
-impl Piece {
-    /// Makes the answer to that buffer.
-    #[must_use]
-    pub fn to(self, request: &Request) -> Slot {
-        match self {
-            Self::Fragment(_, part, flags) => {
-                let status = i16::try_from(part.length()).unwrap_or_else(|_| unreachable!("at most a page"));
-                transmute!(Response { id: request.id, offset: part.offset(), flags: flags.bits(), status })
-            }
-            Self::Extra(info) => transmute!(info),
-        }
-    }
-}
-
-/// Makes the answers of a packet in their order, for a back; `flags` are those of the whole.
-///
-/// # Errors
-/// If no front could take it: see [`BadPacket`].
-pub fn packet<'a>(
-    flags: Flags,
-    parts: &'a [Part],
-    extras: &'a [Extra],
-    limit: FragmentLimit,
-) -> Result<impl Iterator<Item = Piece> + use<'a>, BadPacket> {
-    let flags = flags.difference(Flags::MORE_DATA | Flags::EXTRA_INFO);
-    let pieces = move || steps(parts.len(), extras.len()).filter_map(move |step| piece(flags, parts, extras, step));
-    judged(pieces().map(|piece| piece.to(&Request::new(GrantRef(0)))), limit)?;
-    Ok(pieces())
-}
-
-/// Has the slots read as the front reads them.
-fn judged(mut slots: impl Iterator<Item = Slot>, limit: FragmentLimit) -> Result<Packet, BadPacket> {
-    let mut chain = Chain::<Rx>::new(limit);
-    while let Some((want, slot)) = chain.want().zip(slots.next()) {
-        let _ = chain.take(&slot, want);
-    }
-    chain.finish().unwrap_or(Err(BadPacket::Empty))
-}
-
-fn piece(flags: Flags, parts: &[Part], extras: &[Extra], step: Step) -> Option<Piece> {
-    Some(match step {
-        Step::Fragment { index, more, extra } => {
-            let own = if index == 0 { flags } else { Flags::empty() };
-            let own = if more { own | Flags::MORE_DATA } else { own };
-            let own = if extra { own | Flags::EXTRA_INFO } else { own };
-            Piece::Fragment(index, *parts.get(index)?, own)
-        }
-        Step::Extra { index, more } => {
-            let extra = extras.get(index)?;
-            Piece::Extra(if more { ExtraInfo::followed(extra) } else { ExtraInfo::last(extra) })
-        }
-    })
 }
 
 impl<T, const N: usize, W: Words> Complete<'_, Rx, T, N, W> {

@@ -1,16 +1,20 @@
 //! The transmit ring: packets from the front to the back.
 
+mod pieces;
+
 use xen_hypercall::GrantRef;
 use zerocopy::{FromBytes, Immutable, IntoBytes, transmute};
 
-use super::chain::{BadPacket, Chain, Direction, Flow, FragmentLimit, Position, Reads};
-use super::extra::{Extra, ExtraInfo};
+use super::bad::BadPacket;
+use super::chain::{Direction, Flow, FragmentLimit, Position, Reads, Want};
+use super::extra::ExtraInfo;
 use super::links::{Links, Next};
-use super::order::{Step, steps};
+use super::low;
 use super::part::Part;
 use super::status::Status;
-use super::{Packet, Want};
 use crate::{Back, Protocol, RequestId, Words};
+
+pub use pieces::{Piece, packet};
 
 /// The protocol of a transmit ring: ids of 16 bits, answers in any order, and slots without id.
 ///
@@ -111,7 +115,7 @@ pub struct Fragment {
     pub page: GrantRef,
     /// What is said of it; the flags that chain slots are for this library.
     pub flags: Flags,
-    /// The bytes of the page, or `None` of the first part: they are known when all are, from [`Packet::first`].
+    /// The bytes of the page, or `None` of the first part: they are known when all are, from [`Packet::first`](super::Packet::first).
     pub part: Option<Part>,
 }
 
@@ -142,12 +146,6 @@ impl Answer {
     pub const fn status(&self) -> Status {
         Status(self.status)
     }
-}
-
-/// Ids have 16 bits here.
-fn low(RequestId(id): RequestId) -> u16 {
-    let [a, b, ..] = id.to_le_bytes();
-    u16::from_le_bytes([a, b])
 }
 
 impl Protocol for Tx {
@@ -214,70 +212,6 @@ impl Reads<Slot, Fragment> for Tx {
         };
         Ok(Fragment { id: RequestId(id.into()), page: GrantRef(gref), flags: Flags::from_bits_retain(flags), part })
     }
-}
-
-/// A slot of a packet that is to be staged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Piece {
-    /// A part, by [`Vacancy::stage`](crate::Vacancy::stage); this is its number among the parts.
-    Fragment(usize, Slot),
-    /// An extra info, by [`Vacancy::stage_unnamed`](crate::Vacancy::stage_unnamed).
-    Extra(Slot),
-}
-
-impl Piece {
-    const fn slot(self) -> Slot {
-        match self {
-            Self::Fragment(_, slot) | Self::Extra(slot) => slot,
-        }
-    }
-}
-
-/// Makes the slots of a packet in their order, for a front; `flags` are those of the whole.
-///
-/// # Errors
-/// If no back could send it: see [`BadPacket`].
-pub fn packet<'a>(
-    flags: Flags,
-    parts: &'a [(GrantRef, Part)],
-    extras: &'a [Extra],
-    limit: FragmentLimit,
-) -> Result<impl Iterator<Item = Piece> + use<'a>, BadPacket> {
-    let length = parts.iter().fold(0_u32, |sum, (_, part)| sum.saturating_add(part.length().into()));
-    let whole = u16::try_from(length).map_err(|_| BadPacket::TooLong { length })?;
-    let flags = flags.difference(Flags::MORE_DATA | Flags::EXTRA_INFO);
-    let pieces =
-        move || steps(parts.len(), extras.len()).filter_map(move |step| piece((flags, whole), parts, extras, step));
-    judged(pieces().map(Piece::slot), limit)?;
-    Ok(pieces())
-}
-
-/// Has the slots read as the back reads them.
-fn judged(mut slots: impl Iterator<Item = Slot>, limit: FragmentLimit) -> Result<Packet, BadPacket> {
-    let mut chain = Chain::<Tx>::new(limit);
-    while let Some((want, slot)) = chain.want().zip(slots.next()) {
-        let _ = chain.take(&slot, want);
-    }
-    chain.finish().unwrap_or(Err(BadPacket::Empty))
-}
-
-fn piece((flags, whole): (Flags, u16), parts: &[(GrantRef, Part)], extras: &[Extra], step: Step) -> Option<Piece> {
-    Some(match step {
-        Step::Fragment { index, more, extra } => {
-            let (page, part) = parts.get(index)?;
-            let own = if index == 0 { flags } else { Flags::empty() };
-            let own = if more { own | Flags::MORE_DATA } else { own };
-            let own = if extra { own | Flags::EXTRA_INFO } else { own };
-            let size = if index == 0 { whole } else { part.length() };
-            let request = Request { gref: page.0, offset: part.offset(), flags: own.bits(), id: 0, size };
-            Piece::Fragment(index, transmute!(request))
-        }
-        Step::Extra { index, more } => {
-            let extra = extras.get(index)?;
-            let info = if more { ExtraInfo::followed(extra) } else { ExtraInfo::last(extra) };
-            Piece::Extra(transmute!(ExtraSlot { info, pad: [0; 4] }))
-        }
-    })
 }
 
 impl<W: Words> Back<'_, Tx, W> {

@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{Ask, BadAsk, InPage, Kind, Queue, Status};
 use crate::RequestId;
-use crate::netif::{Algorithm, HashTypes};
+use crate::netif::{Algorithm, HashTypes, low};
 
 /// A slot.
 ///
@@ -52,9 +52,8 @@ impl Slot {
         Self { id: 0, kind: kind.0, data }
     }
 
-    pub(super) fn set_id(&mut self, RequestId(id): RequestId) {
-        let [a, b, ..] = id.to_le_bytes();
-        self.id = u16::from_le_bytes([a, b]);
+    pub(super) fn set_id(&mut self, id: RequestId) {
+        self.id = low(id);
     }
 
     /// Returns the id, which the answer is to name.
