@@ -11,6 +11,21 @@
 //! | receive | [`rx::Rx`] | [`Front::packet`](crate::Front::packet) reads them | [`rx::packet`] makes slots |
 //! | control | [`control::Control`] | [`control::Ask`] | [`control::Ask`] |
 //!
+//! ```
+//! use xen_hypercall::GrantRef;
+//! use xen_ring::netif::rx::{self, Flags, Rx};
+//! use xen_ring::netif::{Extra, FragmentLimit, Links, Part, Xdp};
+//!
+//! let (parts, extras) = ([Part::WHOLE, Part::new(0, 60).unwrap()], [Extra::Xdp(Xdp { headroom: 64 })]);
+//! let buffer = rx::Request::new(GrantRef(7)); // in truth each slot answers a buffer of its own
+//! let mut slots = rx::packet(Flags::CSUM_BLANK, &parts, &extras, FragmentLimit::MIN)?.map(|piece| piece.to(&buffer));
+//!
+//! let mut links = Links::<Rx, _>::new(FragmentLimit::MIN, |_| Ok::<_, ()>(slots.next().map(|slot| (slot, "kept"))));
+//! assert_eq!(links.by_ref().count(), 3);
+//! assert_eq!(links.finish().unwrap()?.length, 4096 + 60);
+//! # Ok::<(), xen_ring::netif::BadPacket>(())
+//! ```
+//!
 //! # What it does not do
 //! It does not look into packets: checksum flags, hash and segment sizes are hints of the peer's. The nodes of xenstore
 //! (features, queues, addresses) are the frontend's.
