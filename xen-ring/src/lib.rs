@@ -41,6 +41,7 @@
 //! yet.
 #![no_std]
 
+mod at;
 mod back;
 mod bytes;
 mod complete;
@@ -61,8 +62,11 @@ mod stream;
 mod submit;
 mod sync;
 mod table;
+mod track;
 mod words;
 
+#[doc(hidden)]
+pub use at::At;
 pub use back::{Back, Debt};
 pub use bytes::{ByteReceiver, ByteSender};
 pub use complete::{Answer, Complete};
@@ -70,7 +74,7 @@ pub use ends::{Bytes, console_back, console_front, xenstore_back, xenstore_front
 pub use front::Front;
 pub use layout::{Layout, console, xenstore};
 pub use misbehaved::Misbehaved;
-pub use notify::{More, Notify};
+pub use notify::{More, Moved, Notify};
 pub use outstanding::{Outstanding, Unanswered};
 pub use protocol::{Protocol, RequestId};
 pub use quiesce::{Drain, Quiesced};
@@ -82,4 +86,4 @@ pub use submit::{Submit, Vacancy};
 pub use sync::{Passing, model};
 pub use table::Requests;
 #[doc(hidden)]
-pub use words::Words;
+pub use words::{Area, Word, Words};

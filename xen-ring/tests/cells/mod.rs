@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use loom::sync::atomic::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
-use xen_ring::Words;
+use xen_ring::{At, Words};
 
 /// What a twin takes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,23 @@ impl Cells {
 }
 
 impl Words for Cells {
+    type Word<'w>
+        = At<'w, Self>
+    where
+        Self: 'w;
+    type Area<'w>
+        = At<'w, Self>
+    where
+        Self: 'w;
+
+    fn word(&self, offset: usize) -> Option<At<'_, Self>> {
+        At::new(self, offset, 4)
+    }
+
+    fn area(&self, offset: usize, len: usize) -> Option<At<'_, Self>> {
+        At::new(self, offset, len)
+    }
+
     fn load(&self, offset: usize) -> u32 {
         let load = || self.header[offset / 4].load(self.unless(Missing::Acquire, Acquire));
         if self.missing != Missing::SecondLook || ![0, 8].contains(&offset) {

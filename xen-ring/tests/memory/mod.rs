@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use core::ptr::NonNull;
 
 use xen_hypercall::{Gfn, SharedPage};
-use xen_ring::{Protocol, RequestId, Requests, Words};
+use xen_ring::{At, Protocol, RequestId, Requests, Words};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 #[repr(align(4096))]
@@ -98,6 +98,23 @@ pub fn put(bytes: &mut [u8; 4096], offset: usize, value: u32) {
 }
 
 impl Words for Adversary {
+    type Word<'w>
+        = At<'w, Self>
+    where
+        Self: 'w;
+    type Area<'w>
+        = At<'w, Self>
+    where
+        Self: 'w;
+
+    fn word(&self, offset: usize) -> Option<At<'_, Self>> {
+        At::new(self, offset, 4)
+    }
+
+    fn area(&self, offset: usize, len: usize) -> Option<At<'_, Self>> {
+        At::new(self, offset, len)
+    }
+
     fn load(&self, offset: usize) -> u32 {
         self.step(Access::Load(offset));
         self.peek(offset)

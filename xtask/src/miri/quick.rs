@@ -16,6 +16,8 @@ pub(super) const QUICK: [Quick; 8] = [
         target: "--lib",
         only: &[],
         reaches: &[
+            "xen-hypercall/src/bulk.rs",
+            "xen-hypercall/src/circle.rs",
             "xen-hypercall/src/page.rs",
             "xen-hypercall/src/pages.rs",
             "xen-hypercall/src/record.rs",
