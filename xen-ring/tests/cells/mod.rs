@@ -2,8 +2,9 @@
 
 use core::cell::Cell;
 
+use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
-use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
+use loom::sync::atomic::{AtomicU32, AtomicU64, fence};
 use xen_ring::{At, Words};
 
 /// What a twin takes away.
@@ -14,6 +15,10 @@ pub(crate) enum Missing {
     SecondLook,
     Release,
     Acquire,
+    /// Both of the sender's index.
+    Sent,
+    /// Both of the receiver's index.
+    Taken,
 }
 
 impl Missing {
@@ -24,6 +29,8 @@ impl Missing {
             Self::SecondLook => "the second look",
             Self::Release => "the release",
             Self::Acquire => "the acquire",
+            Self::Sent => "the order of what was sent",
+            Self::Taken => "the order of what was taken",
         }
     }
 }
@@ -33,9 +40,16 @@ impl Missing {
 pub(crate) struct Cells {
     header: [AtomicU32; 4],
     slots: [AtomicU64; 2],
-    bytes: [AtomicU8; 2],
+    bytes: [Byte; 2],
     missing: Missing,
 }
+
+/// A byte that two threads may reach only one after the other, each knowing of the other: else loom panics.
+#[derive(Debug, Default)]
+struct Byte(UnsafeCell<u8>);
+
+// SAFETY: loom looks at each access, and lets no two be concurrent.
+unsafe impl Sync for Byte {}
 
 loom::thread_local! {
     /// The index that this thread looked at last, and whether it armed an event after.
@@ -49,8 +63,10 @@ impl Cells {
         Box::leak(Box::new(Self { header, slots, bytes, missing }))
     }
 
-    fn unless(&self, missing: Missing, order: Ordering) -> Ordering {
-        if self.missing == missing { Relaxed } else { order }
+    /// Weakens an access to a word if its order is what is missing.
+    fn unless(&self, missing: Missing, offset: usize, order: Ordering) -> Ordering {
+        let index = [Missing::Taken, Missing::Sent].into_iter().nth(offset / 4);
+        if self.missing == missing || Some(self.missing) == index { Relaxed } else { order }
     }
 }
 
@@ -73,7 +89,7 @@ impl Words for Cells {
     }
 
     fn load(&self, offset: usize) -> u32 {
-        let load = || self.header[offset / 4].load(self.unless(Missing::Acquire, Acquire));
+        let load = || self.header[offset / 4].load(self.unless(Missing::Acquire, offset, Acquire));
         if self.missing != Missing::SecondLook || ![0, 8].contains(&offset) {
             return load();
         }
@@ -89,7 +105,7 @@ impl Words for Cells {
     }
 
     fn store(&self, offset: usize, value: u32) {
-        self.header[offset / 4].store(value, self.unless(Missing::Release, Release));
+        self.header[offset / 4].store(value, self.unless(Missing::Release, offset, Release));
         if [4, 12].contains(&offset) {
             LOOKED.with(|looked| looked.set((looked.get().0, looked.get().1, true)));
         }
@@ -103,13 +119,15 @@ impl Words for Cells {
 
     fn copy_in(&self, offset: usize, to: &mut [u8]) {
         for (at, byte) in to.iter_mut().enumerate() {
-            *byte = self.bytes[offset - 64 + at].load(Relaxed);
+            // SAFETY: loom panics before two accesses overlap.
+            *byte = self.bytes[offset - 64 + at].0.with(|byte| unsafe { *byte });
         }
     }
 
     fn copy_out(&self, offset: usize, from: &[u8]) {
         for (at, byte) in from.iter().enumerate() {
-            self.bytes[offset - 64 + at].store(*byte, Relaxed);
+            // SAFETY: loom panics before two accesses overlap.
+            self.bytes[offset - 64 + at].0.with_mut(|to| unsafe { *to = *byte });
         }
     }
 

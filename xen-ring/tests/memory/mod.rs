@@ -4,7 +4,7 @@
 use core::cell::RefCell;
 use core::ptr::NonNull;
 
-use xen_hypercall::{Gfn, SharedPage};
+use xen_hypercall::{Gfn, SharedPage, SharedPages};
 use xen_ring::{At, Protocol, RequestId, Requests, Words};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -16,6 +16,14 @@ pub fn page() -> &'static SharedPage {
     let ptr = NonNull::from(Box::leak(Box::new(Bytes([0; 4096])))).cast();
     // SAFETY: leaked, aligned, zeroed and reached by nobody else.
     Box::leak(Box::new(unsafe { SharedPage::new(ptr, Gfn(1)) }))
+}
+
+/// Gives `PAGES` real, zeroed pages in a row that live as long as the test.
+pub fn pages<const PAGES: usize>() -> &'static SharedPages<'static> {
+    let bytes: &mut [Bytes] = Vec::leak((0..PAGES).map(|_| Bytes([0; 4096])).collect());
+    let gfns = Vec::leak((1..).take(PAGES).map(Gfn).collect());
+    // SAFETY: leaked, aligned, zeroed and reached by nobody else.
+    Box::leak(Box::new(unsafe { SharedPages::new(NonNull::from(bytes).cast(), gfns) }))
 }
 
 /// Gives an empty table that lives as long as the test.

@@ -23,6 +23,16 @@ pub(super) const TABLE: Table = Table {
         byte_ring!("layout::xenstore::RSP", "xenstore_domain_interface", "rsp", "rsp_cons", "rsp_prod"),
         byte_ring!("layout::console::IN", "xencons_interface", "in", "in_cons", "in_prod"),
         byte_ring!("layout::console::OUT", "xencons_interface", "out", "out_cons", "out_prod"),
+        values("flex::*", &["offsetof(struct xen_9pfs_data_intf, {lower})"]),
+        values("flex::RING_0", &["XEN_FLEX_RING_SIZE(0)"]),
+        // The largest order whose grants fit the page.
+        values(
+            "flex::FlexOrder::MAX",
+            &[concat!(
+                "sizeof(struct xen_9pfs_data_intf) + (4 << 9) <= 4096 && ",
+                "sizeof(struct xen_9pfs_data_intf) + (4 << 10) > 4096 ? 9 : -1"
+            )],
+        ),
         values("slot::*", &["offsetof(struct blkif_sring, {lower})"]),
         values("slot::FIRST", &["offsetof(struct blkif_sring, ring)"]),
         values(
