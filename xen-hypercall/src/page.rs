@@ -86,6 +86,13 @@ impl SharedPage {
         unsafe { &*at }
     }
 
+    /// Returns `N` bytes from byte `offset` on, unless they are beyond the page.
+    #[inline]
+    #[must_use]
+    pub fn u8s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU8; N]> {
+        self.atomics(offset, N)?.first_chunk()
+    }
+
     /// Returns `N` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
     #[inline]
     #[must_use]

@@ -3,7 +3,7 @@
 //! # What it is for
 //! A front and a back share a page and believe nothing that is in it. [`Front`] and [`Back`] speak the slot rings of
 //! block, network and most other devices; [`ByteSender`] and [`ByteReceiver`] speak the byte rings of xenstore, console and
-//! the flex rings of 9pfs and PV calls ([`flex_front`]). A peer that breaks the protocol poisons one object, which from then on returns the same [`Misbehaved`] and
+//! the flex rings of 9pfs and PV calls ([`flex_front`]); [`Vchan`] is an end of a channel of libxenvchan. A peer that breaks the protocol poisons one object, which from then on returns the same [`Misbehaved`] and
 //! reads nothing more; everything outstanding comes back once through [`Front::abort_all`].
 //!
 //! A [`Front`] parts into two halves for two CPUs ([`Front::split`]), is drained ([`Front::quiesce`]), and what it had
@@ -63,6 +63,7 @@ mod submit;
 mod sync;
 mod table;
 mod track;
+mod vchan;
 mod words;
 
 #[doc(hidden)]
@@ -86,5 +87,6 @@ pub use submit::{Submit, Vacancy};
 #[doc(hidden)]
 pub use sync::{Passing, model};
 pub use table::Requests;
+pub use vchan::{BadShape, Transfer, Vchan, VchanMemory, VchanPeer, VchanShape};
 #[doc(hidden)]
-pub use words::{Area, Word, Words};
+pub use words::{Area, Flags, Word, Words};

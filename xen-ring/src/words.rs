@@ -1,6 +1,6 @@
 //! The seam between the algorithms and memory: what a ring does to a page, and no more.
 
-use core::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicU32, fence};
 
 use xen_hypercall::{Circle, PAGE_SIZE, SharedPage, SharedPages};
@@ -94,6 +94,41 @@ impl Area for Circle<'_> {
     #[inline]
     fn copy_out(&self, at: u32, from: &[u8]) -> bool {
         Self::copy_out(self, wide(at), from)
+    }
+}
+
+/// Memory with bytes that are flags: both sides set and clear bits of one.
+#[doc(hidden)]
+pub trait Flags: Words {
+    /// Loads a byte; what is loaded after it is at least as new.
+    fn byte(&self, offset: usize) -> u8;
+    /// Stores a byte; what was stored before it is visible before it.
+    fn set_byte(&self, offset: usize, value: u8);
+    /// Sets bits of a byte and leaves the others; without order.
+    fn raise(&self, offset: usize, bits: u8);
+    /// Clears bits of a byte, leaves the others, and tells whether one was set; without order.
+    fn lower(&self, offset: usize, bits: u8) -> bool;
+}
+
+impl Flags for SharedPage {
+    fn byte(&self, offset: usize) -> u8 {
+        let [byte] = self.u8s(offset).unwrap_or_else(|| beyond());
+        byte.load(Acquire)
+    }
+
+    fn set_byte(&self, offset: usize, value: u8) {
+        let [byte] = self.u8s(offset).unwrap_or_else(|| beyond());
+        byte.store(value, Release);
+    }
+
+    fn raise(&self, offset: usize, bits: u8) {
+        let [byte] = self.u8s(offset).unwrap_or_else(|| beyond());
+        byte.fetch_or(bits, Relaxed);
+    }
+
+    fn lower(&self, offset: usize, bits: u8) -> bool {
+        let [byte] = self.u8s(offset).unwrap_or_else(|| beyond());
+        byte.fetch_and(!bits, Relaxed) & bits != 0
     }
 }
 

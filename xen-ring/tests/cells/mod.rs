@@ -4,8 +4,8 @@ use core::cell::Cell;
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
-use loom::sync::atomic::{AtomicU32, AtomicU64, fence};
-use xen_ring::{At, Words};
+use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
+use xen_ring::{At, Flags, Words};
 
 /// What a twin takes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub(crate) struct Cells {
     header: [AtomicU32; 4],
     slots: [AtomicU64; 2],
     bytes: [Byte; 2],
+    /// From byte 20 on: live bytes and notify bits of a channel.
+    flags: [AtomicU8; 4],
     missing: Missing,
 }
 
@@ -59,8 +61,8 @@ loom::thread_local! {
 impl Cells {
     /// Makes a page for one run of a model; both threads hold it, so it is never freed.
     pub(crate) fn leaked(missing: Missing) -> &'static Self {
-        let (header, slots, bytes) = Default::default();
-        Box::leak(Box::new(Self { header, slots, bytes, missing }))
+        let (header, slots, bytes, flags) = Default::default();
+        Box::leak(Box::new(Self { header, slots, bytes, flags, missing }))
     }
 
     /// Weakens an access to a word if its order is what is missing.
@@ -137,5 +139,24 @@ impl Words for Cells {
 
     fn slot_out(&self, offset: usize, from: &[u8]) {
         self.slots[(offset - 64) / 8].store(u64::from_ne_bytes(from.try_into().unwrap()), Relaxed);
+    }
+}
+
+impl Flags for Cells {
+    fn byte(&self, offset: usize) -> u8 {
+        self.flags[offset - 20].load(self.unless(Missing::Acquire, usize::MAX, Acquire))
+    }
+
+    fn set_byte(&self, offset: usize, value: u8) {
+        self.flags[offset - 20].store(value, self.unless(Missing::Release, usize::MAX, Release));
+    }
+
+    fn raise(&self, offset: usize, bits: u8) {
+        self.flags[offset - 20].fetch_or(bits, Relaxed);
+        LOOKED.with(|looked| looked.set((looked.get().0, looked.get().1, true)));
+    }
+
+    fn lower(&self, offset: usize, bits: u8) -> bool {
+        self.flags[offset - 20].fetch_and(!bits, Relaxed) & bits != 0
     }
 }

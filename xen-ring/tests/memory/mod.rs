@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use core::ptr::NonNull;
 
 use xen_hypercall::{Gfn, SharedPage, SharedPages};
-use xen_ring::{At, Protocol, RequestId, Requests, Words};
+use xen_ring::{At, Flags, Protocol, RequestId, Requests, Words};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 #[repr(align(4096))]
@@ -39,6 +39,10 @@ pub enum Access {
     Fence,
     In(usize, usize),
     Out(usize, usize),
+    Byte(usize),
+    SetByte(usize, u8),
+    Raise(usize, u8),
+    Lower(usize, u8),
 }
 
 type Stroke = (usize, Box<dyn Fn(&mut [u8; 4096])>);
@@ -145,6 +149,30 @@ impl Words for Adversary {
     fn copy_out(&self, offset: usize, from: &[u8]) {
         self.step(Access::Out(offset, from.len()));
         self.bytes.borrow_mut()[offset..offset + from.len()].copy_from_slice(from);
+    }
+}
+
+impl Flags for Adversary {
+    fn byte(&self, offset: usize) -> u8 {
+        self.step(Access::Byte(offset));
+        self.bytes.borrow()[offset]
+    }
+
+    fn set_byte(&self, offset: usize, value: u8) {
+        self.step(Access::SetByte(offset, value));
+        self.bytes.borrow_mut()[offset] = value;
+    }
+
+    fn raise(&self, offset: usize, bits: u8) {
+        self.step(Access::Raise(offset, bits));
+        self.bytes.borrow_mut()[offset] |= bits;
+    }
+
+    fn lower(&self, offset: usize, bits: u8) -> bool {
+        self.step(Access::Lower(offset, bits));
+        let before = self.bytes.borrow()[offset];
+        self.bytes.borrow_mut()[offset] &= !bits;
+        before & bits != 0
     }
 }
 
