@@ -334,3 +334,80 @@ fn nothing_asked_is_nothing_done() {
     assert_eq!(server.receive(&mut [&mut []]), moved(0, Notify::No));
     assert_eq!(flag(&page, CLI_NOTIFY), WRITE);
 }
+
+/// What the peer does to a word or a flag.
+type Stroke = fn(&mut [u8; 4096], usize);
+
+const STROKES: [Stroke; 8] = [
+    |bytes, at| bump(bytes, at, 1),
+    |bytes, at| bump(bytes, at, 1024),
+    |bytes, at| bump(bytes, at, 1025),
+    |bytes, at| bump(bytes, at, 1 << 31),
+    |bytes, at| bump(bytes, at, u32::MAX),
+    |bytes, at| put(bytes, at, 0),
+    |bytes, at| put(bytes, at, u32::MAX),
+    |bytes, at| bytes[at] = 77,
+];
+
+fn bump(bytes: &mut [u8; 4096], at: usize, by: u32) {
+    let old = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    put(bytes, at, old.wrapping_add(by));
+}
+
+/// Has a client send, and a server receive, three times, with strokes between; returns the number of accesses.
+fn converse(strokes: &[(usize, usize, Stroke)]) -> usize {
+    let page = Adversary::new();
+    let (mut server, mut client) = ends(&page);
+    for index in [0, 4] {
+        page.poke(index, 0);
+    }
+    page.drain();
+    for &(when, at, stroke) in strokes {
+        page.strike(when, move |bytes| stroke(bytes, at));
+    }
+    let mut fault = [None; 2];
+    for round in 0..3 {
+        let before = page.len();
+        let sent = client.send(&[&[round; 300], b"", &[round; 200]]);
+        assert!(page.len() - before <= 12, "C15: a bounded number of accesses");
+        let before = page.len();
+        let (mut one, mut two) = ([0; 90], [0; 700]);
+        let got = server.receive(&mut [&mut one, &mut two]);
+        assert!(page.len() - before <= 12, "C15: a bounded number of accesses");
+        for (fault, result) in fault.iter_mut().zip([sent, got]) {
+            assert!(fault.is_none() || result.err() == *fault, "R30: the same reason for good");
+            *fault = result.err();
+            assert!(!matches!(result, Ok(Transfer::Moved(moved)) if moved.bytes > 790), "no more than was asked");
+        }
+    }
+    let accesses = page.drain();
+    for access in &accesses {
+        match *access {
+            Access::In(at, len) | Access::Out(at, len) => {
+                assert!(at >= 1024 && at + len <= 2048, "C01: the ring's bytes")
+            }
+            Access::Load(at) => assert!([0, 4].contains(&at), "C03, C12: nothing but the peers' indices"),
+            _ => {}
+        }
+    }
+    accesses.len()
+}
+
+/// Under Miri only some strokes are tried.
+const STRIDE: usize = if cfg!(miri) { 31 } else { 1 };
+
+#[test]
+fn c01_c02_c03_c12_c13_c14_channels_struck_everywhere() {
+    let accesses = converse(&[]);
+    assert!(accesses > 15, "{accesses}");
+    let places = [0, 4, 8, 12, ORDERS, CLI_LIVE];
+    let single = || {
+        (0..accesses).flat_map(move |when| places.into_iter().flat_map(move |at| STROKES.map(|how| (when, at, how))))
+    };
+    for first in single().step_by(STRIDE) {
+        converse(&[first]);
+        for second in single().filter(|second| second.0 >= first.0).step_by(29 * STRIDE) {
+            converse(&[first, second]);
+        }
+    }
+}

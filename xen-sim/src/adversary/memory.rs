@@ -200,6 +200,10 @@ impl Words for Memory {
         At::new(self, offset, len)
     }
 
+    fn size(&self) -> usize {
+        self.bytes.borrow().len()
+    }
+
     fn load(&self, offset: usize) -> u32 {
         self.access(Access::Load(offset));
         self.peek(offset)
