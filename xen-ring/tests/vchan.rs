@@ -367,30 +367,36 @@ fn converse(strokes: &[(usize, usize, Stroke)]) -> usize {
     }
     let mut fault = [None; 2];
     for round in 0..3 {
-        let before = page.len();
-        let sent = client.send(&[&[round; 300], b"", &[round; 200]]);
-        assert!(page.len() - before <= 12, "C15: a bounded number of accesses");
-        let before = page.len();
         let (mut one, mut two) = ([0; 90], [0; 700]);
-        let got = server.receive(&mut [&mut one, &mut two]);
-        assert!(page.len() - before <= 12, "C15: a bounded number of accesses");
+        let sent = bounded(&page, || client.send(&[&[round; 300], b"", &[round; 200]]));
+        let got = bounded(&page, || server.receive(&mut [&mut one, &mut two]));
         for (fault, result) in fault.iter_mut().zip([sent, got]) {
             assert!(fault.is_none() || result.err() == *fault, "R30: the same reason for good");
             *fault = result.err();
-            assert!(!matches!(result, Ok(Transfer::Moved(moved)) if moved.bytes > 790), "no more than was asked");
         }
     }
     let accesses = page.drain();
-    for access in &accesses {
-        match *access {
-            Access::In(at, len) | Access::Out(at, len) => {
-                assert!(at >= 1024 && at + len <= 2048, "C01: the ring's bytes")
-            }
-            Access::Load(at) => assert!([0, 4].contains(&at), "C03, C12: nothing but the peers' indices"),
-            _ => {}
-        }
-    }
+    accesses.iter().for_each(is_allowed);
     accesses.len()
+}
+
+/// Runs an operation, which takes a bounded number of accesses and moves no more than there can be.
+fn bounded(page: &Adversary, operation: impl FnOnce() -> Result<Transfer, Misbehaved>) -> Result<Transfer, Misbehaved> {
+    let before = page.len();
+    let result = operation();
+    assert!(page.len() - before <= 12, "C15: a bounded number of accesses");
+    assert!(!matches!(result, Ok(Transfer::Moved(moved)) if moved.bytes > 790), "no more than was asked");
+    result
+}
+
+fn is_allowed(access: &Access) {
+    match *access {
+        Access::In(at, len) | Access::Out(at, len) => {
+            assert!(at >= 1024 && at + len <= 2048, "C01: the ring's bytes");
+        }
+        Access::Load(at) => assert!([0, 4].contains(&at), "C03, C12: nothing but the peers' indices"),
+        _ => {}
+    }
 }
 
 /// Under Miri only some strokes are tried.
