@@ -20,7 +20,8 @@ const ORDER: usize = 128;
 #[test]
 fn bytes_go_both_ways_at_every_order() {
     let areas: [&SharedPages<'_>; 4] = [pages::<1>(), pages::<2>(), pages::<8>(), pages::<64>()];
-    for data in areas {
+    // Under Miri the small ones.
+    for data in areas.into_iter().take(if cfg!(miri) { 2 } else { 4 }) {
         let (indices, size) = (page(), data.size() / 2);
         for at in [0, 4, 64, 68] {
             indices.copy_out(at, &NEAR_WRAP.to_le_bytes());
