@@ -4,7 +4,7 @@
 //! string copy, which takes its time to begin. Each shared byte is touched once.
 #![expect(unsafe_code, reason = "touches shared memory, beside `page.rs`")]
 
-use crate::record;
+mod few;
 
 /// Up to so many blocks of 16 bytes go one by one, and where the caller is.
 const FEW: usize = 4;
@@ -20,7 +20,7 @@ const SHORT: usize = 64;
 pub(crate) unsafe fn read(from: *const u8, to: &mut [u8]) {
     match to.as_chunks_mut() {
         // SAFETY: the caller's promise.
-        (blocks, []) if blocks.len() <= FEW => unsafe { record::read_blocks(from, blocks) },
+        (blocks, []) if blocks.len() <= FEW => unsafe { few::read_blocks(from, blocks) },
         // SAFETY: the caller's promise.
         _ => unsafe { read_any(from, to) },
     }
@@ -34,7 +34,7 @@ pub(crate) unsafe fn read(from: *const u8, to: &mut [u8]) {
 pub(crate) unsafe fn write(to: *mut u8, from: &[u8]) {
     match from.as_chunks() {
         // SAFETY: the caller's promise.
-        (blocks, []) if blocks.len() <= FEW => unsafe { record::write_blocks(to, blocks) },
+        (blocks, []) if blocks.len() <= FEW => unsafe { few::write_blocks(to, blocks) },
         // SAFETY: the caller's promise.
         _ => unsafe { write_any(to, from) },
     }
@@ -46,7 +46,7 @@ pub(crate) unsafe fn write(to: *mut u8, from: &[u8]) {
 unsafe fn read_any(from: *const u8, to: &mut [u8]) {
     if to.len() <= SHORT {
         // SAFETY: the caller's promise.
-        unsafe { record::read(from, to) }
+        unsafe { few::read(from, to) }
     } else {
         // SAFETY: the caller's promise.
         unsafe { copy(from, to.as_mut_ptr(), to.len()) }
@@ -59,7 +59,7 @@ unsafe fn read_any(from: *const u8, to: &mut [u8]) {
 unsafe fn write_any(to: *mut u8, from: &[u8]) {
     if from.len() <= SHORT {
         // SAFETY: the caller's promise.
-        unsafe { record::write(to, from) }
+        unsafe { few::write(to, from) }
     } else {
         // SAFETY: the caller's promise.
         unsafe { copy(from.as_ptr(), to, from.len()) }

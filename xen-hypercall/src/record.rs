@@ -3,32 +3,6 @@
 //! A record of 16 bytes is two words and no vector: its fields are then in plain registers at once.
 #![expect(unsafe_code, reason = "touches shared memory, beside `page.rs`")]
 
-/// Copies shared blocks of 16 bytes into private memory, for copies of a few.
-///
-/// # Safety
-/// As many bytes as `to` has are mapped at `from` and do not overlap it.
-#[inline]
-pub(crate) unsafe fn read_blocks(mut from: *const u8, to: &mut [[u8; 16]]) {
-    for block in to {
-        // SAFETY: the caller's promise; each round copies the next 16 bytes.
-        *block = unsafe { load16(from) };
-        from = from.wrapping_add(16);
-    }
-}
-
-/// Copies private blocks of 16 bytes into shared memory, for copies of a few.
-///
-/// # Safety
-/// As many bytes as `from` has are mapped at `to` and do not overlap it.
-#[inline]
-pub(crate) unsafe fn write_blocks(mut to: *mut u8, from: &[[u8; 16]]) {
-    for block in from {
-        // SAFETY: the caller's promise; each round copies the next 16 bytes.
-        unsafe { store16(to, *block) };
-        to = to.wrapping_add(16);
-    }
-}
-
 /// Copies a shared record into private memory.
 ///
 /// # Safety
@@ -139,33 +113,6 @@ mod vector {
     /// # Safety
     /// The bytes at `from` are mapped.
     #[inline]
-    pub(super) unsafe fn load16(from: *const u8) -> [u8; 16] {
-        let value: Vector;
-        // SAFETY: the caller's promise; one load.
-        unsafe {
-            asm!("movups {value}, [{from}]", value = out(xmm_reg) value, from = in(reg) from,
-                options(nostack, preserves_flags, readonly));
-        }
-        // SAFETY: both are 16 bytes of which each value is valid.
-        unsafe { transmute(value) }
-    }
-
-    /// # Safety
-    /// The bytes at `to` are mapped.
-    #[inline]
-    pub(super) unsafe fn store16(to: *mut u8, value: [u8; 16]) {
-        // SAFETY: both are 16 bytes of which each value is valid.
-        let value: Vector = unsafe { transmute(value) };
-        // SAFETY: the caller's promise; one store.
-        unsafe {
-            asm!("movups [{to}], {value}", value = in(xmm_reg) value, to = in(reg) to,
-                options(nostack, preserves_flags));
-        }
-    }
-
-    /// # Safety
-    /// The bytes at `from` are mapped.
-    #[inline]
     pub(super) unsafe fn load48(from: *const u8) -> [u8; 48] {
         let (a, b, c): (Vector, Vector, Vector);
         // SAFETY: the caller's promise; three loads.
@@ -229,43 +176,38 @@ mod word {
 }
 
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
-use vector::{load16, load48, store16, store48};
+use vector::{load48, store48};
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
-use words::{load16, load48, store16, store48};
+use words::{load48, store48};
 
 /// A block as words, for kernels that leave the vector registers alone and other processors.
 #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
 mod words {
     use super::word::{load8, store8};
 
-    macro_rules! blocks {
-        ($load:ident, $store:ident, $bytes:literal) => {
-            /// # Safety
-            /// The bytes at `from` are mapped.
-            #[inline]
-            pub(super) unsafe fn $load(from: *const u8) -> [u8; $bytes] {
-                let mut value = [0; $bytes];
-                for (word, at) in value.as_chunks_mut().0.iter_mut().zip((0..).step_by(8)) {
-                    // SAFETY: the caller's promise; a word each.
-                    *word = unsafe { load8(from.wrapping_add(at)) };
-                }
-                value
-            }
+    const AT: [usize; 6] = [0, 8, 16, 24, 32, 40];
 
-            /// # Safety
-            /// The bytes at `to` are mapped.
-            #[inline]
-            pub(super) unsafe fn $store(to: *mut u8, value: [u8; $bytes]) {
-                for (word, at) in value.as_chunks().0.iter().zip((0..).step_by(8)) {
-                    // SAFETY: the caller's promise; a word each.
-                    unsafe { store8(to.wrapping_add(at), *word) };
-                }
-            }
-        };
+    /// # Safety
+    /// The bytes at `from` are mapped.
+    #[inline]
+    pub(super) unsafe fn load48(from: *const u8) -> [u8; 48] {
+        let mut value = [0; 48];
+        for (word, at) in value.as_chunks_mut().0.iter_mut().zip(AT) {
+            // SAFETY: the caller's promise; a word each.
+            *word = unsafe { load8(from.wrapping_add(at)) };
+        }
+        value
     }
 
-    blocks!(load16, store16, 16);
-    blocks!(load48, store48, 48);
+    /// # Safety
+    /// The bytes at `to` are mapped.
+    #[inline]
+    pub(super) unsafe fn store48(to: *mut u8, value: [u8; 48]) {
+        for (word, at) in value.as_chunks().0.iter().zip(AT) {
+            // SAFETY: the caller's promise; a word each.
+            unsafe { store8(to.wrapping_add(at), *word) };
+        }
+    }
 }
 
 #[cfg(test)]

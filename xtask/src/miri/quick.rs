@@ -17,6 +17,7 @@ pub(super) const QUICK: [Quick; 8] = [
         only: &[],
         reaches: &[
             "xen-hypercall/src/bulk.rs",
+            "xen-hypercall/src/bulk/few.rs",
             "xen-hypercall/src/circle.rs",
             "xen-hypercall/src/page.rs",
             "xen-hypercall/src/pages.rs",

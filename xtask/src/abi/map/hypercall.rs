@@ -24,6 +24,7 @@ pub(super) const TABLE: Table = Table {
         ours("word::Word::ZERO"),
         ours("command::Command::COUNT"),
         ours("page::PAGE_SIZE"),
+        ours("record::words::AT"),
         ours("bulk::FEW"),
         ours("bulk::SHORT"),
         ours("bulk::vector::BLOCK"),
