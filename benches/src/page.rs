@@ -3,7 +3,7 @@
 
 use core::ptr::NonNull;
 
-use xen_hypercall::{Gfn, SharedPage};
+use xen_hypercall::{Gfn, SharedPage, SharedPages};
 
 #[repr(C, align(4096))]
 struct Page([u8; 4096]);
@@ -14,4 +14,13 @@ pub fn page() -> &'static SharedPage {
     let memory = NonNull::from(Box::leak(Box::new(Page([0; 4096]))));
     // SAFETY: leaked, aligned, zeroed, and reached through this value alone; C is given the value's own pointer.
     Box::leak(Box::new(unsafe { SharedPage::new(memory.cast(), Gfn(1)) }))
+}
+
+/// Makes as many zeroed pages in a row that are never freed.
+#[must_use]
+pub fn pages(count: usize) -> &'static SharedPages<'static> {
+    let memory: &mut [Page] = Vec::leak((0..count).map(|_| Page([0; 4096])).collect());
+    let gfns = Vec::leak((1..).take(count).map(Gfn).collect());
+    // SAFETY: as above.
+    Box::leak(Box::new(unsafe { SharedPages::new(NonNull::from(memory).cast(), gfns) }))
 }

@@ -1,5 +1,6 @@
 //! The same bytes through our byte ring and through the flex ring of the C macros, in all four pairs of writer and reader,
-//! each on a page of its own: after each step the same bytes came out, and the pages are the same.
+//! each on pages of its own, in one page or as flex rings of each order: after each step the same bytes came out, and the
+//! pages are the same. Ours go in one piece or in two.
 #![allow(clippy::expect_used, clippy::std_instead_of_core, reason = "a panic is a failed test")]
 
 #[cfg(not(xen_headers))]
@@ -15,8 +16,8 @@ mod bytes {
     use proptest::prelude::*;
     use xen_benches::bytes::OurBytes;
     use xen_benches::c::{CBytes, Compiled};
-    use xen_benches::page::page;
-    use xen_hypercall::SharedPage;
+    use xen_benches::page::{page, pages};
+    use xen_hypercall::{SharedPage, SharedPages};
 
     #[derive(Debug, Clone)]
     enum Step {
@@ -27,7 +28,8 @@ mod bytes {
     fn step(size: usize) -> impl Strategy<Value = Step> {
         // Now and then more than there can be.
         let len = 0..=size + size / 8;
-        prop_oneof![proptest::collection::vec(any::<u8>(), len.clone()).prop_map(Step::Write), len.prop_map(Step::Read),]
+        let bytes = |(len, first): (usize, u8)| (first..=u8::MAX).cycle().take(len).collect();
+        prop_oneof![(len.clone(), any::<u8>()).prop_map(bytes).prop_map(Step::Write), len.prop_map(Step::Read)]
     }
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,7 @@ mod bytes {
     struct Ring {
         makes: [Make; 2],
         page: &'static SharedPage,
+        data: Option<&'static SharedPages<'static>>,
         ours: OurBytes,
         c: CBytes,
     }
@@ -48,13 +51,24 @@ mod bytes {
             let page = page();
             page.u32s_at::<0, 2>().iter().for_each(|index| index.store(start, Relaxed));
             let ours = OurBytes::attach(page, size).expect("both at one place");
-            Self { makes, page, ours, c: CBytes::attach(compiled, page, size) }
+            Self { makes, page, data: None, ours, c: CBytes::attach(compiled, page, size) }
+        }
+
+        fn flex(makes: [Make; 2], compiled: Compiled, order: u32, start: u32) -> Self {
+            let (page, data) = (page(), pages(1 << order));
+            page.u32s_at::<64, 2>().iter().for_each(|index| index.store(start, Relaxed));
+            let ours = OurBytes::flex(page, data).expect("both at one place");
+            Self { makes, page, data: Some(data), ours, c: CBytes::flex(compiled, page, data) }
         }
 
         /// The macros are asked for what is possible, ours for everything.
         fn write(&mut self, bytes: &[u8], possible: usize) -> usize {
             match self.makes[0] {
-                Make::Ours => self.ours.write(bytes).expect("the reader is in order"),
+                Make::Ours if bytes.len().is_multiple_of(2) => self.ours.write(bytes).expect("the reader is in order"),
+                Make::Ours => {
+                    let (one, two) = bytes.split_at(bytes.len() / 3);
+                    self.ours.write_pieces(one, two).expect("the reader is in order")
+                }
                 Make::C => self.c.write(&bytes[..possible]),
             }
         }
@@ -62,16 +76,22 @@ mod bytes {
         fn read(&mut self, len: usize, possible: usize) -> Vec<u8> {
             let mut bytes = vec![0; len];
             let count = match self.makes[1] {
-                Make::Ours => self.ours.read(&mut bytes).expect("the writer is in order"),
+                Make::Ours if len.is_multiple_of(2) => self.ours.read(&mut bytes).expect("the writer is in order"),
+                Make::Ours => {
+                    let (one, two) = bytes.split_at_mut(len / 3);
+                    self.ours.read_pieces(one, two).expect("the writer is in order")
+                }
                 Make::C => self.c.read(&mut bytes[..possible]),
             };
             bytes.truncate(count);
             bytes
         }
 
-        fn bytes(&self) -> [u8; 4096] {
-            let mut bytes = [0; 4096];
-            self.page.copy_in(0, &mut bytes);
+        fn bytes(&self) -> Vec<u8> {
+            let mut bytes = vec![0; 4096 + self.data.map_or(0, SharedPages::size)];
+            let (page, data) = bytes.split_at_mut(4096);
+            self.page.copy_in(0, page);
+            self.data.iter().for_each(|pages| pages.copy_in(0, data));
             bytes
         }
     }
@@ -113,9 +133,11 @@ mod bytes {
         Ok(())
     }
 
+    const MAKES: [[Make; 2]; 4] =
+        [[Make::Ours, Make::Ours], [Make::Ours, Make::C], [Make::C, Make::Ours], [Make::C, Make::C]];
+
     fn rings(compiled: Compiled, size: u32, start: u32) -> [Ring; 4] {
-        let makes = [[Make::Ours, Make::Ours], [Make::Ours, Make::C], [Make::C, Make::Ours], [Make::C, Make::C]];
-        makes.map(|makes| Ring::new(makes, compiled, size, start))
+        MAKES.map(|makes| Ring::new(makes, compiled, size, start))
     }
 
     fn talks() -> impl Strategy<Value = (u32, Vec<Step>)> {
@@ -132,6 +154,23 @@ mod bytes {
         ) {
             let mut rings = rings(compiled, size, 0_u32.wrapping_sub(before));
             compare(&mut rings, size as usize, &steps).map_err(TestCaseError::fail)?;
+        }
+    }
+
+    proptest! {
+        // Pages are never freed, and there are many.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn flex_rings_are_the_same_at_every_order(
+            compiled in proptest::sample::select(&Compiled::ALL[..]),
+            before in 0..20_000_u32,
+            (order, steps) in (0..=4_u32).prop_flat_map(|order| {
+                (Just(order), proptest::collection::vec(step(2048 << order), 1..20))
+            }),
+        ) {
+            let mut rings = MAKES.map(|makes| Ring::flex(makes, compiled, order, 0_u32.wrapping_sub(before)));
+            compare(&mut rings, 2048 << order, &steps).map_err(TestCaseError::fail)?;
         }
     }
 

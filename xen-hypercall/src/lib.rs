@@ -25,6 +25,8 @@
 #![no_std]
 
 mod arch;
+mod bulk;
+mod circle;
 mod clock;
 mod command;
 mod cpu;
@@ -45,6 +47,7 @@ mod word;
 
 #[cfg(target_arch = "x86_64")]
 pub use arch::x86_64;
+pub use circle::Circle;
 pub use clock::{Clock, TimeInfo};
 pub use cpu::{Cpu, Cpuid};
 pub use decorate::{Counted, Faulty, Traced};

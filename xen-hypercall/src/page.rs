@@ -4,7 +4,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use crate::{Gfn, record};
+use crate::{Circle, Gfn, bulk, record};
 
 /// Size of a page, in bytes.
 pub const PAGE_SIZE: usize = 4096;
@@ -82,6 +82,13 @@ impl SharedPage {
         self.array(OFFSET).unwrap_or_else(|| beyond())
     }
 
+    /// Returns `N` bytes from byte `offset` on, unless they are beyond the page.
+    #[inline]
+    #[must_use]
+    pub fn u8s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU8; N]> {
+        self.atomics(offset, N)?.first_chunk()
+    }
+
     /// Returns `N` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
     #[inline]
     #[must_use]
@@ -132,24 +139,36 @@ impl SharedPage {
         Some(unsafe { words.as_ref() })
     }
 
+    /// Returns `len` bytes from byte `offset` on, in which an index goes round, unless they are beyond the page or `len` is no
+    /// power of two.
+    #[must_use]
+    pub fn circle(&self, offset: usize, len: usize) -> Option<Circle<'_>> {
+        let at = self.ptr.as_ptr().wrapping_byte_add(offset);
+        let at = NonNull::new(at).filter(|_| fits_in::<u8>(PAGE_SIZE, offset, len))?;
+        // SAFETY: invariant 1, within the page by the line above; the borrow keeps it mapped.
+        unsafe { Circle::new(at, len) }
+    }
+
     /// Copies bytes of the page from byte `offset` on into private memory, once.
     ///
     /// # Panics
     /// If the bytes are not all within the page; `offset` and length are ours, never a peer's.
+    #[inline]
     pub fn copy_in(&self, offset: usize, to: &mut [u8]) {
         let from = self.span(offset, to.len());
         // SAFETY: invariant 1, and the span is within the page; `to` is private, so the two do not overlap.
-        unsafe { copy(from.as_ptr(), to.as_mut_ptr(), to.len()) }
+        unsafe { bulk::read(from.as_ptr(), to) }
     }
 
     /// Copies private bytes into the page from byte `offset` on.
     ///
     /// # Panics
     /// If the bytes do not all fit; `offset` and length are ours, never a peer's.
+    #[inline]
     pub fn copy_out(&self, offset: usize, from: &[u8]) {
         let to = self.span(offset, from.len());
         // SAFETY: invariant 1, and the span is within the page; `from` is private, so the two do not overlap.
-        unsafe { copy(from.as_ptr(), to.as_ptr(), from.len()) }
+        unsafe { bulk::write(to.as_ptr(), from) }
     }
 
     /// Copies a short record of the page from byte `offset` on into private memory, each byte once.
@@ -223,33 +242,6 @@ pub(crate) const fn fits_in<T>(bytes: usize, offset: usize, count: usize) -> boo
     match size.checked_mul(count) {
         Some(len) => offset <= bytes && len <= bytes.saturating_sub(offset) && offset.is_multiple_of(size),
         None => false,
-    }
-}
-
-/// Copies bytes of which one side may change meanwhile, opaquely to the compiler.
-///
-/// # Safety
-/// Both spans of `len` bytes are mapped and do not overlap.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
-pub(crate) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: the caller's promise; the direction flag is clear by the ABI.
-    unsafe {
-        core::arch::asm!("rep movsb", inout("rsi") from => _, inout("rdi") to => _, inout("rcx") len => _,
-            options(nostack, preserves_flags));
-    }
-}
-
-/// Copies bytes of which one side may change meanwhile, one volatile byte at a time.
-///
-/// # Safety
-/// Both spans of `len` bytes are mapped and do not overlap.
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
-pub(crate) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
-    for at in 0..len {
-        // SAFETY: the caller's promise.
-        let byte = unsafe { from.add(at).read_volatile() };
-        // SAFETY: the caller's promise.
-        unsafe { to.add(at).write_volatile(byte) }
     }
 }
 

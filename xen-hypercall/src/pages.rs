@@ -4,8 +4,8 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::page::{Aligned, Atomic, PAGE_SIZE, copy, fits_in};
-use crate::{Gfn, record};
+use crate::page::{Aligned, Atomic, PAGE_SIZE, fits_in};
+use crate::{Circle, Gfn, bulk, record};
 
 /// Pages that follow each other in our address space and may be anywhere in the guest's: a ring of more than one page.
 ///
@@ -91,24 +91,36 @@ impl<'g> SharedPages<'g> {
         Some(unsafe { words.as_ref() })
     }
 
+    /// Returns `len` bytes from byte `offset` on, in which an index goes round, unless they are beyond the pages or `len` is no
+    /// power of two.
+    #[must_use]
+    pub fn circle(&self, offset: usize, len: usize) -> Option<Circle<'_>> {
+        let at = self.ptr.as_ptr().wrapping_byte_add(offset);
+        let at = NonNull::new(at).filter(|_| fits_in::<u8>(self.size(), offset, len))?;
+        // SAFETY: invariant 1, within the pages by the line above; the borrow keeps it mapped.
+        unsafe { Circle::new(at, len) }
+    }
+
     /// Copies bytes of the pages from byte `offset` on into private memory, once.
     ///
     /// # Panics
     /// If the bytes are not all within the pages; `offset` and length are ours, never a peer's.
+    #[inline]
     pub fn copy_in(&self, offset: usize, to: &mut [u8]) {
         let from = self.span(offset, to.len());
         // SAFETY: invariant 1, and the span is within the pages; `to` is private, so the two do not overlap.
-        unsafe { copy(from.as_ptr(), to.as_mut_ptr(), to.len()) }
+        unsafe { bulk::read(from.as_ptr(), to) }
     }
 
     /// Copies private bytes into the pages from byte `offset` on.
     ///
     /// # Panics
     /// If the bytes do not all fit; `offset` and length are ours, never a peer's.
+    #[inline]
     pub fn copy_out(&self, offset: usize, from: &[u8]) {
         let to = self.span(offset, from.len());
         // SAFETY: invariant 1, and the span is within the pages; `from` is private, so the two do not overlap.
-        unsafe { copy(from.as_ptr(), to.as_ptr(), from.len()) }
+        unsafe { bulk::write(to.as_ptr(), from) }
     }
 
     /// Copies a short record of the pages from byte `offset` on into private memory, each byte once.

@@ -2,140 +2,189 @@
 
 use xen_hypercall::SharedPage;
 
-use crate::index::{Index, narrow, wide};
-use crate::peer::Peer;
-use crate::{Layout, Misbehaved, Words};
+use crate::index::wide;
+use crate::track::{Receives, Sends, Track};
+use crate::{Layout, Misbehaved, Moved, Words};
 
 /// The sending end of a byte ring.
 #[derive(Debug)]
-pub struct ByteSender<'p, W = SharedPage> {
-    page: &'p W,
-    layout: Layout,
-    prod: Index,
-    peer: Peer,
-}
+pub struct ByteSender<'m, W: Words + 'm = SharedPage>(Track<'m, W, Sends>);
 
-impl<'p, W: Words> ByteSender<'p, W> {
-    /// Takes the sending end, going on from the indices in the page.
+impl<'m, W: Words> ByteSender<'m, W> {
+    /// Takes the sending end of a ring in one page, going on from the indices there.
     ///
     /// # Errors
     /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
-    pub fn attach(page: &'p W, layout: Layout) -> Result<Self, Misbehaved> {
-        let (cons, prod) = indices(page, layout)?;
-        Ok(Self { page, layout, prod, peer: Peer::new(cons) })
+    ///
+    /// # Panics
+    /// If the page is smaller than the layout.
+    pub fn attach(page: &'m W, layout: Layout) -> Result<Self, Misbehaved> {
+        Self::attach_apart(page, page, layout)
+    }
+
+    /// Takes the sending end of a ring whose bytes are in `data` and its indices elsewhere, going on from those.
+    ///
+    /// # Errors
+    /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
+    ///
+    /// # Panics
+    /// If a memory is smaller than the layout.
+    pub fn attach_apart<D>(indices: &'m W, data: &'m D, layout: Layout) -> Result<Self, Misbehaved>
+    where
+        D: Words<Area<'m> = W::Area<'m>>,
+    {
+        Track::attach(indices, data, layout).map(Self)
     }
 
     /// Appends what fits of `bytes` and returns how many; notify the peer if any, and wait for it if none.
     ///
     /// # Errors
-    /// The reason, from the first lie of the peer on.
+    /// The reason, from the first lie of the peer that is met on.
+    #[inline(always)]
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Misbehaved> {
-        let len = narrow(bytes.len()).min(self.free()?);
-        let (taken, _) = bytes.split_at(wide(len));
-        let (first, offset) = split(self.layout, self.prod, len);
-        let (head, tail) = taken.split_at(first);
-        self.page.copy_out(offset, head);
-        if !tail.is_empty() {
-            self.page.copy_out(self.layout.data, tail);
+        if self.0.reaches(bytes.len())? && self.0.put(bytes) {
+            self.0.advance(bytes.len());
+            return Ok(bytes.len());
         }
-        if len > 0 {
-            self.prod = self.prod.plus(len);
-            // Release: the bytes are there before the index; pairs with the acquire of the peer's look at `prod`.
-            self.page.store(self.layout.prod, self.prod.raw());
+        Ok(self.send_known(&[bytes]))
+    }
+
+    /// Appends what fits of the pieces, one after the other, and makes all of it visible at once.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer that is met on.
+    pub fn send_vectored(&mut self, pieces: &[&[u8]]) -> Result<Moved, Misbehaved> {
+        self.0.reaches(total(pieces.iter().map(|piece| piece.len())))?;
+        Ok(Moved::new(self.send_known(pieces)))
+    }
+
+    /// Appends what is known to fit.
+    #[inline(never)]
+    fn send_known(&mut self, pieces: &[&[u8]]) -> usize {
+        let room = self.0.ahead();
+        let mut sent: usize = 0;
+        for piece in pieces {
+            let part = piece.get(..room.wrapping_sub(sent)).unwrap_or(piece);
+            if !part.is_empty() {
+                self.0.put_across(sent, part);
+                sent = sent.wrapping_add(part.len());
+            }
         }
-        Ok(taken.len())
+        if sent > 0 {
+            self.0.advance(sent);
+        }
+        sent
     }
 
     /// Returns how many bytes fit now; a later [`ByteSender::send`] takes at least as many.
     ///
     /// # Errors
-    /// The reason, from the first lie of the peer on.
+    /// The reason, from the first lie of the peer that is met on.
     pub fn room(&mut self) -> Result<usize, Misbehaved> {
-        self.free().map(wide)
+        self.0.look()
     }
 
     /// Tells whether the peer has taken everything.
     ///
     /// # Errors
-    /// The reason, from the first lie of the peer on.
+    /// The reason, from the first lie of the peer that is met on.
     pub fn is_drained(&mut self) -> Result<bool, Misbehaved> {
-        self.free().map(|free| free == self.layout.size)
-    }
-
-    fn free(&mut self) -> Result<u32, Misbehaved> {
-        self.peer.sound()?;
-        let untaken = self.prod.since(self.peer.seen());
-        let cons = self.peer.look(self.page, self.layout.cons, untaken)?;
-        Ok(self.layout.size.wrapping_sub(self.prod.since(cons)))
+        self.0.look().map(|free| free == wide(self.0.size()))
     }
 }
 
 /// The receiving end of a byte ring.
 #[derive(Debug)]
-pub struct ByteReceiver<'p, W = SharedPage> {
-    page: &'p W,
-    layout: Layout,
-    cons: Index,
-    peer: Peer,
-}
+pub struct ByteReceiver<'m, W: Words + 'm = SharedPage>(Track<'m, W, Receives>);
 
-impl<'p, W: Words> ByteReceiver<'p, W> {
-    /// Takes the receiving end, going on from the indices in the page.
+impl<'m, W: Words> ByteReceiver<'m, W> {
+    /// Takes the receiving end of a ring in one page, going on from the indices there.
     ///
     /// # Errors
     /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
-    pub fn attach(page: &'p W, layout: Layout) -> Result<Self, Misbehaved> {
-        let (cons, prod) = indices(page, layout)?;
-        Ok(Self { page, layout, cons, peer: Peer::new(prod) })
+    ///
+    /// # Panics
+    /// If the page is smaller than the layout.
+    pub fn attach(page: &'m W, layout: Layout) -> Result<Self, Misbehaved> {
+        Self::attach_apart(page, page, layout)
+    }
+
+    /// Takes the receiving end of a ring whose bytes are in `data` and its indices elsewhere, going on from those.
+    ///
+    /// # Errors
+    /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
+    ///
+    /// # Panics
+    /// If a memory is smaller than the layout.
+    pub fn attach_apart<D>(indices: &'m W, data: &'m D, layout: Layout) -> Result<Self, Misbehaved>
+    where
+        D: Words<Area<'m> = W::Area<'m>>,
+    {
+        Track::attach(indices, data, layout).map(Self)
     }
 
     /// Moves what is there into `to` and returns how many bytes; notify the peer if any, and wait for it if none.
     ///
     /// # Errors
-    /// The reason, from the first lie of the peer on.
+    /// The reason, from the first lie of the peer that is met on.
+    #[inline(always)]
     pub fn receive(&mut self, to: &mut [u8]) -> Result<usize, Misbehaved> {
-        let len = narrow(to.len()).min(self.ready()?);
-        let (filled, _) = to.split_at_mut(wide(len));
-        let (first, offset) = split(self.layout, self.cons, len);
-        let (head, tail) = filled.split_at_mut(first);
-        self.page.copy_in(offset, head);
-        if !tail.is_empty() {
-            self.page.copy_in(self.layout.data, tail);
+        if self.0.reaches(to.len())? && self.0.take(to) {
+            self.0.advance(to.len());
+            return Ok(to.len());
         }
-        if len > 0 {
-            self.cons = self.cons.plus(len);
-            // Release: the bytes are read before they are given up; pairs with the acquire of the peer's look at `cons`.
-            self.page.store(self.layout.cons, self.cons.raw());
+        Ok(self.receive_known(&mut [to]))
+    }
+
+    /// Moves what is there into the pieces, one after the other, and gives all of it up at once.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer that is met on.
+    pub fn receive_vectored(&mut self, pieces: &mut [&mut [u8]]) -> Result<Moved, Misbehaved> {
+        self.0.reaches(total(pieces.iter().map(|piece| piece.len())))?;
+        Ok(Moved::new(self.receive_known(pieces)))
+    }
+
+    /// Moves what is known to be there.
+    #[inline(never)]
+    fn receive_known(&mut self, pieces: &mut [&mut [u8]]) -> usize {
+        let ready = self.0.ahead();
+        let mut received: usize = 0;
+        for piece in pieces {
+            let (part, _) = piece.split_at_mut(piece.len().min(ready.wrapping_sub(received)));
+            if !part.is_empty() {
+                self.0.take_across(received, part);
+                received = received.wrapping_add(part.len());
+            }
         }
-        Ok(wide(len))
+        if received > 0 {
+            self.0.advance(received);
+        }
+        received
+    }
+
+    /// Gives up unread what is there, as after taking over a ring whose old bytes mean nothing.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer that is met on.
+    pub fn discard(&mut self) -> Result<Moved, Misbehaved> {
+        let ready = self.0.look()?;
+        if ready > 0 {
+            self.0.advance(ready);
+        }
+        Ok(Moved::new(ready))
     }
 
     /// Tells whether nothing is there to receive.
     ///
     /// # Errors
-    /// The reason, from the first lie of the peer on.
+    /// The reason, from the first lie of the peer that is met on.
     pub fn is_empty(&mut self) -> Result<bool, Misbehaved> {
-        self.ready().map(|ready| ready == 0)
-    }
-
-    fn ready(&mut self) -> Result<u32, Misbehaved> {
-        self.peer.sound()?;
-        let room = self.layout.size.wrapping_sub(self.peer.seen().since(self.cons));
-        let prod = self.peer.look(self.page, self.layout.prod, room)?;
-        Ok(prod.since(self.cons))
+        self.0.look().map(|ready| ready == 0)
     }
 }
 
-/// Reads both indices of a ring that may hold anything, each once.
-fn indices<W: Words>(page: &W, layout: Layout) -> Result<(Index, Index), Misbehaved> {
-    let cons = Index::new(page.load(layout.cons));
-    let prod = Peer::new(cons).look(page, layout.prod, layout.size)?;
-    Ok((cons, prod))
-}
-
-/// Returns how many of `len` bytes lie before the ring's end, and the offset of the first.
-fn split(layout: Layout, at: Index, len: u32) -> (usize, usize) {
-    let place = at.place(layout.size);
-    let first = len.min(layout.size.wrapping_sub(place));
-    (wide(first), layout.data.wrapping_add(wide(place)))
+/// Adds lengths up; more than there can be is as good as all there can be.
+fn total(lens: impl Iterator<Item = usize>) -> usize {
+    lens.fold(0, usize::saturating_add)
 }

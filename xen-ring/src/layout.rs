@@ -4,7 +4,9 @@ use xen_hypercall::PAGE_SIZE;
 
 use crate::index::wide;
 
-/// The place of one byte ring in its page.
+/// The place of one byte ring: its bytes, and its two indices.
+///
+/// The bytes are in the page of the indices, or in an area of their own ([`Layout::apart`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     pub(crate) data: usize,
@@ -14,14 +16,25 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Describes a ring of `size` bytes from byte `data` on, with its two indices at bytes `cons` and `prod`.
+    /// Describes a ring of `size` bytes from byte `data` on, with its two indices at bytes `cons` and `prod` of the same page.
     ///
     /// # Panics
     /// If `size` is no power of two, or something is not aligned or not within the page.
     #[must_use]
     pub const fn new(data: usize, size: u32, cons: usize, prod: usize) -> Self {
-        assert!(size.is_power_of_two(), "the size is a power of two");
+        let layout = Self::apart(data, size, cons, prod);
         assert!(data <= PAGE_SIZE && wide(size) <= PAGE_SIZE.saturating_sub(data), "the bytes are within the page");
+        layout
+    }
+
+    /// Describes a ring of `size` bytes from byte `data` on of an area, with its two indices at bytes `cons` and `prod` of a
+    /// page.
+    ///
+    /// # Panics
+    /// If `size` is no power of two up to 2^31, or an index is not aligned or not within the page.
+    #[must_use]
+    pub const fn apart(data: usize, size: u32, cons: usize, prod: usize) -> Self {
+        assert!(size.is_power_of_two(), "the size is a power of two");
         assert!(is_word(cons) && is_word(prod) && cons != prod, "the indices are two words of the page");
         Self { data, size, cons, prod }
     }

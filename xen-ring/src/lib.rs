@@ -2,8 +2,8 @@
 //!
 //! # What it is for
 //! A front and a back share a page and believe nothing that is in it. [`Front`] and [`Back`] speak the slot rings of
-//! block, network and most other devices; [`ByteSender`] and [`ByteReceiver`] speak the byte rings of xenstore and
-//! console. A peer that breaks the protocol poisons one object, which from then on returns the same [`Misbehaved`] and
+//! block, network and most other devices; [`ByteSender`] and [`ByteReceiver`] speak the byte rings of xenstore, console and
+//! the flex rings of 9pfs and PV calls ([`flex_front`]); [`Vchan`] is an end of a channel of libxenvchan. A peer that breaks the protocol poisons one object, which from then on returns the same [`Misbehaved`] and
 //! reads nothing more; everything outstanding comes back once through [`Front::abort_all`].
 //!
 //! A [`Front`] parts into two halves for two CPUs ([`Front::split`]), is drained ([`Front::quiesce`]), and what it had
@@ -38,16 +38,17 @@
 //! ```
 //!
 //! # What it does not do
-//! It makes no hypercall, sends no event, grants no page, waits for nothing and reads no clock. Flex rings are not here
-//! yet.
+//! It makes no hypercall, sends no event, grants no page, waits for nothing and reads no clock.
 #![no_std]
 
+mod at;
 mod back;
 pub mod blkif;
 mod bytes;
 mod complete;
 mod ends;
 mod entry;
+mod flex;
 mod front;
 mod index;
 mod layout;
@@ -64,16 +65,21 @@ mod stream;
 mod submit;
 mod sync;
 mod table;
+mod track;
+mod vchan;
 mod words;
 
+#[doc(hidden)]
+pub use at::At;
 pub use back::{Back, Debt};
 pub use bytes::{ByteReceiver, ByteSender};
 pub use complete::{Answer, Complete};
 pub use ends::{Bytes, console_back, console_front, xenstore_back, xenstore_front};
+pub use flex::{FlexOrder, UnsupportedOrder, flex_accept, flex_back, flex_front, flex_offer};
 pub use front::Front;
 pub use layout::{Layout, console, xenstore};
 pub use misbehaved::Misbehaved;
-pub use notify::{More, Notify};
+pub use notify::{More, Moved, Notify};
 pub use outstanding::{Outstanding, Unanswered};
 pub use protocol::{Protocol, RequestId};
 pub use quiesce::{Drain, Quiesced};
@@ -84,5 +90,6 @@ pub use submit::{Submit, Vacancy};
 #[doc(hidden)]
 pub use sync::{Passing, model};
 pub use table::Requests;
+pub use vchan::{BadShape, Transfer, Vchan, VchanMemory, VchanPeer, VchanShape};
 #[doc(hidden)]
-pub use words::Words;
+pub use words::{Area, Flags, Word, Words};

@@ -20,6 +20,23 @@ impl Notify {
     }
 }
 
+/// What one operation on a byte ring has moved.
+#[must_use = "a peer that asked for an event and gets none sleeps for ever"]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// How many bytes; none means that it is time to wait.
+    pub bytes: usize,
+    /// Whether the peer is to know.
+    pub notify: Notify,
+}
+
+impl Moved {
+    /// Decides by the rule of a ring without events: the peer is told of each move.
+    pub(crate) const fn new(bytes: usize) -> Self {
+        Self { bytes, notify: if bytes > 0 { Notify::Yes } else { Notify::No } }
+    }
+}
+
 /// Says whether a batch ended for want of budget.
 #[must_use = "who waits for an event although there is more may wait for ever"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

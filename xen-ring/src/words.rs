@@ -1,9 +1,11 @@
 //! The seam between the algorithms and memory: what a ring does to a page, and no more.
 
-use core::sync::atomic::Ordering::{Acquire, Release, SeqCst};
-use core::sync::atomic::fence;
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::{AtomicU32, fence};
 
-use xen_hypercall::{PAGE_SIZE, SharedPage, SharedPages};
+use xen_hypercall::{Circle, PAGE_SIZE, SharedPage, SharedPages};
+
+use crate::index::wide;
 
 /// Memory that a peer may change between any two calls.
 ///
@@ -11,6 +13,20 @@ use xen_hypercall::{PAGE_SIZE, SharedPage, SharedPages};
 /// tests' adversary.
 #[doc(hidden)]
 pub trait Words {
+    /// One word, found once.
+    type Word<'w>: Word
+    where
+        Self: 'w;
+    /// As many bytes as a power of two, found once.
+    type Area<'w>: Area
+    where
+        Self: 'w;
+
+    /// Finds a word, if it is here and aligned.
+    fn word(&self, offset: usize) -> Option<Self::Word<'_>>;
+    /// Finds bytes, if they are here and as many as a power of two.
+    fn area(&self, offset: usize, len: usize) -> Option<Self::Area<'_>>;
+
     /// Returns how many bytes there are.
     fn size(&self) -> usize {
         PAGE_SIZE
@@ -37,10 +53,106 @@ pub trait Words {
     }
 }
 
+/// An index, or an event, found beforehand; as [`Words::load`] and [`Words::store`].
+#[doc(hidden)]
+pub trait Word {
+    /// Loads it; what is loaded after it is at least as new.
+    fn load(&self) -> u32;
+    /// Stores it; what was stored before it is visible before it, what was read before it was read.
+    fn store(&self, value: u32);
+}
+
+/// As many bytes as a power of two, found beforehand, in which an index goes round.
+#[doc(hidden)]
+pub trait Area {
+    /// Copies shared bytes into private memory, each byte once; none if there are none, or they go across the end.
+    #[must_use]
+    fn copy_in(&self, at: u32, to: &mut [u8]) -> bool;
+    /// Copies private bytes into shared memory; none if there are none, or they go across the end.
+    #[must_use]
+    fn copy_out(&self, at: u32, from: &[u8]) -> bool;
+}
+
+impl Word for &AtomicU32 {
+    #[inline]
+    fn load(&self) -> u32 {
+        AtomicU32::load(self, Acquire)
+    }
+
+    #[inline]
+    fn store(&self, value: u32) {
+        AtomicU32::store(self, value, Release);
+    }
+}
+
+impl Area for Circle<'_> {
+    #[inline]
+    fn copy_in(&self, at: u32, to: &mut [u8]) -> bool {
+        Self::copy_in(self, wide(at), to)
+    }
+
+    #[inline]
+    fn copy_out(&self, at: u32, from: &[u8]) -> bool {
+        Self::copy_out(self, wide(at), from)
+    }
+}
+
+/// Memory with bytes that are flags: both sides set and clear bits of one.
+#[doc(hidden)]
+pub trait Flags: Words {
+    /// Loads a byte; what is loaded after it is at least as new.
+    fn byte(&self, offset: usize) -> u8;
+    /// Stores a byte; what was stored before it is visible before it.
+    fn set_byte(&self, offset: usize, value: u8);
+    /// Sets bits of a byte and leaves the others; without order.
+    fn raise(&self, offset: usize, bits: u8);
+    /// Clears bits of a byte, leaves the others, and tells whether one was set; without order.
+    fn lower(&self, offset: usize, bits: u8) -> bool;
+}
+
+impl Flags for SharedPage {
+    fn byte(&self, offset: usize) -> u8 {
+        let [byte] = self.u8s(offset).unwrap_or_else(|| beyond());
+        byte.load(Acquire)
+    }
+
+    fn set_byte(&self, offset: usize, value: u8) {
+        let [byte] = self.u8s(offset).unwrap_or_else(|| beyond());
+        byte.store(value, Release);
+    }
+
+    fn raise(&self, offset: usize, bits: u8) {
+        let [byte] = self.u8s(offset).unwrap_or_else(|| beyond());
+        byte.fetch_or(bits, Relaxed);
+    }
+
+    fn lower(&self, offset: usize, bits: u8) -> bool {
+        let [byte] = self.u8s(offset).unwrap_or_else(|| beyond());
+        byte.fetch_and(!bits, Relaxed) & bits != 0
+    }
+}
+
 /// Implements the seam for memory that has atomics and copies.
 macro_rules! words {
     ($memory:ty, $size:expr) => {
         impl Words for $memory {
+            type Word<'w>
+                = &'w AtomicU32
+            where
+                Self: 'w;
+            type Area<'w>
+                = Circle<'w>
+            where
+                Self: 'w;
+
+            fn word(&self, offset: usize) -> Option<&AtomicU32> {
+                self.u32s(offset).map(|[word]| word)
+            }
+
+            fn area(&self, offset: usize, len: usize) -> Option<Circle<'_>> {
+                self.circle(offset, len)
+            }
+
             #[inline]
             fn size(&self) -> usize {
                 $size(self)
@@ -63,10 +175,12 @@ macro_rules! words {
                 fence(SeqCst);
             }
 
+            #[inline]
             fn copy_in(&self, offset: usize, to: &mut [u8]) {
                 Self::copy_in(self, offset, to);
             }
 
+            #[inline]
             fn copy_out(&self, offset: usize, from: &[u8]) {
                 Self::copy_out(self, offset, from);
             }

@@ -11,7 +11,7 @@ mod memory;
 
 use memory::{Access, Adversary, page, put};
 use proptest::prelude::*;
-use xen_ring::{ByteReceiver, ByteSender, Layout, Misbehaved, console, xenstore};
+use xen_ring::{ByteReceiver, ByteSender, Layout, Misbehaved, Moved, Notify, console, xenstore};
 
 const NEAR_WRAP: u32 = u32::MAX - 2;
 const RINGS: [Layout; 4] = [xenstore::REQ, xenstore::RSP, console::IN, console::OUT];
@@ -131,14 +131,7 @@ fn c03_our_index_in_the_page_is_never_read_back() {
     memory.drain();
     assert_eq!(sender.send(b"ab"), Ok(2));
     assert_eq!(receiver.receive(&mut [0; 1]), Ok(1));
-    let expected = [
-        Access::Load(0),
-        Access::Out(32, 2),
-        Access::Store(4, 2),
-        Access::Load(4),
-        Access::In(32, 1),
-        Access::Store(0, 1),
-    ];
+    let expected = [Access::Out(32, 2), Access::Store(4, 2), Access::Load(4), Access::In(32, 1), Access::Store(0, 1)];
     assert_eq!(memory.drain(), expected);
     memory.poke(4, 9999);
     assert_eq!(sender.send(b"cd"), Ok(2), "the sender goes on from its own index");
@@ -146,6 +139,59 @@ fn c03_our_index_in_the_page_is_never_read_back() {
     memory.poke(0, 1);
     assert_eq!(receiver.receive(&mut [0; 9]), Ok(3), "and so does the receiver");
     assert_eq!(memory.peek(0), 4);
+}
+
+/// The peer's index is loaded when what is known of it does not suffice, once a call, and not before.
+#[test]
+fn c05_the_peer_is_asked_only_where_it_matters() {
+    let memory = Adversary::new();
+    let (mut sender, mut receiver) = pair(&memory);
+    memory.drain();
+    for _ in 0..4 {
+        assert_eq!(sender.send(b"four"), Ok(4));
+    }
+    assert!(!memory.drain().contains(&Access::Load(0)), "sixteen bytes were known to be free");
+    assert_eq!(sender.send(b"x"), Ok(0));
+    assert_eq!(memory.drain(), [Access::Load(0)]);
+    for (expected, loads) in [(3, 1), (3, 0), (3, 0)] {
+        assert_eq!(receiver.receive(&mut [0; 3]), Ok(expected));
+        assert_eq!(memory.drain().iter().filter(|access| **access == Access::Load(4)).count(), loads);
+    }
+    assert_eq!(sender.send_vectored(&[b"12", b"", b"3456", b"7890"]), Ok(Moved { bytes: 9, notify: Notify::Yes }));
+    let expected = [Access::Load(0), Access::Out(32, 2), Access::Out(34, 4), Access::Out(38, 3), Access::Store(4, 25)];
+    assert_eq!(memory.drain(), expected, "one look, one index for all pieces");
+}
+
+#[test]
+fn c07_pieces_arrive_as_one_stream_and_tell_whether_to_notify() {
+    let memory = Adversary::new();
+    memory.poke(0, NEAR_WRAP);
+    memory.poke(4, NEAR_WRAP);
+    let (mut sender, mut receiver) = pair(&memory);
+    let none = Moved { bytes: 0, notify: Notify::No };
+    assert_eq!(receiver.receive_vectored(&mut [&mut [0; 4]]), Ok(none));
+    assert_eq!(sender.send_vectored(&[]), Ok(none));
+    assert_eq!(sender.send_vectored(&[b"", b"ab", b"cdefghijkl", b"mnopqrstuv"]).map(|moved| moved.bytes), Ok(16));
+    assert_eq!(sender.send_vectored(&[b"w"]), Ok(none), "wait");
+    let (mut one, mut two, mut three) = ([0; 1], [0; 0], [0; 20]);
+    let moved = receiver.receive_vectored(&mut [&mut one, &mut two, &mut three]);
+    assert_eq!(moved, Ok(Moved { bytes: 16, notify: Notify::Yes }));
+    assert_eq!((&one, &three[..15], three[15]), (b"a", &b"bcdefghijklmnop"[..], 0));
+    assert_eq!(sender.is_drained(), Ok(true));
+}
+
+#[test]
+fn c08_what_lay_there_can_be_given_up() {
+    let memory = Adversary::new();
+    memory.poke(0, NEAR_WRAP);
+    memory.poke(4, NEAR_WRAP.wrapping_add(9));
+    let (mut sender, mut receiver) = pair(&memory);
+    assert_eq!(receiver.discard(), Ok(Moved { bytes: 9, notify: Notify::Yes }));
+    assert_eq!(receiver.discard(), Ok(Moved { bytes: 0, notify: Notify::No }));
+    assert_eq!(sender.send(b"new"), Ok(3));
+    let mut got = [0; 9];
+    assert_eq!(receiver.receive(&mut got), Ok(3));
+    assert_eq!(&got[..3], b"new");
 }
 
 #[test]
@@ -248,10 +294,22 @@ proptest! {
         let mut expected = (0_u8..251).cycle();
         for (send, receive) in steps {
             let bytes: Vec<u8> = stream.clone().take(send).collect();
-            let sent = sender.send(&bytes).unwrap();
+            // In one piece, or in three.
+            let (head, tail) = bytes.split_at(send / 3);
+            let (middle, tail) = tail.split_at(tail.len() / 2);
+            let sent = if send % 2 == 0 {
+                sender.send(&bytes).unwrap()
+            } else {
+                sender.send_vectored(&[head, middle, tail]).unwrap().bytes
+            };
             stream.by_ref().take(sent).for_each(drop);
             let mut got = vec![0; receive];
-            let count = receiver.receive(&mut got).unwrap();
+            let (head, tail) = got.split_at_mut(receive / 3);
+            let count = if receive % 2 == 0 {
+                receiver.receive(&mut got).unwrap()
+            } else {
+                receiver.receive_vectored(&mut [head, tail]).unwrap().bytes
+            };
             prop_assert!(got.into_iter().take(count).eq(expected.by_ref().take(count)));
         }
     }

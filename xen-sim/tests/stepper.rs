@@ -4,7 +4,7 @@
 
 use xen_ring::{Bytes, Misbehaved, console_back, console_front, xenstore_back, xenstore_front};
 use xen_sim::adversary::{Figures, Memory, Rules, Shape, bytes, slots, step};
-use xen_sim::rings::{Asks, Kept, Receives, Sends, Serves, byte_shape, level, shape};
+use xen_sim::rings::{Asks, Kept, Place, Receives, Sends, Serves, byte_shape, shape};
 
 const PAGE: usize = 4096;
 /// The indices wrap in the middle of what is tried.
@@ -147,9 +147,13 @@ const BACK: [(&str, Conversation); 12] = [
 ];
 
 fn sender(memory: &Memory, at: u32, sent: usize, taken: u32) -> Sends<'_> {
+    sender_at(memory, Place::WITHIN, (at, sent), taken)
+}
+
+fn sender_at(memory: &Memory, place: Place, (at, sent): (u32, usize), taken: u32) -> Sends<'_> {
     memory.peace(|| {
-        level(memory, at);
-        let mut end = Sends::attach(memory, at).unwrap();
+        place.level(memory, at);
+        let mut end = Sends::attach_to(memory, place, at).unwrap();
         assert_eq!(end.send(sent), Some(sent));
         end.take(taken);
         end
@@ -157,9 +161,13 @@ fn sender(memory: &Memory, at: u32, sent: usize, taken: u32) -> Sends<'_> {
 }
 
 fn receiver(memory: &Memory, at: u32, given: u32) -> Receives<'_> {
+    receiver_at(memory, Place::WITHIN, at, given)
+}
+
+fn receiver_at(memory: &Memory, place: Place, at: u32, given: u32) -> Receives<'_> {
     memory.peace(|| {
-        level(memory, at);
-        let mut end = Receives::attach(memory, at).unwrap();
+        place.level(memory, at);
+        let mut end = Receives::attach_to(memory, place, at).unwrap();
         end.give(given);
         end
     })
@@ -204,6 +212,23 @@ const BYTES: [(&str, Conversation); 14] = [
             for _ in 0..3 {
                 end.give(5);
                 end.receive(4);
+            }
+        })
+    }),
+];
+
+/// As flex rings are: the bytes in other pages than the indices. Lengths that three divides go in pieces.
+const FLEX: [(&str, Conversation); 6] = [
+    ("attach to send", |memory| Sends::attach_to(memory, Place::APART, 0).is_err()),
+    ("attach to receive", |memory| Receives::attach_to(memory, Place::APART, 0).is_err()),
+    ("send pieces", |memory| send(sender_at(memory, Place::APART, (ACROSS, 1), 0), |end| end.send(6))),
+    ("send more pieces than fit", |memory| send(sender_at(memory, Place::APART, (ACROSS, 4), 2), |end| end.send(60))),
+    ("receive pieces", |memory| receive(receiver_at(memory, Place::APART, ACROSS, 6), |end| end.receive(30))),
+    ("send three times", |memory| {
+        send(sender_at(memory, Place::APART, (ACROSS, 0), 0), |end| {
+            for _ in 0..3 {
+                end.send(6);
+                end.take(4);
             }
         })
     }),
@@ -255,6 +280,8 @@ fn r01_r03_r04_r06_r07_r15_r25_r30_backs_struck_everywhere() {
 fn c01_c02_c03_c05_c08_byte_rings_struck_everywhere() {
     let dictionary = bytes(&byte_shape());
     all("bytes", &BYTES, |converse| step(PAGE, &dictionary, converse), [1_400, 100_000]);
+    let dictionary = bytes(&Place::APART.shape());
+    all("flex", &FLEX, |converse| step(2 * PAGE, &dictionary, converse), [300, 10_000]);
 }
 
 #[test]

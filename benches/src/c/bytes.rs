@@ -3,14 +3,15 @@
 
 use core::fmt;
 
-use xen_hypercall::SharedPage;
+use xen_hypercall::{SharedPage, SharedPages};
 
 use super::{ByteOps, Compiled, byte_ops};
 
 /// One direction of `DEFINE_XEN_FLEX_RING`, both its ends.
 pub struct CBytes {
     ops: &'static ByteOps,
-    page: &'static SharedPage,
+    at: *mut u32,
+    ring: *mut u8,
     size: u32,
 }
 
@@ -25,33 +26,41 @@ impl CBytes {
     #[must_use]
     pub fn attach(compiled: Compiled, page: &'static SharedPage, size: u32) -> Self {
         assert!(size.is_power_of_two() && size as usize <= 4096 - Self::DATA, "within the page");
-        Self { ops: byte_ops(compiled), page, size }
+        let start = page.as_ptr().as_ptr();
+        Self { ops: byte_ops(compiled), at: start.cast(), ring: start.wrapping_add(Self::DATA), size }
+    }
+
+    /// Takes the frontend's `out`: the second half of the data, whose indices are at byte 64 of their page.
+    ///
+    /// # Panics
+    /// If there is a number of pages that is no power of two.
+    #[must_use]
+    pub fn flex(compiled: Compiled, indices: &'static SharedPage, data: &'static SharedPages<'static>) -> Self {
+        assert!(data.size().is_power_of_two(), "as many pages as an order says");
+        let size = data.size() / 2;
+        let ring = data.as_ptr().as_ptr().wrapping_add(size);
+        Self { ops: byte_ops(compiled), at: indices.as_ptr().as_ptr().wrapping_add(64).cast(), ring, size: size as u32 }
     }
 
     /// Writes all of the bytes or none, and returns how many.
     pub fn write(&mut self, from: &[u8]) -> usize {
-        let (at, ring) = self.memory();
-        // SAFETY: ring and indices are within the page, by `attach`.
+        let (at, ring) = (self.at, self.ring);
+        // SAFETY: ring and indices are within their pages, which are never freed.
         unsafe { (self.ops.write)(at, ring, self.size, from.as_ptr().cast(), from.len()) }
     }
 
     /// Reads as many bytes as there is room for in `to`, or none, and returns how many.
     pub fn read(&mut self, to: &mut [u8]) -> usize {
-        let (at, ring) = self.memory();
-        // SAFETY: ring and indices are within the page, by `attach`.
+        let (at, ring) = (self.at, self.ring);
+        // SAFETY: ring and indices are within their pages, which are never freed.
         unsafe { (self.ops.read)(at, ring, self.size, to.as_mut_ptr().cast(), to.len()) }
     }
 
     /// Writes a message and reads it again, as many times; returns the sum of their first bytes.
     pub fn rounds(&mut self, rounds: u32, len: u32) -> u64 {
-        let (at, ring) = self.memory();
-        // SAFETY: ring and indices are within the page, by `attach`.
+        let (at, ring) = (self.at, self.ring);
+        // SAFETY: ring and indices are within their pages, which are never freed.
         unsafe { (self.ops.rounds)(at, ring, self.size, rounds, len) }
-    }
-
-    fn memory(&self) -> (*mut u32, *mut u8) {
-        let start = self.page.as_ptr().as_ptr();
-        (start.cast(), start.wrapping_add(Self::DATA))
     }
 }
 

@@ -4,8 +4,8 @@
 use core::cell::RefCell;
 use core::ptr::NonNull;
 
-use xen_hypercall::{Gfn, SharedPage};
-use xen_ring::{Protocol, RequestId, Requests, Words};
+use xen_hypercall::{Gfn, SharedPage, SharedPages};
+use xen_ring::{At, Flags, Protocol, RequestId, Requests, Words};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 #[repr(align(4096))]
@@ -16,6 +16,14 @@ pub fn page() -> &'static SharedPage {
     let ptr = NonNull::from(Box::leak(Box::new(Bytes([0; 4096])))).cast();
     // SAFETY: leaked, aligned, zeroed and reached by nobody else.
     Box::leak(Box::new(unsafe { SharedPage::new(ptr, Gfn(1)) }))
+}
+
+/// Gives `PAGES` real, zeroed pages in a row that live as long as the test.
+pub fn pages<const PAGES: usize>() -> &'static SharedPages<'static> {
+    let bytes: &mut [Bytes] = Vec::leak((0..PAGES).map(|_| Bytes([0; 4096])).collect());
+    let gfns = Vec::leak((1..).take(PAGES).map(Gfn).collect());
+    // SAFETY: leaked, aligned, zeroed and reached by nobody else.
+    Box::leak(Box::new(unsafe { SharedPages::new(NonNull::from(bytes).cast(), gfns) }))
 }
 
 /// Gives an empty table that lives as long as the test.
@@ -31,6 +39,10 @@ pub enum Access {
     Fence,
     In(usize, usize),
     Out(usize, usize),
+    Byte(usize),
+    SetByte(usize, u8),
+    Raise(usize, u8),
+    Lower(usize, u8),
 }
 
 type Stroke = (usize, Box<dyn Fn(&mut [u8; 4096])>);
@@ -98,6 +110,23 @@ pub fn put(bytes: &mut [u8; 4096], offset: usize, value: u32) {
 }
 
 impl Words for Adversary {
+    type Word<'w>
+        = At<'w, Self>
+    where
+        Self: 'w;
+    type Area<'w>
+        = At<'w, Self>
+    where
+        Self: 'w;
+
+    fn word(&self, offset: usize) -> Option<At<'_, Self>> {
+        At::new(self, offset, 4)
+    }
+
+    fn area(&self, offset: usize, len: usize) -> Option<At<'_, Self>> {
+        At::new(self, offset, len)
+    }
+
     fn load(&self, offset: usize) -> u32 {
         self.step(Access::Load(offset));
         self.peek(offset)
@@ -120,6 +149,30 @@ impl Words for Adversary {
     fn copy_out(&self, offset: usize, from: &[u8]) {
         self.step(Access::Out(offset, from.len()));
         self.bytes.borrow_mut()[offset..offset + from.len()].copy_from_slice(from);
+    }
+}
+
+impl Flags for Adversary {
+    fn byte(&self, offset: usize) -> u8 {
+        self.step(Access::Byte(offset));
+        self.bytes.borrow()[offset]
+    }
+
+    fn set_byte(&self, offset: usize, value: u8) {
+        self.step(Access::SetByte(offset, value));
+        self.bytes.borrow_mut()[offset] = value;
+    }
+
+    fn raise(&self, offset: usize, bits: u8) {
+        self.step(Access::Raise(offset, bits));
+        self.bytes.borrow_mut()[offset] |= bits;
+    }
+
+    fn lower(&self, offset: usize, bits: u8) -> bool {
+        self.step(Access::Lower(offset, bits));
+        let before = self.bytes.borrow()[offset];
+        self.bytes.borrow_mut()[offset] &= !bits;
+        before & bits != 0
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Rules, Stroke};
 use core::cell::{Cell, RefCell};
 use core::ops::Range;
-use xen_ring::Words;
+use xen_ring::{At, Words};
 
 /// The byte that all private memory of a test is filled with.
 pub const CANARY: u8 = 0xc5;
@@ -183,6 +183,27 @@ impl core::fmt::Debug for Memory {
 }
 
 impl Words for Memory {
+    type Word<'w>
+        = At<'w, Self>
+    where
+        Self: 'w;
+    type Area<'w>
+        = At<'w, Self>
+    where
+        Self: 'w;
+
+    fn word(&self, offset: usize) -> Option<At<'_, Self>> {
+        At::new(self, offset, 4)
+    }
+
+    fn area(&self, offset: usize, len: usize) -> Option<At<'_, Self>> {
+        At::new(self, offset, len)
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.borrow().len()
+    }
+
     fn load(&self, offset: usize) -> u32 {
         self.access(Access::Load(offset));
         self.peek(offset)

@@ -3,28 +3,33 @@
 use super::Ending;
 use super::script::Script;
 use crate::adversary::Memory;
-use crate::rings::{Receives, Sends, level};
+use crate::rings::{Place, Receives, Sends};
 
-const WORDS: &[usize] = &[0, 4];
+/// A place, its words and its bytes: within one page, or apart as in flex rings.
+type Where = (Place, &'static [usize], usize);
 
-/// Plays a script with one end of a byte ring: the first byte says which.
+const WITHIN: Where = (Place::WITHIN, &[0, 4], 64);
+const APART: Where = (Place::APART, &[64, 68], 4096 + 64);
+
+/// Plays a script with one end of a byte ring: the first byte says which, and where the ring's bytes are.
 ///
 /// # Panics
 /// If a rule is broken.
 pub fn byte_ring(data: &[u8]) -> Ending {
     let mut script = Script::new(data);
-    let memory = Memory::new(4096);
+    let memory = Memory::new(8192);
     let Some(start) = script.start() else { return Ending::default() };
-    level(&memory, start);
     let side = script.byte().unwrap_or_default();
+    let ring @ (place, words, data) = if side & 2 == 0 { WITHIN } else { APART };
+    place.level(&memory, start);
     if side & 0x70 == 0x70 {
         // The page may hold anything from the start.
-        let _ = script.strike(&memory, WORDS, 64);
+        let _ = script.strike(&memory, words, data);
     }
     let played = if side.is_multiple_of(2) {
-        sender(&mut script, &memory, start)
+        sender(&mut script, &memory, ring, start)
     } else {
-        receiver(&mut script, &memory, start)
+        receiver(&mut script, &memory, ring, start)
     };
     played.unwrap_or_else(|| {
         assert!(memory.lied(), "an honest page is taken");
@@ -32,8 +37,8 @@ pub fn byte_ring(data: &[u8]) -> Ending {
     })
 }
 
-fn sender(script: &mut Script<'_>, memory: &Memory, start: u32) -> Option<Ending> {
-    let mut end = Sends::attach(memory, start).ok()?;
+fn sender(script: &mut Script<'_>, memory: &Memory, (place, words, data): Where, start: u32) -> Option<Ending> {
+    let mut end = Sends::attach_to(memory, place, start).ok()?;
     let mut through = 0;
     while let Some(act) = script.below(8) {
         match act {
@@ -41,14 +46,14 @@ fn sender(script: &mut Script<'_>, memory: &Memory, start: u32) -> Option<Ending
             2 => _ = end.room(),
             3 => _ = end.is_drained(),
             4 | 5 => end.take(u32::from(script.byte().unwrap_or_default() % 10)),
-            _ => _ = script.strike(memory, WORDS, 64),
+            _ => _ = script.strike(memory, words, data),
         }
     }
     Some(Ending { through, found: usize::from(end.finish()), lied: memory.lied() })
 }
 
-fn receiver(script: &mut Script<'_>, memory: &Memory, start: u32) -> Option<Ending> {
-    let mut end = Receives::attach(memory, start).ok()?;
+fn receiver(script: &mut Script<'_>, memory: &Memory, (place, words, data): Where, start: u32) -> Option<Ending> {
+    let mut end = Receives::attach_to(memory, place, start).ok()?;
     let mut through = 0;
     while let Some(act) = script.below(8) {
         match act {
@@ -57,7 +62,7 @@ fn receiver(script: &mut Script<'_>, memory: &Memory, start: u32) -> Option<Endi
             }
             2 => _ = end.is_empty(),
             3..6 => end.give(u32::from(script.byte().unwrap_or_default() % 10)),
-            _ => _ = script.strike(memory, WORDS, 64),
+            _ => _ = script.strike(memory, words, data),
         }
     }
     Some(Ending { through, found: usize::from(end.finish()), lied: memory.lied() })

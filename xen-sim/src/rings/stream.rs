@@ -12,36 +12,67 @@ const PROD: usize = 4;
 /// Eight bytes, between private ones.
 pub const SMALL: Layout = Layout::new(DATA, SIZE, CONS, PROD);
 
-/// Describes [`SMALL`] to the adversary.
-#[must_use]
-pub fn byte_shape() -> Shape {
-    Shape {
-        words: vec![CONS, PROD],
-        size: SIZE,
-        header: 0..DATA,
-        slots: vec![DATA..DATA + 4, DATA + 4..DATA + 8],
-        fields: [0, 4],
+/// The shape that the fuzzer and most tests have, and one as flex rings have it: the bytes are not in the page of the
+/// indices, which are not its first words.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    layout: Layout,
+    data: usize,
+    cons: usize,
+    prod: usize,
+}
+
+impl Place {
+    /// All in one page: [`SMALL`].
+    pub const WITHIN: Self = Self { layout: SMALL, data: DATA, cons: CONS, prod: PROD };
+    /// Bytes in the second of two pages, indices where `out` of a flex ring has them.
+    pub const APART: Self =
+        Self { layout: Layout::apart(4096 + DATA, SIZE, 64, 68), data: 4096 + DATA, cons: 64, prod: 68 };
+
+    /// Describes it to the adversary.
+    #[must_use]
+    pub fn shape(self) -> Shape {
+        let Self { data, cons, prod, .. } = self;
+        Shape {
+            words: vec![cons, prod],
+            size: SIZE,
+            header: cons..cons + 64,
+            slots: vec![data..data + 4, data + 4..data + 8],
+            fields: [0, 4],
+        }
+    }
+
+    /// Sets both indices.
+    pub fn level(self, memory: &Memory, at: u32) {
+        memory.poke(self.cons, at);
+        memory.poke(self.prod, at);
+    }
+
+    fn rules(self, load: usize) -> Rules {
+        Rules::none().budget(7).load(load, 1).copy(self.data..self.data + 8)
+    }
+
+    fn attaching(self) -> Rules {
+        Rules::none().budget(2).load(self.cons, 1).load(self.prod, 1)
     }
 }
 
-fn rules(load: usize) -> Rules {
-    Rules::none().budget(4).load(load, 1).copy(DATA..DATA + 8)
-}
-
-fn attaching() -> Rules {
-    Rules::none().budget(2).load(CONS, 1).load(PROD, 1)
+/// Describes [`SMALL`] to the adversary.
+#[must_use]
+pub fn byte_shape() -> Shape {
+    Place::WITHIN.shape()
 }
 
 /// Sets both indices of [`SMALL`].
 pub fn level(memory: &Memory, at: u32) {
-    memory.poke(CONS, at);
-    memory.poke(PROD, at);
+    Place::WITHIN.level(memory, at);
 }
 
 /// The sending end.
 #[derive(Debug)]
 pub struct Sends<'m> {
     memory: &'m Memory,
+    place: Place,
     end: ByteSender<'m, Memory>,
     verdict: Verdict,
     sent: u32,
@@ -56,8 +87,16 @@ impl<'m> Sends<'m> {
     /// # Errors
     /// As [`ByteSender::attach`].
     pub fn attach(memory: &'m Memory, at: u32) -> Result<Self, Misbehaved> {
-        let end = memory.attacked(&attaching(), || ByteSender::attach(memory, SMALL))?;
-        Ok(Self { memory, end, verdict: Verdict::default(), sent: 0, start: at, taken: 0 })
+        Self::attach_to(memory, Place::WITHIN, at)
+    }
+
+    /// Takes the same end of a ring elsewhere.
+    ///
+    /// # Errors
+    /// As [`ByteSender::attach`].
+    pub fn attach_to(memory: &'m Memory, place: Place, at: u32) -> Result<Self, Misbehaved> {
+        let end = memory.attacked(&place.attaching(), || ByteSender::attach(memory, place.layout))?;
+        Ok(Self { memory, place, end, verdict: Verdict::default(), sent: 0, start: at, taken: 0 })
     }
 
     /// Sends up to `len` bytes and returns how many went.
@@ -67,8 +106,13 @@ impl<'m> Sends<'m> {
         let next = self.start.wrapping_add(self.sent);
         let numbers = (0..).map(|step| u8::try_from(next.wrapping_add(step) % 100).unwrap_or_default());
         bytes.iter_mut().take(len).zip(numbers).for_each(|(to, byte)| *to = byte);
-        let Self { memory, end, verdict, .. } = self;
-        let sent = verdict.run(memory, &rules(CONS), || end.send(&bytes[..len]))?;
+        let Self { memory, place, end, verdict, .. } = self;
+        // In one piece or in three, of which one is empty.
+        let (one, two) = bytes[..len].split_at(len / 2);
+        let sent = verdict.run(memory, &place.rules(place.cons), || match len % 3 {
+            0 => end.send_vectored(&[one, &[], two]).map(|moved| moved.bytes),
+            _ => end.send(&bytes[..len]),
+        })?;
         assert!(sent <= len && sent <= 8, "C01: no more than fits");
         self.sent = self.sent.wrapping_add(u32::try_from(sent).unwrap_or_default());
         Some(sent)
@@ -76,27 +120,27 @@ impl<'m> Sends<'m> {
 
     /// Asks how much fits.
     pub fn room(&mut self) -> Option<usize> {
-        let Self { memory, end, verdict, .. } = self;
-        let room = verdict.run(memory, &rules(CONS), || end.room())?;
+        let Self { memory, place, end, verdict, .. } = self;
+        let room = verdict.run(memory, &place.rules(place.cons), || end.room())?;
         assert!(room <= 8, "C02: no more than the ring");
         Some(room)
     }
 
     /// Asks whether all was taken.
     pub fn is_drained(&mut self) -> Option<bool> {
-        let Self { memory, end, verdict, .. } = self;
-        verdict.run(memory, &rules(CONS), || end.is_drained())
+        let Self { memory, place, end, verdict, .. } = self;
+        verdict.run(memory, &place.rules(place.cons), || end.is_drained())
     }
 
     /// Has an honest peer take up to `len` bytes, which are the ones that were sent.
     pub fn take(&mut self, len: u32) {
         for _ in 0..len.min(self.sent - self.taken) {
             let at = self.start.wrapping_add(self.taken);
-            let place = DATA + usize::try_from(at % SIZE).unwrap_or_default();
+            let place = self.place.data + usize::try_from(at % SIZE).unwrap_or_default();
             let byte = self.memory.with(|bytes| bytes[place]);
             assert!(self.memory.lied() || u32::from(byte) == at % 100, "bytes arrive as they went");
             self.taken += 1;
-            self.memory.poke(CONS, at.wrapping_add(1));
+            self.memory.poke(self.place.cons, at.wrapping_add(1));
         }
     }
 
@@ -117,6 +161,7 @@ impl<'m> Sends<'m> {
 #[derive(Debug)]
 pub struct Receives<'m> {
     memory: &'m Memory,
+    place: Place,
     end: ByteReceiver<'m, Memory>,
     verdict: Verdict,
     got: u32,
@@ -131,15 +176,28 @@ impl<'m> Receives<'m> {
     /// # Errors
     /// As [`ByteReceiver::attach`].
     pub fn attach(memory: &'m Memory, at: u32) -> Result<Self, Misbehaved> {
-        let end = memory.attacked(&attaching(), || ByteReceiver::attach(memory, SMALL))?;
-        Ok(Self { memory, end, verdict: Verdict::default(), got: 0, start: at, given: 0 })
+        Self::attach_to(memory, Place::WITHIN, at)
+    }
+
+    /// Takes the same end of a ring elsewhere.
+    ///
+    /// # Errors
+    /// As [`ByteReceiver::attach`].
+    pub fn attach_to(memory: &'m Memory, place: Place, at: u32) -> Result<Self, Misbehaved> {
+        let end = memory.attacked(&place.attaching(), || ByteReceiver::attach(memory, place.layout))?;
+        Ok(Self { memory, place, end, verdict: Verdict::default(), got: 0, start: at, given: 0 })
     }
 
     /// Receives up to `len` bytes and returns them.
     pub fn receive(&mut self, len: usize) -> Option<Vec<u8>> {
         let mut to = vec![CANARY; len + 8];
-        let Self { memory, end, verdict, .. } = self;
-        let count = verdict.run(memory, &rules(PROD), || end.receive(&mut to[..len]))?;
+        let Self { memory, place, end, verdict, .. } = self;
+        let count = verdict.run(memory, &place.rules(place.prod), || match to[..len].split_at_mut(len / 2) {
+            (one, two) if len.is_multiple_of(3) => {
+                end.receive_vectored(&mut [one, &mut [], two]).map(|moved| moved.bytes)
+            }
+            _ => end.receive(&mut to[..len]),
+        })?;
         assert!(count <= len && count <= 8, "C01: no more than there can be");
         assert!(to[count..].iter().all(|byte| *byte == CANARY), "nothing past the count");
         to.truncate(count);
@@ -155,18 +213,18 @@ impl<'m> Receives<'m> {
 
     /// Asks whether nothing is there.
     pub fn is_empty(&mut self) -> Option<bool> {
-        let Self { memory, end, verdict, .. } = self;
-        verdict.run(memory, &rules(PROD), || end.is_empty())
+        let Self { memory, place, end, verdict, .. } = self;
+        verdict.run(memory, &place.rules(place.prod), || end.is_empty())
     }
 
     /// Has an honest peer send up to `len` bytes.
     pub fn give(&mut self, len: u32) {
         for _ in 0..len.min(SIZE.saturating_sub(self.given.wrapping_sub(self.got))) {
             let at = self.start.wrapping_add(self.given);
-            let place = DATA + usize::try_from(at % SIZE).unwrap_or_default();
+            let place = self.place.data + usize::try_from(at % SIZE).unwrap_or_default();
             self.memory.with(|bytes| {
                 bytes[place] = u8::try_from(at % 100).unwrap_or_default();
-                put(bytes, PROD, at.wrapping_add(1));
+                put(bytes, self.place.prod, at.wrapping_add(1));
             });
             self.given += 1;
         }

@@ -15,7 +15,15 @@ pub(super) const QUICK: [Quick; 8] = [
         package: "xen-hypercall",
         target: "--lib",
         only: &[],
-        reaches: &["xen-hypercall/src/page.rs", "xen-hypercall/src/pages.rs", "xen-hypercall/src/start_info.rs"],
+        reaches: &[
+            "xen-hypercall/src/bulk.rs",
+            "xen-hypercall/src/bulk/few.rs",
+            "xen-hypercall/src/circle.rs",
+            "xen-hypercall/src/page.rs",
+            "xen-hypercall/src/pages.rs",
+            "xen-hypercall/src/record.rs",
+            "xen-hypercall/src/start_info.rs",
+        ],
     },
     Quick {
         package: "xen-hypercall",

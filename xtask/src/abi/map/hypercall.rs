@@ -24,6 +24,10 @@ pub(super) const TABLE: Table = Table {
         ours("word::Word::ZERO"),
         ours("command::Command::COUNT"),
         ours("page::PAGE_SIZE"),
+        ours("bulk::FEW"),
+        ours("bulk::SHORT"),
+        ours("bulk::vector::BLOCK"),
+        ours("bulk::vector::LONG"),
         // The headers say it in a comment alone.
         ours("arch::x86_64::page::STUB"),
         // CPUID.

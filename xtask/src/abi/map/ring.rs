@@ -23,6 +23,31 @@ pub(super) const TABLE: Table = Table {
         byte_ring!("layout::xenstore::RSP", "xenstore_domain_interface", "rsp", "rsp_cons", "rsp_prod"),
         byte_ring!("layout::console::IN", "xencons_interface", "in", "in_cons", "in_prod"),
         byte_ring!("layout::console::OUT", "xencons_interface", "out", "out_cons", "out_prod"),
+        values("flex::*", &["offsetof(struct xen_9pfs_data_intf, {lower})"]),
+        values("flex::RING_0", &["XEN_FLEX_RING_SIZE(0)"]),
+        // The largest order whose grants fit the page.
+        values(
+            "flex::FlexOrder::MAX",
+            &[concat!(
+                "sizeof(struct xen_9pfs_data_intf) + (4 << 9) <= 4096 && ",
+                "sizeof(struct xen_9pfs_data_intf) + (4 << 10) > 4096 ? 9 : -1"
+            )],
+        ),
+        values("vchan::LEFT_CONS", &["offsetof(struct vchan_interface, left.cons)"]),
+        values("vchan::LEFT_PROD", &["offsetof(struct vchan_interface, left.prod)"]),
+        values("vchan::RIGHT_CONS", &["offsetof(struct vchan_interface, right.cons)"]),
+        values("vchan::RIGHT_PROD", &["offsetof(struct vchan_interface, right.prod)"]),
+        values("vchan::NOTIFY_WRITE", &["VCHAN_NOTIFY_WRITE"]),
+        values("vchan::NOTIFY_READ", &["VCHAN_NOTIFY_READ"]),
+        // The header says these in comments alone.
+        ours("vchan::GONE"),
+        ours("vchan::HERE"),
+        ours("vchan::AWAITED"),
+        ours("vchan::shape::SMALL"),
+        ours("vchan::shape::LARGE"),
+        ours("vchan::shape::PAGE"),
+        ours("vchan::shape::MAX"),
+        values("vchan::*", &["offsetof(struct vchan_interface, {lower})"]),
         values("slot::*", &["offsetof(struct blkif_sring, {lower})"]),
         values("slot::FIRST", &["offsetof(struct blkif_sring, ring)"]),
         values(
