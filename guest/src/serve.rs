@@ -221,7 +221,12 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
 
     /// Sleeps until the next tick is due, or xenstore has something to say.
     fn wait(&self) {
-        self.ground.console.flush();
+        let console = self.ground.console;
+        if console.port().is_none() {
+            // What could not be had at the start or after a resume may be had now.
+            let _ = console.connect();
+        }
+        console.flush();
         // Before the sleep: behind it the guest may be in another domain, which vCPU 0 finds out first.
         self.ground.base.machine.pause(self.ground.crew);
         self.ground.link.wait(self.due);
