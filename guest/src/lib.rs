@@ -41,6 +41,6 @@ mod start;
 mod trace;
 mod voice;
 
-pub use machine::{Emulated, Machine, Others, StartFailed, Turn};
+pub use machine::{Emulated, MOST_VCPUS, Machine, Others, StartFailed, Turn, UPCALL_VECTOR};
 pub use options::{Failing, Options, Upcall};
 pub use start::{StartError, run};

@@ -6,6 +6,12 @@ use xen_hypercall::{Cpu, Errno, Gfn, Hypercall, IrqGate, PlatformPorts, SharedPa
 
 use crate::options::Upcall;
 
+/// Processors for which this guest has room; the crates know no such limit.
+pub const MOST_VCPUS: usize = 128;
+
+/// The interrupt vector by which Xen tells a processor of events, and processors call each other.
+pub const UPCALL_VECTOR: u8 = 0xF3;
+
 /// The machine under the guest: the PVH binary has the real one, the tests that of the mock host.
 pub trait Machine {
     /// The hook to Xen.

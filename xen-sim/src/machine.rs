@@ -37,7 +37,7 @@ enum Sleep {
 }
 
 /// How long a moment of vCPU 0's is.
-const MOMENT: Nanos = Nanos(5_000);
+const MOMENT: Nanos = Nanos(100_000);
 
 /// Registers with which a real machine would start a processor: paging and protection, PAE, long mode.
 const REGISTERS: LongMode = LongMode {
