@@ -1,5 +1,6 @@
 //! Interprets the steps of a lifecycle, a little at each of the host's turns.
 
+use guest::Tally;
 use guest::lifecycle::Step;
 use xen_hypercall::{DomId, Nanos};
 use xen_mock::{Destination, Holdings, Host, Operation, Outcome, Reason, Save, State, Vendor};
@@ -37,6 +38,8 @@ pub(crate) struct Player {
     lines: Vec<Line>,
     /// Lines before this one have been matched.
     cursor: usize,
+    /// All that was typed.
+    typed: Tally,
     /// What the guest held at its first census.
     census: Option<[usize; 6]>,
     wrong: Option<String>,
@@ -52,6 +55,7 @@ impl Player {
             begun: None,
             lines: Vec::new(),
             cursor: 0,
+            typed: Tally::new(),
             census: None,
             wrong: None,
             again: Nanos::ZERO,
@@ -92,6 +96,9 @@ impl Player {
 
     /// Begins a step, once.
     fn begun(&mut self, step: Step, host: &Host) -> Begun {
+        if let (None, Step::Type(bytes)) = (self.begun, step) {
+            self.typed.add(type_in(host, self.typed.bytes(), bytes).as_bytes());
+        }
         let mut begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.lines));
         if is_unasked(step) && begun.operation.is_none() && self.is_quiet(host) {
             // What the guest said before it stood still does not count from here on.
@@ -161,8 +168,10 @@ impl Player {
             Step::Poweroff => expect(host, begun, |end| end == Outcome::Stopped(Reason::Poweroff)),
             Step::Reboot => expect(host, begun, |end| end == Outcome::Stopped(Reason::Reboot)).then_wait(),
             Step::RestoreCheckpoint => Standing::Wrong("the mock host cannot go back to an image".into()),
+            Step::Heard => Standing::from(self.has_heard()),
+            Step::Loaded => self.compare_load(host),
             Step::SaveAway | Step::RestoreHere => Standing::Wrong("the mock host has no second machine".into()),
-            Step::Word(_) | Step::NeverSays(_) => Standing::Done,
+            Step::Word(_) | Step::Type(_) | Step::NeverSays(_) => Standing::Done,
         }
     }
 
@@ -172,6 +181,28 @@ impl Player {
         let now = [ports.len(), grants.len(), watches.len(), transactions.len(), grant_frames.len(), *mappings];
         let first = *self.census.get_or_insert(now);
         if now == first { Standing::Done } else { Standing::Wrong(format!("it holds {now:?}, first {first:?}")) }
+    }
+
+    /// Looks for it among all lines, for the number of bytes is never the same twice.
+    fn has_heard(&self) -> bool {
+        let all = format!("xen-guest: heard {}", self.typed);
+        self.lines.iter().any(|line| line.text == all)
+    }
+
+    /// Compares what came of the load with what the guest says that it wrote.
+    fn compare_load(&mut self, host: &Host) -> Standing {
+        let Standing::Done = self.find("load", &[]) else { return Standing::Waiting };
+        let mut came = Tally::new();
+        for line in host.console().lines().iter().filter(|line| line.starts_with("load ")) {
+            came.add(line.as_bytes());
+            came.add(b"\n");
+        }
+        let written = self.lines.get(self.cursor - 1).map_or("", |line| line.text.as_str());
+        if written.ends_with(" amid=0") {
+            return Standing::Wrong("no suspend came amid it".into());
+        }
+        let same = written.starts_with(&format!("xen-guest: load {came} "));
+        if same { Standing::Done } else { Standing::Wrong(format!("{came} came, {written}")) }
     }
 
     /// Looks for a line behind the last one matched.
@@ -224,6 +255,14 @@ fn expect(host: &Host, begun: Begun, good: impl FnOnce(Outcome) -> bool) -> Stan
         Some(end) if good(end) => Standing::Done,
         Some(end) => Standing::Wrong(format!("it ended as {end:?}")),
     }
+}
+
+/// Types so many letters, behind those typed before; returns them.
+fn type_in(host: &Host, before: usize, bytes: u32) -> String {
+    let letters = ('a'..='z').cycle().skip(before % 26);
+    let text: String = letters.take(bytes.try_into().unwrap_or(usize::MAX)).collect();
+    host.console().send(&text);
+    text
 }
 
 /// Does what a step does at its beginning.
