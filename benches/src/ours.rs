@@ -32,7 +32,7 @@ impl<P: Wire, const N: usize> OurFront<P, N> {
     /// Sets up a ring whose indices begin at `start`.
     #[must_use]
     pub fn starting_at(page: &'static SharedPage, start: u32) -> Self {
-        Self { ring: Front::starting_at(page, Slots::FULL, start), notified: 0 }
+        Self { ring: Front::starting_at(page, Slots::FULL, Box::leak(Box::default()), start), notified: 0 }
     }
 
     /// Stages `batch` requests and publishes after each `step` of them.
@@ -65,7 +65,7 @@ impl<P: Wire, const N: usize> OurFront<P, N> {
 
     fn take_token(&mut self) -> Result<Option<u64>, Misbehaved> {
         let answer = self.ring.poll_answer()?;
-        Ok(answer.map(|answer| answer.token.wrapping_add(P::status(&answer.response) as u64)))
+        Ok(answer.map(|answer| answer.payload.wrapping_add(P::status(&answer.response) as u64)))
     }
 
     fn ask_and_wait(&mut self, rounds: u32, batch: u32) -> Result<u64, Misbehaved> {
@@ -225,7 +225,8 @@ impl<P: Wire, const N: usize> FrontEnd for OurFront<P, N> {
 
     fn take(&mut self) -> Option<Answered> {
         let answer = self.ring.poll_answer().expect("the back is in order")?;
-        Some(Answered { id: P::id(&answer.response).0, status: P::status(&answer.response) })
+        let id = P::id(&answer.response)?.0;
+        Some(Answered { id, status: P::status(&answer.response) })
     }
 }
 

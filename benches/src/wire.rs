@@ -57,8 +57,8 @@ impl Protocol for Block {
         request.operation
     }
 
-    fn id(response: &BlockResponse) -> RequestId {
-        RequestId(response.id)
+    fn id(response: &BlockResponse) -> Option<RequestId> {
+        Some(RequestId(response.id))
     }
 
     fn answers(response: &BlockResponse, asked: u8) -> bool {
@@ -121,8 +121,8 @@ impl Protocol for Small {
         request.operation as u8
     }
 
-    fn id(response: &SmallResponse) -> RequestId {
-        RequestId(response.id)
+    fn id(response: &SmallResponse) -> Option<RequestId> {
+        Some(RequestId(response.id))
     }
 
     fn answers(response: &SmallResponse, asked: u8) -> bool {

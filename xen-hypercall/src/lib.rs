@@ -36,6 +36,8 @@ mod gate;
 mod id;
 pub mod op;
 mod page;
+mod pages;
+mod record;
 mod shared_info;
 mod start_info;
 mod unplug;
@@ -52,6 +54,7 @@ pub use errno::Errno;
 pub use gate::{IrqGate, NoGate};
 pub use id::{DomId, Gfn, GrantRef, Nanos, Port, Vcpu};
 pub use page::{PAGE_SIZE, SharedPage};
+pub use pages::SharedPages;
 pub use shared_info::{EVENT_WORDS, LEGACY_VCPUS, SharedInfo, VcpuInfo};
 #[doc(hidden)]
 pub use start_info::PHYS32_ENTRY;

@@ -4,7 +4,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use crate::Gfn;
+use crate::{Gfn, record};
 
 /// Size of a page, in bytes.
 pub const PAGE_SIZE: usize = 4096;
@@ -87,6 +87,7 @@ impl SharedPage {
     }
 
     /// Returns `N` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
+    #[inline]
     #[must_use]
     pub fn u32s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU32; N]> {
         self.atomics(offset, N)?.first_chunk()
@@ -106,6 +107,13 @@ impl SharedPage {
         let at = self.ptr.as_ptr().wrapping_byte_add(OFFSET).cast();
         // SAFETY: invariant 1; within the page and aligned by the line above; atomics tolerate other writers.
         unsafe { &*at }
+    }
+
+    /// Returns `count` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
+    #[inline]
+    #[must_use]
+    pub fn u32_slice(&self, offset: usize, count: usize) -> Option<&[AtomicU32]> {
+        self.atomics(offset, count)
     }
 
     /// Returns `count` 64-bit words from byte `offset` on, unless they are beyond the page or not aligned.
@@ -142,6 +150,28 @@ impl SharedPage {
         unsafe { copy(from.as_ptr(), to.as_ptr(), from.len()) }
     }
 
+    /// Copies a short record of the page from byte `offset` on into private memory, each byte once.
+    ///
+    /// # Panics
+    /// If the bytes are not all within the page; `offset` and length are ours, never a peer's.
+    #[inline]
+    pub fn record_in(&self, offset: usize, to: &mut [u8]) {
+        let from = self.span(offset, to.len());
+        // SAFETY: invariant 1, and the span is within the page; `to` is private, so the two do not overlap.
+        unsafe { record::read(from.as_ptr(), to) }
+    }
+
+    /// Copies a short private record into the page from byte `offset` on.
+    ///
+    /// # Panics
+    /// If the bytes do not all fit; `offset` and length are ours, never a peer's.
+    #[inline]
+    pub fn record_out(&self, offset: usize, from: &[u8]) {
+        let to = self.span(offset, from.len());
+        // SAFETY: invariant 1, and the span is within the page; `from` is private, so the two do not overlap.
+        unsafe { record::write(to.as_ptr(), from) }
+    }
+
     /// Sets the whole page to zero.
     pub fn zero(&self) {
         for at in 0..PAGE_SIZE / 64 {
@@ -149,6 +179,7 @@ impl SharedPage {
         }
     }
 
+    #[inline]
     fn span(&self, offset: usize, len: usize) -> NonNull<u8> {
         assert!(offset <= PAGE_SIZE && len <= PAGE_SIZE.saturating_sub(offset), "within the page");
         // SAFETY: invariant 1; the offset is within the page by the line above.
@@ -157,7 +188,7 @@ impl SharedPage {
 }
 
 #[repr(align(4096))]
-struct Aligned;
+pub(crate) struct Aligned;
 
 /// Those of the processor's atomics that are as wide as they are aligned, and nothing else.
 pub(crate) trait Atomic {}
@@ -167,9 +198,15 @@ impl Atomic for AtomicU32 {}
 impl Atomic for AtomicU64 {}
 
 const fn fits<T>(offset: usize, count: usize) -> bool {
+    fits_in::<T>(PAGE_SIZE, offset, count)
+}
+
+/// Tells whether so many aligned items from byte `offset` on are within `bytes`.
+#[inline]
+pub(crate) const fn fits_in<T>(bytes: usize, offset: usize, count: usize) -> bool {
     let size = size_of::<T>();
     match size.checked_mul(count) {
-        Some(len) => offset <= PAGE_SIZE && len <= PAGE_SIZE.saturating_sub(offset) && offset.is_multiple_of(size),
+        Some(len) => offset <= bytes && len <= bytes.saturating_sub(offset) && offset.is_multiple_of(size),
         None => false,
     }
 }
@@ -179,7 +216,7 @@ const fn fits<T>(offset: usize, count: usize) -> bool {
 /// # Safety
 /// Both spans of `len` bytes are mapped and do not overlap.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+pub(crate) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's promise; the direction flag is clear by the ABI.
     unsafe {
         core::arch::asm!("rep movsb", inout("rsi") from => _, inout("rdi") to => _, inout("rcx") len => _,
@@ -192,7 +229,7 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
 /// # Safety
 /// Both spans of `len` bytes are mapped and do not overlap.
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+pub(crate) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     for at in 0..len {
         // SAFETY: the caller's promise.
         let byte = unsafe { from.add(at).read_volatile() };

@@ -23,7 +23,11 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Errors
     /// [`Misbehaved::Overrun`] if the indices are further apart than the ring is long.
+    ///
+    /// # Panics
+    /// If the slots do not fit the memory.
     pub fn attach(page: &'p W, slots: Slots<P>) -> Result<Self, Misbehaved> {
+        slots.assert_within(page);
         let start = Index::new(page.load(RSP_PROD));
         Peer::new(start).look(page, REQ_PROD, slots.count())?;
         Ok(Self { page, slots, requests: Consumed::new(start), responses: Produced::new(start) })
@@ -34,11 +38,15 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[inline]
     pub fn poll_request(&mut self) -> Result<Option<P::Request>, Misbehaved> {
         // A slot is the front's again once its answer is published, not before.
-        let held = self.requests.peer.seen().since(self.responses.published());
-        let next = self.requests.next(self.page, self.slots.count().wrapping_sub(held))?;
-        Ok(next.map(|at| self.slots.read(self.page, at)))
+        let (count, published) = (self.slots.count(), self.responses.published());
+        let Some(at) = self.requests.next(self.page, |seen| count.wrapping_sub(seen.since(published)))? else {
+            return Ok(None);
+        };
+        self.requests.step();
+        Ok(Some(self.slots.read(self.page, self.slots.place(at))))
     }
 
     /// Takes requests until none is left, at most `budget` of them.
@@ -60,6 +68,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[inline]
     pub fn debt(&mut self) -> Result<Option<Debt<'_, 'p, P, W>>, Misbehaved> {
         self.requests.peer.sound()?;
         Ok((self.owed() > 0).then_some(Debt { back: self }))
@@ -69,6 +78,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[inline]
     pub fn publish(&mut self) -> Result<Notify, Misbehaved> {
         self.requests.peer.sound()?;
         Ok(self.responses.publish(self.page))
@@ -83,8 +93,10 @@ pub struct Debt<'b, 'p, P: Protocol, W = SharedPage> {
 
 impl<P: Protocol, W: Words> Debt<'_, '_, P, W> {
     /// Stages the answer, which the peer does not see before [`Back::publish`].
+    #[inline]
     pub fn stage(self, response: &P::Response) {
-        let (_, at) = self.back.responses.stage();
-        self.back.slots.write(self.back.page, at, response);
+        let back = self.back;
+        let place = back.slots.place(back.responses.stage());
+        back.slots.write(back.page, place, response);
     }
 }

@@ -1,136 +1,149 @@
 //! The front of a slot ring: asks, and distrusts every answer.
 
-use xen_hypercall::SharedPage;
+use xen_hypercall::{Nanos, SharedPage};
 
 use crate::index::{Index, wide};
-use crate::notify::within;
 use crate::protocol::IdWidth;
 use crate::slot::{REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD};
 use crate::stream::{Consumed, Produced};
-use crate::table::Table;
-use crate::{Misbehaved, More, Notify, Outstanding, Protocol, RequestId, Slots, Words};
+use crate::{
+    Answer, Complete, Misbehaved, More, Notify, Outstanding, Protocol, Quiesced, Requests, Slots, Submit, Vacancy,
+    Words,
+};
 
-/// The front of a slot ring with at most `N` slots, which keeps a token of the caller for each request.
+/// The front of a slot ring with at most `N` slots, which keeps a payload of the caller for each request.
 ///
-/// The token is what the request ties up: buffers, grants, a waker. It comes back exactly once: in the [`Answer`], or by
-/// [`Front::abort_all`]. Dropping the ring drops the tokens, so abort first if the peer may still reach what they hold.
+/// The payload is what was asked (operation, place) and what it ties up (buffers, grants, a waker). It comes back exactly
+/// once: in the [`Answer`], by [`Front::abort_all`], or in a [`ReplaySet`](crate::ReplaySet).
 #[derive(Debug)]
-pub struct Front<'p, P: Protocol, T, const N: usize, W = SharedPage> {
-    page: &'p W,
-    slots: Slots<P>,
-    requests: Produced<REQ_PROD, REQ_EVENT>,
-    responses: Consumed<RSP_PROD, RSP_EVENT>,
-    table: Table<P, T, N>,
+pub struct Front<'r, P: Protocol, T, const N: usize, W = SharedPage> {
+    pub(crate) submit: Submit<'r, P, T, N, W>,
+    pub(crate) complete: Complete<'r, P, T, N, W>,
 }
 
-/// An answer that passed every check, with what its request tied up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer<R, T> {
-    /// The private copy of the response.
-    pub response: R,
-    /// The token that was staged with the request.
-    pub token: T,
-}
-
-impl<'p, P: Protocol, T, const N: usize, W: Words> Front<'p, P, T, N, W> {
-    /// Sets up a ring in a zeroed page, before the peer hears of the page.
+impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
+    /// Sets up a ring in zeroed memory, before the peer hears of it. What is left in `requests` is dropped.
     ///
     /// # Panics
-    /// If there are more than `N` slots.
+    /// If there are more than `N` slots, or more than ids can name, or than fit the memory.
     #[must_use]
-    pub fn new(page: &'p W, slots: Slots<P>) -> Self {
-        Self::starting_at(page, slots, 0)
+    pub fn new(page: &'r W, slots: Slots<P>, requests: &'r mut Requests<P, T, N>) -> Self {
+        Self::starting_at(page, slots, requests, 0)
     }
 
     /// Sets up a ring whose indices start elsewhere than at 0, for tests of the wrap.
     #[doc(hidden)]
     #[must_use]
-    pub fn starting_at(page: &'p W, slots: Slots<P>, start: u32) -> Self {
+    pub fn starting_at(page: &'r W, slots: Slots<P>, requests: &'r mut Requests<P, T, N>, start: u32) -> Self {
+        let start = Index::new(start);
+        page.store(REQ_PROD, start.raw());
+        page.store(REQ_EVENT, start.plus(1).raw());
+        page.store(RSP_PROD, start.raw());
+        Self::at(page, slots, requests, start)
+    }
+
+    /// Takes the front of a ring already in use in which nothing is outstanding, going on where it stands.
+    ///
+    /// # Errors
+    /// [`Misbehaved::Overrun`] if something is outstanding, or the indices are impossible.
+    ///
+    /// # Panics
+    /// As [`Front::new`].
+    pub fn attach(page: &'r W, slots: Slots<P>, requests: &'r mut Requests<P, T, N>) -> Result<Self, Misbehaved> {
+        let (seen, now) = (page.load(RSP_PROD), page.load(REQ_PROD));
+        if seen != now {
+            return Err(Misbehaved::Overrun { seen, now, allowed: 0 });
+        }
+        Ok(Self::at(page, slots, requests, Index::new(now)))
+    }
+
+    fn at(page: &'r W, slots: Slots<P>, requests: &'r mut Requests<P, T, N>, start: Index) -> Self {
         let places = IdWidth::of::<P>().places();
         assert!(wide(slots.count()) <= N && u64::from(slots.count()) <= places, "a place for each slot");
-        let start = Index::new(start);
-        for (prod, event) in [(REQ_PROD, REQ_EVENT), (RSP_PROD, RSP_EVENT)] {
-            page.store(prod, start.raw());
-            page.store(event, start.plus(1).raw());
+        slots.assert_within(page);
+        page.store(RSP_EVENT, start.plus(1).raw());
+        let (putter, taker) = requests.ends(start, slots.count());
+        Self {
+            submit: Submit {
+                page,
+                slots,
+                requests: Produced::new(start),
+                table: putter,
+                limit: start.plus(slots.count()),
+            },
+            complete: Complete { page, slots, responses: Consumed::new(start), table: taker },
         }
-        Self { page, slots, requests: Produced::new(start), responses: Consumed::new(start), table: Table::new() }
     }
 
-    /// Returns how many requests can be staged now.
+    /// Parts the halves, which may live on two CPUs without a lock.
+    #[must_use]
+    pub fn split(self) -> (Submit<'r, P, T, N, W>, Complete<'r, P, T, N, W>) {
+        (self.submit, self.complete)
+    }
+
+    /// Puts the halves of one front together again.
+    ///
+    /// # Panics
+    /// If they are of two.
+    #[must_use]
+    pub fn join(submit: Submit<'r, P, T, N, W>, complete: Complete<'r, P, T, N, W>) -> Self {
+        assert!(submit.table.is_of(&complete.table), "the halves of one front");
+        Self { submit, complete }
+    }
+
+    /// As [`Submit::room`].
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
-    pub fn room(&self) -> Result<u32, Misbehaved> {
-        self.responses.peer.sound()?;
-        Ok(self.slots.count().wrapping_sub(self.requests.staged().since(self.responses.cons())))
+    pub fn room(&mut self) -> Result<u32, Misbehaved> {
+        self.submit.room()
     }
 
-    /// Finds a slot for a request, or `None` if all are taken: then take answers first.
+    /// As [`Submit::vacancy`].
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
-    pub fn vacancy(&mut self) -> Result<Option<Vacancy<'_, 'p, P, T, N, W>>, Misbehaved> {
-        Ok((self.room()? > 0).then_some(Vacancy { front: self }))
+    #[inline]
+    pub fn vacancy(&mut self) -> Result<Option<Vacancy<'_, 'r, P, T, N, W>>, Misbehaved> {
+        self.submit.vacancy()
     }
 
-    /// Publishes everything staged; from here on the peer may answer.
+    /// As [`Submit::publish`].
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[inline]
     pub fn publish(&mut self) -> Result<Notify, Misbehaved> {
-        self.responses.peer.sound()?;
-        Ok(self.requests.publish(self.page))
+        self.submit.publish()
     }
 
-    /// Takes the next answer; `None` says that the peer was asked for an event, and that it is safe to wait for it.
+    /// As [`Complete::poll_answer`].
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[inline]
     pub fn poll_answer(&mut self) -> Result<Option<Answer<P::Response, T>>, Misbehaved> {
-        // What was published bounds the answers, not the ring's size.
-        let allowed = self.requests.published().since(self.responses.peer.seen());
-        let Some(at) = self.responses.next(self.page, allowed)? else { return Ok(None) };
-        let response: P::Response = self.slots.read(self.page, at);
-        match self.table.settle(&response, self.requests.count()) {
-            Ok(token) => Ok(Some(Answer { response, token })),
-            Err(reason) => Err(self.responses.peer.poison(reason)),
-        }
+        self.complete.poll_answer()
     }
 
-    /// Takes answers until none is left, at most `budget` of them.
+    /// As [`Complete::poll_answers`].
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on; the answers before it were given to `sink`.
-    pub fn poll_answers(
-        &mut self,
-        budget: u32,
-        mut sink: impl FnMut(Answer<P::Response, T>),
-    ) -> Result<More, Misbehaved> {
-        self.responses.peer.sound()?;
-        within(budget, || Ok(self.poll_answer()?.map(&mut sink)))
+    #[inline]
+    pub fn poll_answers(&mut self, budget: u32, sink: impl FnMut(Answer<P::Response, T>)) -> Result<More, Misbehaved> {
+        self.complete.poll_answers(budget, sink)
     }
 
-    /// Gives the ring up and hands back the token of every request that has no answer.
-    pub fn abort_all(self) -> Outstanding<P, T, N> {
-        Outstanding::new(self.table, self.requests.count())
+    /// Stops submission, until a deadline at most; answers are taken as before.
+    #[must_use]
+    pub const fn quiesce(self, deadline: Nanos) -> Quiesced<'r, P, T, N, W> {
+        Quiesced::new(self, deadline)
     }
-}
 
-/// A free slot of a [`Front`].
-#[derive(Debug)]
-pub struct Vacancy<'f, 'p, P: Protocol, T, const N: usize, W = SharedPage> {
-    front: &'f mut Front<'p, P, T, N, W>,
-}
-
-impl<P: Protocol, T, const N: usize, W: Words> Vacancy<'_, '_, P, T, N, W> {
-    /// Stages a request, which the peer does not see before [`Front::publish`], and returns the id written into it.
-    pub fn stage(self, mut request: P::Request, token: T) -> RequestId {
-        let front = self.front;
-        let (number, at) = front.requests.stage();
-        let id = front.table.insert(number, P::kind(&request), token);
-        let id = id.unwrap_or_else(|| unreachable!("fewer requests than slots, and no more slots than places"));
-        P::stamp(&mut request, id);
-        front.slots.write(front.page, at, &request);
-        id
+    /// Gives the ring up and hands back the payload of every request that has no answer.
+    #[must_use]
+    pub fn abort_all(self) -> Outstanding<'r, P, T, N> {
+        Outstanding { table: self.complete.table }
     }
 }

@@ -6,10 +6,14 @@
 //! console. A peer that breaks the protocol poisons one object, which from then on returns the same [`Misbehaved`] and
 //! reads nothing more; everything outstanding comes back once through [`Front::abort_all`].
 //!
+//! A [`Front`] parts into two halves for two CPUs ([`Front::split`]), is drained ([`Front::quiesce`]), and what it had
+//! outstanding is submitted again on the ring that replaces it ([`ReplaySet`]).
+//!
 //! # What you must supply
-//! A [`SharedPage`](xen_hypercall::SharedPage), the event channel that a [`Notify`] speaks of, and for a slot ring a
-//! [`Protocol`]: the wire types and where the id lies in them. A ring is one object for one thread at a time; what runs
-//! beside a suspend belongs into a gate section.
+//! A [`SharedPage`](xen_hypercall::SharedPage) or several as [`SharedPages`](xen_hypercall::SharedPages), the event channel
+//! that a [`Notify`] speaks of, and for a slot ring a [`Protocol`] (the wire types and where the id lies in them) and
+//! [`Requests`], the storage of what was asked. A ring, or half of one, is for one thread at a time; what runs beside a
+//! suspend belongs into a gate section.
 //!
 //! # Example
 //! ```
@@ -33,13 +37,15 @@
 //! ```
 //!
 //! # What it does not do
-//! It makes no hypercall, sends no event, grants no page, waits for nothing and knows no deadline. Rings of more than one
-//! page and flex rings are not here yet.
+//! It makes no hypercall, sends no event, grants no page, waits for nothing and reads no clock. Flex rings are not here
+//! yet.
 #![no_std]
 
 mod back;
 mod bytes;
+mod complete;
 mod ends;
+mod entry;
 mod front;
 mod index;
 mod layout;
@@ -48,20 +54,32 @@ mod notify;
 mod outstanding;
 mod peer;
 mod protocol;
+mod quiesce;
+mod replay;
 mod slot;
 mod stream;
+mod submit;
+mod sync;
 mod table;
 mod words;
 
 pub use back::{Back, Debt};
 pub use bytes::{ByteReceiver, ByteSender};
+pub use complete::{Answer, Complete};
 pub use ends::{Bytes, console_back, console_front, xenstore_back, xenstore_front};
-pub use front::{Answer, Front, Vacancy};
+pub use front::Front;
 pub use layout::{Layout, console, xenstore};
 pub use misbehaved::Misbehaved;
 pub use notify::{More, Notify};
 pub use outstanding::{Outstanding, Unanswered};
 pub use protocol::{Protocol, RequestId};
-pub use slot::Slots;
+pub use quiesce::{Drain, Quiesced};
+pub use replay::{Policy, Replay, ReplaySet, Undrained};
+pub use slot::{MAX_ORDER, Slots};
+pub use submit::{Submit, Vacancy};
+#[cfg(loom)]
+#[doc(hidden)]
+pub use sync::{Passing, model};
+pub use table::Requests;
 #[doc(hidden)]
 pub use words::Words;

@@ -16,7 +16,7 @@ pub enum Notify {
 impl Notify {
     /// Decides as `RING_PUSH_…_AND_CHECK_NOTIFY`: was `event` among the indices passed on the way from `old` to `new`?
     pub(crate) const fn due(old: Index, new: Index, event: Index) -> Self {
-        if new.since(event) < new.since(old) { Self::Yes } else { Self::No }
+        if new.passed(old, event) { Self::Yes } else { Self::No }
     }
 }
 

@@ -1,13 +1,12 @@
 //! What is left of a ring that was given up.
 
-use crate::Protocol;
-use crate::table::Table;
+use crate::table::{Taker, Upto};
+use crate::{Protocol, ReplaySet};
 
-/// The requests without an answer, oldest first, each once.
+/// The requests without an answer, in the order of their submission, each once.
 #[derive(Debug)]
-pub struct Outstanding<P: Protocol, T, const N: usize> {
-    table: Table<P, T, N>,
-    published: u64,
+pub struct Outstanding<'r, P: Protocol, T, const N: usize> {
+    pub(crate) table: Taker<'r, P, T, N>,
 }
 
 /// A request that got no answer, with what it ties up.
@@ -19,17 +18,27 @@ pub enum Unanswered<T> {
     Staged(T),
 }
 
-impl<P: Protocol, T, const N: usize> Outstanding<P, T, N> {
-    pub(crate) const fn new(table: Table<P, T, N>, published: u64) -> Self {
-        Self { table, published }
+impl<T> Unanswered<T> {
+    /// Returns what the request ties up.
+    pub fn into_payload(self) -> T {
+        match self {
+            Self::Published(payload) | Self::Staged(payload) => payload,
+        }
     }
 }
 
-impl<P: Protocol, T, const N: usize> Iterator for Outstanding<P, T, N> {
+impl<'r, P: Protocol, T, const N: usize> Outstanding<'r, P, T, N> {
+    /// Makes them a set to be submitted again on another ring.
+    #[must_use]
+    pub fn into_replay(self) -> ReplaySet<'r, P, T, N> {
+        ReplaySet::new(self.table)
+    }
+}
+
+impl<P: Protocol, T, const N: usize> Iterator for Outstanding<'_, P, T, N> {
     type Item = Unanswered<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (number, token) = self.table.oldest()?;
-        Some(if number < self.published { Unanswered::Published(token) } else { Unanswered::Staged(token) })
+        self.table.oldest(Upto::Staged).map(|(_, left)| left)
     }
 }

@@ -39,7 +39,19 @@ impl Peer {
     /// The acquire load pairs with the peer's release store (in C: its write barrier) of that index.
     #[inline]
     pub(crate) fn look<W: Words>(&mut self, words: &W, offset: usize, allowed: u32) -> Result<Index, Misbehaved> {
+        self.look_within(words, offset, |_| allowed)
+    }
+
+    /// The same where the bound moves too: it is asked for after the load, with the index as last accepted.
+    #[inline]
+    pub(crate) fn look_within<W: Words>(
+        &mut self,
+        words: &W,
+        offset: usize,
+        allowed: impl FnOnce(Index) -> u32,
+    ) -> Result<Index, Misbehaved> {
         let now = Index::new(words.load(offset));
+        let allowed = allowed(self.seen);
         if now.since(self.seen) > allowed {
             return Err(self.poison(Misbehaved::Overrun { seen: self.seen.raw(), now: now.raw(), allowed }));
         }

@@ -7,6 +7,14 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 /// The wire types of one device's slot ring.
 ///
 /// An implementer describes layouts and copies fields; it never sees shared memory, only private copies.
+///
+/// - Block rings match answers by id: 64 bits, `IN_ORDER` false. Each of the layouts (native, x86_32, x86_64) is a protocol
+///   of its own.
+/// - Transmit rings of the network match by an id of 16 bits. Where `Request` is a slot's worth of bytes, an extra info is one
+///   too; it is staged by [`Vacancy::stage_unnamed`](crate::Vacancy::stage_unnamed), and a response with status `NULL` has
+///   no id: [`Protocol::id`] returns `None`, and the oldest slot without id is settled.
+/// - Receive rings of the network are `IN_ORDER`: answer number `n` takes request number `n`. An extra info among the
+///   answers has no id and settles the buffer of its slot, which comes back to be posted again.
 pub trait Protocol {
     /// What the front asks.
     type Request: FromBytes + IntoBytes + Immutable;
@@ -16,14 +24,16 @@ pub trait Protocol {
     type Kind: Copy + fmt::Debug;
     /// Width of the id on the wire, in bits: the lower half names a place, the upper half a generation of its use.
     const ID_BITS: u32;
+    /// Whether answer number `n` settles request number `n`; an id, if there is one, must agree.
+    const IN_ORDER: bool = false;
 
     /// Writes the id into a request.
     fn stamp(request: &mut Self::Request, id: RequestId);
     /// Returns what the answer must agree with.
     fn kind(request: &Self::Request) -> Self::Kind;
-    /// Reads the id of an answer.
-    fn id(response: &Self::Response) -> RequestId;
-    /// Tells whether an answer fits what was asked.
+    /// Reads the id of an answer, or `None` if its slot carries none.
+    fn id(response: &Self::Response) -> Option<RequestId>;
+    /// Tells whether an answer that names a request fits what was asked.
     fn answers(response: &Self::Response, asked: Self::Kind) -> bool;
 }
 
@@ -59,9 +69,9 @@ impl IdWidth {
         RequestId((self.trim(generation) << self.half) | u64::from(place))
     }
 
-    /// Returns the place that an id names.
-    pub(crate) const fn place(self, id: RequestId) -> u64 {
-        id.0 & self.places().wrapping_sub(1)
+    /// Returns the place that an id names; `None` if there cannot be one.
+    pub(crate) fn place(self, id: RequestId) -> Option<u32> {
+        u32::try_from(id.0 & self.places().wrapping_sub(1)).ok()
     }
 
     /// Tells whether an id carries this generation, or one that looks the same at this width.
@@ -86,13 +96,13 @@ mod tests {
         for (half, period) in [(8, 256), (16, 65536)] {
             let width = IdWidth { half };
             let id = width.pack(255, 7);
-            assert_eq!(width.place(id), 255);
+            assert_eq!(width.place(id), Some(255));
             assert!(width.is_of(id, 7) && width.is_of(id, 7 + period));
             assert!((8..7 + period).step_by(STEP).all(|generation| !width.is_of(id, generation)));
         }
         let width = IdWidth { half: 32 };
         let id = width.pack(u32::MAX, u32::MAX);
-        assert_eq!((id.0, width.place(id)), (u64::MAX, u64::from(u32::MAX)));
+        assert_eq!((id.0, width.place(id)), (u64::MAX, Some(u32::MAX)));
         assert!(width.is_of(id, u32::MAX) && !width.is_of(id, 0));
     }
 }

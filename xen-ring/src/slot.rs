@@ -15,20 +15,24 @@ pub(crate) const RSP_PROD: usize = 8;
 pub(crate) const RSP_EVENT: usize = 12;
 const FIRST: usize = 64;
 
-/// How many slots a ring of `P` has: a power of two that fits the page.
+/// The largest order of pages of one ring: 512 pages.
+pub const MAX_ORDER: u32 = 9;
+
+/// How many slots a ring of `P` has: a power of two.
 ///
-/// Both ends must use the same number; peers of other makes use [`Slots::FULL`].
+/// Both ends must use the same number; peers of other makes use [`Slots::FULL`], or [`Slots::of_order`] where a ring has
+/// more pages.
 ///
 /// # Xen
 /// `__CONST_RING_SIZE` of `io/ring.h`.
 pub struct Slots<P> {
-    count: u32,
+    mask: u32,
     protocol: PhantomData<fn() -> P>,
 }
 
 impl<P: Protocol> Slots<P> {
     /// As many slots as one page holds.
-    pub const FULL: Self = Self { count: fitting(Self::SIZE), protocol: PhantomData };
+    pub const FULL: Self = Self::of(fitting(Self::SIZE, PAGE_SIZE));
 
     /// Bytes of a slot, which is a union of request and response.
     const SIZE: usize = {
@@ -36,34 +40,66 @@ impl<P: Protocol> Slots<P> {
         max(size_of::<P::Request>(), size_of::<P::Response>()).next_multiple_of(align)
     };
 
-    /// Makes a number of slots, if it is a power of two and not above [`Slots::FULL`].
+    const fn of(count: u32) -> Self {
+        Self { mask: count.wrapping_sub(1), protocol: PhantomData }
+    }
+
+    /// Makes a number of slots, if it is a power of two and not above what [`MAX_ORDER`] allows.
     #[must_use]
     pub const fn new(count: u32) -> Option<Self> {
-        if count.is_power_of_two() && count <= Self::FULL.count {
-            return Some(Self { count, protocol: PhantomData });
+        if count.is_power_of_two() && count <= fitting(Self::SIZE, PAGE_SIZE << MAX_ORDER) {
+            return Some(Self::of(count));
         }
         None
+    }
+
+    /// Makes as many slots as 2 to the power of `order` pages hold, if it is not above [`MAX_ORDER`].
+    ///
+    /// # Xen
+    /// `ring-page-order` and `max-ring-page-order` of `io/blkif.h`.
+    #[must_use]
+    pub const fn of_order(order: u32) -> Option<Self> {
+        if order > MAX_ORDER {
+            return None;
+        }
+        Some(Self::of(fitting(Self::SIZE, PAGE_SIZE << order)))
+    }
+
+    /// # Panics
+    /// If the memory is too short for the slots.
+    pub(crate) fn assert_within<W: Words>(self, words: &W) {
+        let end = wide(self.count()).wrapping_mul(Self::SIZE).wrapping_add(FIRST);
+        assert!(end <= words.size(), "the slots are within the memory");
     }
 
     /// Returns the number.
     #[must_use]
     pub const fn count(self) -> u32 {
-        self.count
+        self.mask.wrapping_add(1)
     }
 
-    fn offset(self, at: Index) -> usize {
-        wide(at.place(self.count)).wrapping_mul(Self::SIZE).wrapping_add(FIRST)
+    /// Returns the place of a number.
+    #[inline]
+    pub(crate) const fn place(self, number: Index) -> u32 {
+        number.raw() & self.mask
     }
 
-    /// Copies the slot at `at` out of the page, once.
-    pub(crate) fn read<T: FromBytes + IntoBytes, W: Words>(self, page: &W, at: Index) -> T {
+    #[inline]
+    fn offset(self, place: u32) -> usize {
+        wide(place).wrapping_mul(Self::SIZE).wrapping_add(FIRST)
+    }
+
+    /// Copies the slot at a place out of the page, once.
+    #[inline]
+    pub(crate) fn read<T: FromBytes + IntoBytes, W: Words>(self, page: &W, place: u32) -> T {
         let mut copy = T::new_zeroed();
-        page.slot_in(self.offset(at), copy.as_mut_bytes());
+        page.slot_in(self.offset(place), copy.as_mut_bytes());
         copy
     }
 
-    pub(crate) fn write<T: IntoBytes + Immutable, W: Words>(self, page: &W, at: Index, value: &T) {
-        page.slot_out(self.offset(at), value.as_bytes());
+    #[inline]
+    pub(crate) fn write<T: IntoBytes + Immutable, W: Words>(self, page: &W, place: u32, value: &T) {
+        page.slot_out(self.offset(place), value.as_bytes());
     }
 }
 
@@ -77,14 +113,14 @@ impl<P> Copy for Slots<P> {}
 
 impl<P> fmt::Debug for Slots<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Slots").field(&self.count).finish()
+        f.debug_tuple("Slots").field(&self.mask.wrapping_add(1)).finish()
     }
 }
 
-/// Counts the slots of `size` bytes in a page behind its header, rounded down to a power of two.
-const fn fitting(size: usize) -> u32 {
+/// Counts the slots of `size` bytes in so many bytes behind the header, rounded down to a power of two.
+const fn fitting(size: usize, bytes: usize) -> u32 {
     assert!(size > 0 && size <= PAGE_SIZE.wrapping_sub(FIRST), "a slot fits the page");
-    let Some(count) = PAGE_SIZE.wrapping_sub(FIRST).checked_div(size) else { return 0 };
+    let Some(count) = bytes.wrapping_sub(FIRST).checked_div(size) else { return 0 };
     let mut power: u32 = 1;
     while wide(power) <= count >> 1 {
         power = power.wrapping_shl(1);
@@ -100,6 +136,15 @@ const fn max(a: usize, b: usize) -> usize {
 const KNOWN: [(usize, u32); 3] = [(112, 32), (12, 256), (8, 256)];
 const _: () = {
     let [block, sent, received] = KNOWN;
-    assert!(fitting(block.0) == block.1 && fitting(sent.0) == sent.1 && fitting(received.0) == received.1);
+    assert!(
+        fitting(block.0, PAGE_SIZE) == block.1
+            && fitting(sent.0, PAGE_SIZE) == sent.1
+            && fitting(received.0, PAGE_SIZE) == received.1
+    );
 };
-const _: () = assert!(fitting(1) == 2048 && fitting(2016) == 2 && fitting(2017) == 1 && fitting(4032) == 1);
+const _: () = assert!(
+    fitting(1, PAGE_SIZE) == 2048
+        && fitting(2016, PAGE_SIZE) == 2
+        && fitting(2017, PAGE_SIZE) == 1
+        && fitting(4032, PAGE_SIZE) == 1
+);

@@ -6,57 +6,46 @@ use crate::{Misbehaved, Notify, Words};
 
 /// What we produce: staged in slots first, published by the index later.
 ///
-/// `PROD` and `EVENT` are the offsets of the words in the page. Both counters are private and never wrap; the page gets their lower 32 bits and is never asked.
+/// `PROD` and `EVENT` are the offsets of the words in the page. Both indices are private; the page is told and never asked.
 #[derive(Debug)]
 pub(crate) struct Produced<const PROD: usize, const EVENT: usize> {
-    staged: u64,
-    published: u64,
+    staged: Index,
+    published: Index,
 }
 
 impl<const PROD: usize, const EVENT: usize> Produced<PROD, EVENT> {
-    pub(crate) fn new(start: Index) -> Self {
-        let start = u64::from(start.raw());
+    pub(crate) const fn new(start: Index) -> Self {
         Self { staged: start, published: start }
     }
 
     pub(crate) const fn staged(&self) -> Index {
-        low(self.staged)
+        self.staged
     }
 
     pub(crate) const fn published(&self) -> Index {
-        low(self.published)
-    }
-
-    /// Returns the count of all items ever published; an item staged as number `n` is out if `n` is below it.
-    pub(crate) const fn count(&self) -> u64 {
         self.published
     }
 
-    /// Counts one more item in and returns its number and its index.
-    pub(crate) const fn stage(&mut self) -> (u64, Index) {
+    /// Counts one more item in and returns its index.
+    pub(crate) const fn stage(&mut self) -> Index {
         let number = self.staged;
-        self.staged = number.wrapping_add(1);
-        (number, low(number))
+        self.staged = number.plus(1);
+        number
     }
 
     /// Makes everything staged visible and decides, by one load, whether the peer wants an event.
     pub(crate) fn publish<W: Words>(&mut self, page: &W) -> Notify {
-        let (old, new) = (self.published(), self.staged());
+        let (old, new) = (self.published, self.staged);
         if new.since(old) == 0 {
             return Notify::No;
         }
-        self.published = self.staged;
+        self.published = new;
         // Release: slots before index; pairs with the acquire of the peer's look at this index.
         page.store(PROD, new.raw());
         // Index before event; pairs with the fence of the peer's `Consumed::next` (in C: `xen_mb` of the final check).
         page.fence();
         Notify::due(old, new, Index::new(page.load(EVENT)))
     }
-}
-
-#[expect(clippy::as_conversions, reason = "the lower half, in const context")]
-const fn low(count: u64) -> Index {
-    Index::new((count & 0xffff_ffff) as u32)
 }
 
 /// What we consume: the peer's index, our own, and the event we ask for.
@@ -75,30 +64,39 @@ impl<const PROD: usize, const EVENT: usize> Consumed<PROD, EVENT> {
         self.cons
     }
 
-    /// Takes the index of the next item, or asks for an event and returns `None`: then it is safe to wait.
+    /// Finds the index of the next item, or asks for an event and returns `None`: then it is safe to wait.
     ///
-    /// `allowed` bounds how far the peer may be past what it showed before. At most two loads a call.
+    /// `allowed` bounds how far the peer may be past the index that it showed before, and is asked after each load. At most
+    /// two loads a call, and none while there is something left of what an earlier call saw.
     #[inline]
-    pub(crate) fn next<W: Words>(&mut self, page: &W, allowed: u32) -> Result<Option<Index>, Misbehaved> {
+    pub(crate) fn next<W: Words>(
+        &mut self,
+        page: &W,
+        allowed: impl Fn(Index) -> u32,
+    ) -> Result<Option<Index>, Misbehaved> {
         self.peer.sound()?;
-        if self.is_level() && self.look(page, allowed)? && self.arm(page, allowed)? {
+        if self.is_level() && self.look(page, &allowed)? && self.arm(page, &allowed)? {
             return Ok(None);
         }
-        let at = self.cons;
-        self.cons = at.plus(1);
-        Ok(Some(at))
+        Ok(Some(self.cons))
+    }
+
+    /// Counts the item as consumed that [`Consumed::next`] found.
+    #[inline]
+    pub(crate) const fn step(&mut self) {
+        self.cons = self.cons.plus(1);
     }
 
     /// Asks for an event at the next item, then looks once more for one that came before the peer could know.
-    fn arm<W: Words>(&mut self, page: &W, allowed: u32) -> Result<bool, Misbehaved> {
+    fn arm<W: Words>(&mut self, page: &W, allowed: impl Fn(Index) -> u32) -> Result<bool, Misbehaved> {
         page.store(EVENT, self.cons.plus(1).raw());
         // Event before index; pairs with the fence of the peer's `Produced::publish` (in C: `xen_mb` of the push).
         page.fence();
         self.look(page, allowed)
     }
 
-    fn look<W: Words>(&mut self, page: &W, allowed: u32) -> Result<bool, Misbehaved> {
-        self.peer.look(page, PROD, allowed)?;
+    fn look<W: Words>(&mut self, page: &W, allowed: impl Fn(Index) -> u32) -> Result<bool, Misbehaved> {
+        self.peer.look_within(page, PROD, allowed)?;
         Ok(self.is_level())
     }
 

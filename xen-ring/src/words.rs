@@ -1,9 +1,9 @@
 //! The seam between the algorithms and memory: what a ring does to a page, and no more.
 
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use core::sync::atomic::{AtomicU32, fence};
+use core::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use core::sync::atomic::fence;
 
-use xen_hypercall::SharedPage;
+use xen_hypercall::{PAGE_SIZE, SharedPage, SharedPages};
 
 /// Memory that a peer may change between any two calls.
 ///
@@ -11,6 +11,10 @@ use xen_hypercall::SharedPage;
 /// tests' adversary.
 #[doc(hidden)]
 pub trait Words {
+    /// Returns how many bytes there are.
+    fn size(&self) -> usize {
+        PAGE_SIZE
+    }
     /// Loads an index or event; what is loaded after it is at least as new.
     fn load(&self, offset: usize) -> u32;
     /// Stores an index or event; what was stored before it is visible before it, what was read before it was read.
@@ -33,57 +37,58 @@ pub trait Words {
     }
 }
 
-impl Words for SharedPage {
-    #[inline]
-    fn load(&self, offset: usize) -> u32 {
-        word(self, offset).load(Acquire)
-    }
+/// Implements the seam for memory that has atomics and copies.
+macro_rules! words {
+    ($memory:ty, $size:expr) => {
+        impl Words for $memory {
+            #[inline]
+            fn size(&self) -> usize {
+                $size(self)
+            }
 
-    #[inline]
-    fn store(&self, offset: usize, value: u32) {
-        word(self, offset).store(value, Release);
-    }
+            #[inline]
+            fn load(&self, offset: usize) -> u32 {
+                let [word] = self.u32s(offset).unwrap_or_else(|| beyond());
+                word.load(Acquire)
+            }
 
-    #[inline]
-    fn fence(&self) {
-        fence(SeqCst);
-    }
+            #[inline]
+            fn store(&self, offset: usize, value: u32) {
+                let [word] = self.u32s(offset).unwrap_or_else(|| beyond());
+                word.store(value, Release);
+            }
 
-    fn copy_in(&self, offset: usize, to: &mut [u8]) {
-        Self::copy_in(self, offset, to);
-    }
+            #[inline]
+            fn fence(&self) {
+                fence(SeqCst);
+            }
 
-    fn copy_out(&self, offset: usize, from: &[u8]) {
-        Self::copy_out(self, offset, from);
-    }
+            fn copy_in(&self, offset: usize, to: &mut [u8]) {
+                Self::copy_in(self, offset, to);
+            }
 
-    // Slots are short: words beat a string copy. Relaxed, since the index carries the order.
-    #[inline]
-    fn slot_in(&self, offset: usize, to: &mut [u8]) {
-        let (words, tail) = to.as_chunks_mut();
-        let Some(shared) = self.u64_slice(offset, words.len()).filter(|_| tail.is_empty()) else {
-            return Words::copy_in(self, offset, to);
-        };
-        for (word, shared) in words.iter_mut().zip(shared) {
-            *word = shared.load(Relaxed).to_ne_bytes();
+            fn copy_out(&self, offset: usize, from: &[u8]) {
+                Self::copy_out(self, offset, from);
+            }
+
+            // Slots are short: words beat a string copy. The index carries the order.
+            #[inline]
+            fn slot_in(&self, offset: usize, to: &mut [u8]) {
+                self.record_in(offset, to);
+            }
+
+            #[inline]
+            fn slot_out(&self, offset: usize, from: &[u8]) {
+                self.record_out(offset, from);
+            }
         }
-    }
-
-    #[inline]
-    fn slot_out(&self, offset: usize, from: &[u8]) {
-        let (words, tail) = from.as_chunks();
-        let Some(shared) = self.u64_slice(offset, words.len()).filter(|_| tail.is_empty()) else {
-            return Words::copy_out(self, offset, from);
-        };
-        for (word, shared) in words.iter().zip(shared) {
-            shared.store(u64::from_ne_bytes(*word), Relaxed);
-        }
-    }
+    };
 }
 
-/// Finds the word at a byte offset.
-#[inline]
-fn word(page: &SharedPage, offset: usize) -> &AtomicU32 {
-    let [word] = page.u32s(offset).unwrap_or_else(|| unreachable!("offsets are ours, and within the page"));
-    word
+words!(SharedPage, |_| PAGE_SIZE);
+words!(SharedPages<'_>, SharedPages::size);
+
+#[cold]
+fn beyond() -> ! {
+    unreachable!("offsets are ours, and within the memory")
 }

@@ -9,7 +9,10 @@
 
 mod memory;
 
-use memory::{Access, Adversary, Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Test, message, put, slot, write};
+use memory::{
+    Access, Adversary, Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Test, message, put, slot, table, write,
+};
+use proptest::prelude::*;
 use xen_ring::{Answer, Back, Front, Misbehaved, Notify, Protocol, RequestId, Slots, Unanswered};
 
 type Wide = Test<64>;
@@ -21,8 +24,8 @@ fn slots<P: Protocol>() -> Slots<P> {
 }
 
 /// A front with requests of values 0, 1, … of operation 7 in flight.
-fn asks<P: Protocol<Request = Message>>(memory: &Adversary, count: u32) -> Asks<'_, P> {
-    let mut front = Front::new(memory, slots());
+fn asks<P: Protocol<Request = Message> + 'static>(memory: &Adversary, count: u32) -> Asks<'_, P> {
+    let mut front = Front::new(memory, slots(), table());
     (0..count).for_each(|value| {
         stage(&mut front, value);
     });
@@ -47,10 +50,7 @@ fn answer(memory: &Adversary, at: usize, message: Message) {
 }
 
 fn tokens<P: Protocol>(front: Asks<'_, P>) -> Vec<u32> {
-    let token = |left| match left {
-        Unanswered::Published(token) | Unanswered::Staged(token) => token,
-    };
-    front.abort_all().map(token).collect()
+    front.abort_all().map(Unanswered::into_payload).collect()
 }
 
 /// Checks that the ring is dead: same reason everywhere, no access at all, every token back.
@@ -90,14 +90,14 @@ fn r01_r02_r03_answers_beyond_what_was_published() {
 /// The id of the first answer, the expected reason, and the tokens left, of a front with 0 and 1 in flight.
 fn first_answer<P>(id: impl Fn(u64) -> u64) -> Result<u32, Misbehaved>
 where
-    P: Protocol<Request = Message, Response = Message>,
+    P: Protocol<Request = Message, Response = Message> + 'static,
 {
     let memory = Adversary::new();
     let mut front = asks::<P>(&memory, 2);
     let honest = answer_to(&memory, 0);
     answer(&memory, 0, Message { id: id(honest.id), ..honest });
     match front.poll_answer() {
-        Ok(answer) => Ok(answer.unwrap().token),
+        Ok(answer) => Ok(answer.unwrap().payload),
         Err(reason) => {
             is_dead(&memory, front, reason, &[0, 1]);
             Err(reason)
@@ -141,11 +141,17 @@ fn r12_an_old_answer_does_not_settle_a_new_request() {
     let mut front = asks::<Narrow>(&memory, 1);
     let old = answer_to(&memory, 0);
     answer(&memory, 0, old);
-    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.token), Some(0));
+    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.payload), Some(0));
+    for at in 1..4 {
+        stage(&mut front, 9);
+        let _ = front.publish().unwrap();
+        answer(&memory, at, answer_to(&memory, at));
+        assert!(front.poll_answer().unwrap().is_some(), "the places go round");
+    }
     let new = stage(&mut front, 1);
     let _ = front.publish().unwrap();
     assert_eq!(new, RequestId(old.id + 256), "same place, next generation");
-    answer(&memory, 1, old);
+    answer(&memory, 0, old);
     let reason = Misbehaved::Stale(RequestId(old.id));
     assert_eq!(front.poll_answer().err(), Some(reason));
     is_dead(&memory, front, reason, &[1]);
@@ -161,7 +167,7 @@ fn r10_the_same_id_twice_in_one_batch_or_two() {
         if !apart {
             answer(&memory, 1, twice);
         }
-        assert_eq!(front.poll_answer().unwrap(), Some(Answer { response: twice, token: 1 }));
+        assert_eq!(front.poll_answer().unwrap(), Some(Answer { response: twice, payload: 1 }));
         if apart {
             assert_eq!(front.poll_answer().unwrap(), None);
             answer(&memory, 1, twice);
@@ -187,7 +193,7 @@ fn r11_an_answer_to_a_request_staged_and_not_published() {
     let staged = stage(&mut front, 1);
     let _ = front.publish().unwrap();
     answer(&memory, 0, Message { id: staged.0, operation: 7, value: 0 });
-    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.token), Some(1), "published, it may be answered");
+    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.payload), Some(1), "published, it may be answered");
 }
 
 #[test]
@@ -216,7 +222,7 @@ fn r15_r16_what_we_wrote_is_never_read_back() {
     assert_eq!(memory.drain(), expected);
     memory.with(|bytes| write(bytes, 1, message(9, 9)));
     answer(&memory, 0, honest);
-    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.token), Some(0), "found in the private table");
+    assert_eq!(front.poll_answer().unwrap().map(|answer| answer.payload), Some(0), "found in the private table");
     assert_eq!(front.poll_answer().unwrap(), None);
     let (look, asked) = (Access::Load(RSP_PROD), Access::Store(RSP_EVENT, 2));
     assert_eq!(memory.drain(), [look, Access::In(slot(0), 16), look, asked, Access::Fence, look], "R07, R25");
@@ -280,4 +286,104 @@ fn backs_refuse_what_no_front_could_have_published() {
     let _ = back.publish().unwrap();
     memory.poke(REQ_PROD, 5);
     assert!(back.poll_request().unwrap().is_some());
+}
+
+/// What a hostile back does between our calls.
+#[derive(Debug, Clone)]
+enum Lie {
+    Ask,
+    Publish,
+    Poll,
+    Honest(usize),
+    Index(u32),
+    Bump(u32),
+    Word(usize, u32),
+    Copy(usize, usize),
+}
+
+fn lie() -> impl Strategy<Value = Lie> {
+    let index = prop_oneof![0_u32..12, Just(u32::MAX), Just(1 << 31), any::<u32>()];
+    let slot_word = (0_usize..16, prop_oneof![0_u32..9, any::<u32>()]);
+    prop_oneof![
+        4 => Just(Lie::Ask),
+        3 => Just(Lie::Publish),
+        4 => Just(Lie::Poll),
+        4 => (0_usize..4).prop_map(Lie::Honest),
+        1 => index.prop_map(Lie::Index),
+        1 => (0_u32..6).prop_map(Lie::Bump),
+        1 => slot_word.prop_map(|(at, value)| Lie::Word(slot(0) + at * 4, value)),
+        1 => (0_usize..4, 0_usize..4).prop_map(|(from, to)| Lie::Copy(from, to)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 20 } else { 10_000 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// Whatever the back writes between calls: no panic, each payload once, none before its publication, and after the first
+    /// lie that was seen the same reason for ever and no access.
+    #[test]
+    fn r01_r02_r03_r08_r09_r10_r11_r12_r14_r30_hostile_sequences(lies in prop::collection::vec(lie(), 0..20)) {
+        let memory = Adversary::new();
+        let mut front = asks::<Narrow>(&memory, 0);
+        let (mut asked, mut published, mut returned) = (0, 0, Vec::new());
+        let mut fault = None;
+        for lie in lies {
+            memory.drain();
+            let failed = match lie {
+                Lie::Ask => match front.vacancy() {
+                    Ok(vacancy) => {
+                        asked += u32::from(vacancy.map(|vacancy| vacancy.stage(message(7, asked), asked)).is_some());
+                        None
+                    }
+                    Err(reason) => Some(reason),
+                },
+                Lie::Publish => {
+                    let done = front.publish();
+                    published = if done.is_ok() { asked } else { published };
+                    done.err()
+                }
+                Lie::Poll => match front.poll_answer() {
+                    Ok(answer) => {
+                        returned.extend(answer.map(|answer| answer.payload));
+                        prop_assert!(returned.last().is_none_or(|last| *last < published), "R11");
+                        None
+                    }
+                    Err(reason) => Some(reason),
+                },
+                Lie::Honest(at) => {
+                    let to = usize::try_from(memory.peek(RSP_PROD) % 4).unwrap();
+                    answer(&memory, to, answer_to(&memory, at));
+                    continue;
+                }
+                Lie::Index(value) => {
+                    memory.poke(RSP_PROD, value);
+                    continue;
+                }
+                Lie::Bump(by) => {
+                    memory.poke(RSP_PROD, memory.peek(RSP_PROD).wrapping_add(by));
+                    continue;
+                }
+                Lie::Word(offset, value) => {
+                    memory.poke(offset, value);
+                    continue;
+                }
+                Lie::Copy(from, to) => {
+                    memory.with(|bytes| bytes.copy_within(slot(from)..slot(from + 1), slot(to)));
+                    continue;
+                }
+            };
+            if fault.is_some() {
+                prop_assert_eq!(failed, fault, "the first reason stays");
+                prop_assert_eq!(memory.drain(), [], "R30");
+            }
+            fault = fault.or(failed);
+        }
+        returned.extend(tokens(front));
+        returned.sort_unstable();
+        prop_assert!(returned.into_iter().eq(0..asked), "each payload once");
+    }
 }

@@ -1,4 +1,4 @@
-//! The two races of a ring, every interleaving of them, and for each a twin that must fail.
+//! The races of a ring and of the two halves of a front, every interleaving of them, and for each a twin that must fail.
 //!
 //! Setting up stays outside the race: loom remembers one last access of a cell, so that loads by both threads hide the
 //! interleavings that matter.
@@ -17,7 +17,10 @@ mod cells;
 use cells::{Cells, Missing};
 use loom::thread;
 use xen_explore::{fails, holds};
-use xen_ring::{Back, ByteReceiver, ByteSender, Front, Layout, Notify, Protocol, RequestId, Slots};
+use xen_ring::{
+    Back, ByteReceiver, ByteSender, Complete, Front, Layout, Misbehaved, Notify, Passing, Protocol, RequestId, Slots,
+    Submit, model,
+};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// A message of one word, so that loom sees a slot as one cell.
@@ -43,8 +46,8 @@ impl Protocol for Tiny {
 
     fn kind(_: &Message) {}
 
-    fn id(response: &Message) -> RequestId {
-        RequestId(response.id.into())
+    fn id(response: &Message) -> Option<RequestId> {
+        Some(RequestId(response.id.into()))
     }
 
     fn answers(_: &Message, (): ()) -> bool {
@@ -60,7 +63,7 @@ type Ends = (Front<'static, Tiny, (), 2, Cells>, Back<'static, Tiny, Cells>);
 
 /// Makes two ends that are past their first round trip and not asleep, so that no event is asked for yet.
 fn awake(cells: &'static Cells) -> Ends {
-    let mut front = Front::new(cells, slots());
+    let mut front = Front::new(cells, slots(), Box::leak(Box::default()));
     let mut back = Back::attach(cells, slots()).unwrap();
     let id = ask(&mut front);
     let _ = front.publish().unwrap();
@@ -80,6 +83,7 @@ fn ask(front: &mut Front<'static, Tiny, (), 2, Cells>) -> u32 {
 /// R28, front to back: a back that found nothing and may sleep gets an event for what is published meanwhile; R27: what it
 /// finds is whole.
 fn request_race(missing: Missing) {
+    model::without(None);
     let cells = Cells::leaked(missing);
     let (mut front, mut back) = awake(cells);
     let asker = thread::spawn(move || {
@@ -89,7 +93,7 @@ fn request_race(missing: Missing) {
     let found = back.poll_request().unwrap();
     let notify = asker.join().unwrap();
     if let Some(request) = found {
-        assert_eq!((request.id, request.value), (2 << 16, 77), "a torn slot");
+        assert_eq!((request.id, request.value), ((1 << 16) | 1, 77), "a torn slot");
     } else {
         assert_eq!(notify, Notify::Yes, "a lost wake-up");
     }
@@ -97,6 +101,7 @@ fn request_race(missing: Missing) {
 
 /// R27 and R28, back to front: the same for answers.
 fn answer_race(missing: Missing) {
+    model::without(None);
     let cells = Cells::leaked(missing);
     let (mut front, mut back) = awake(cells);
     let id = ask(&mut front);
@@ -128,6 +133,123 @@ fn byte_race(missing: Missing) {
     let late = receiver.receive(&mut got[early..]).unwrap();
     assert_eq!(early + late, sent);
     assert_eq!(got[..sent], [1, 2, 3][..sent], "a byte before it was written, or after it was overwritten");
+}
+
+type Halves = (Submit<'static, Tiny, u32, 2, Cells>, Complete<'static, Tiny, u32, 2, Cells>);
+
+fn halves(cells: &'static Cells) -> Halves {
+    Front::new(cells, slots(), Box::leak(Box::default())).split()
+}
+
+fn stage(submit: &mut Submit<'static, Tiny, u32, 2, Cells>, value: u32) -> bool {
+    submit.vacancy().unwrap().map(|vacancy| vacancy.stage(Message { id: 0, value }, value)).is_some()
+}
+
+/// Split halves, ids going round: two answers are there, the other way about; while they are taken, a third request takes
+/// the first place that is free, which is not the one that was first before.
+fn recycle_race(missing: Option<Passing>) {
+    model::without(missing);
+    let cells = Cells::leaked(Missing::Nothing);
+    let (mut submit, mut complete) = halves(cells);
+    let mut back = Back::<Tiny, _>::attach(cells, slots()).unwrap();
+    assert!(stage(&mut submit, 1) && stage(&mut submit, 2));
+    let _ = submit.publish().unwrap();
+    let asked = [0, 1].map(|_| back.poll_request().unwrap().unwrap());
+    for request in asked.into_iter().rev() {
+        back.debt().unwrap().unwrap().stage(&request);
+    }
+    let _ = back.publish().unwrap();
+    let submitting = thread::spawn(move || {
+        let staged = stage(&mut submit, 3);
+        let _ = submit.publish().unwrap();
+        (submit, staged)
+    });
+    assert_eq!([0, 1].map(|_| complete.poll_answer().unwrap().map(|answer| answer.payload)), [Some(2), Some(1)]);
+    let (submit, staged) = submitting.join().unwrap();
+    assert_eq!(back.poll_request().unwrap().map(|request| request.value), staged.then_some(3));
+    let left: Vec<_> = Front::join(submit, complete).abort_all().map(xen_ring::Unanswered::into_payload).collect();
+    assert_eq!(left, if staged { vec![3] } else { vec![] });
+}
+
+/// A peer that guesses the id answers what is being staged: it is refused, or the payload is whole.
+fn guess_race(missing: Option<Passing>) {
+    model::without(missing);
+    let cells = Cells::leaked(Missing::Nothing);
+    let (mut submit, mut complete) = halves(cells);
+    xen_ring::Words::slot_out(cells, 64, [1 << 16, 0].as_bytes());
+    xen_ring::Words::store(cells, 8, 1);
+    let submitting = thread::spawn(move || {
+        // It fails where the guess was found to be one.
+        let staged = submit.vacancy().map(|vacancy| vacancy.unwrap().stage(Message { id: 0, value: 5 }, 5));
+        staged.and_then(|_| submit.publish())
+    });
+    match complete.poll_answer() {
+        Ok(answer) => assert_eq!(answer.unwrap().payload, 5),
+        Err(Misbehaved::Overrun { seen: 0, now: 1, allowed: 0 } | Misbehaved::NotOutstanding(_)) => {}
+        Err(reason) => unreachable!("{reason}"),
+    }
+    drop(submitting.join().unwrap());
+}
+
+/// One half finds that the peer lies while the other submits: that one goes on, or knows the whole reason.
+fn poison_race(missing: Option<Passing>) {
+    model::without(missing);
+    let cells = Cells::leaked(Missing::Nothing);
+    let (mut submit, mut complete) = halves(cells);
+    xen_ring::Words::store(cells, 8, 9);
+    let reason = Misbehaved::Overrun { seen: 0, now: 9, allowed: 0 };
+    let completing = thread::spawn(move || assert_eq!(complete.poll_answer().err(), Some(reason)));
+    let told = submit.room().err();
+    assert!(told.is_none_or(|told| told == reason), "a torn reason");
+    completing.join().unwrap();
+    assert_eq!(submit.room(), Err(reason));
+}
+
+/// Each of three on its CPU: the half that completes never takes an honest answer for one beyond what was published.
+fn honest_race(missing: Missing) {
+    model::without(None);
+    let cells = Cells::leaked(missing);
+    let (mut submit, mut complete) = halves(cells);
+    let mut back = Back::<Tiny, _>::attach(cells, slots()).unwrap();
+    let submitting = thread::spawn(move || {
+        assert!(stage(&mut submit, 6));
+        let _ = submit.publish().unwrap();
+    });
+    let answering = thread::spawn(move || {
+        if let Some(request) = back.poll_request().unwrap() {
+            back.debt().unwrap().unwrap().stage(&request);
+            let _ = back.publish().unwrap();
+        }
+    });
+    let answer = complete.poll_answer();
+    assert!(answer.is_ok(), "an honest answer was refused");
+    assert!(answer.unwrap().is_none_or(|answer| answer.payload == 6 && answer.response.value == 6));
+    submitting.join().unwrap();
+    answering.join().unwrap();
+}
+
+#[test]
+fn r12_split_halves_and_places_going_round() {
+    holds("r12_split_halves", 10, || recycle_race(None));
+    fails("r12_split_halves", "the count of what was consumed", "a free place", || recycle_race(Some(Passing::Place)));
+}
+
+#[test]
+fn r11_a_guess_against_a_submission() {
+    holds("r11_guess", 10, || guess_race(None));
+    fails("r11_guess", "the header's order", "ausality", || guess_race(Some(Passing::Entry)));
+}
+
+#[test]
+fn r30_poison_against_a_submission() {
+    holds("r30_poison", 3, || poison_race(None));
+    fails("r30_poison", "the reason's order", "a torn reason", || poison_race(Some(Passing::Reason)));
+}
+
+#[test]
+fn r02_three_at_once() {
+    holds("r02_three", 30, || honest_race(Missing::Nothing));
+    fails("r02_three", Missing::Release.name(), "an honest answer was refused", || honest_race(Missing::Release));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use xen_ring::{Bytes, Misbehaved, console_back, console_front, xenstore_back, xenstore_front};
 use xen_sim::adversary::{Figures, Memory, Rules, Shape, bytes, slots, step};
-use xen_sim::rings::{Asks, Receives, Sends, Serves, byte_shape, level, shape};
+use xen_sim::rings::{Asks, Kept, Receives, Sends, Serves, byte_shape, level, shape};
 
 const PAGE: usize = 4096;
 /// The indices wrap in the middle of what is tried.
@@ -12,9 +12,9 @@ const START: u32 = u32::MAX;
 const SLOTS: u32 = 2;
 
 /// A front in the middle of its work: so many requests staged and published, and so many of them answered.
-fn front(memory: &Memory, staged: u32, answered: usize) -> Asks<'_, 64> {
+fn front<'m>(memory: &'m Memory, kept: &'m mut Kept<64>, staged: u32, answered: usize) -> Asks<'m, 64> {
     memory.peace(|| {
-        let mut front = Asks::new(memory, SLOTS, START);
+        let mut front = Asks::new(memory, kept, [SLOTS, START]);
         (0..staged).for_each(|_| assert!(front.stage()));
         assert!(staged == 0 || front.publish().is_some());
         front.serve();
@@ -26,22 +26,23 @@ fn front(memory: &Memory, staged: u32, answered: usize) -> Asks<'_, 64> {
 type Conversation = fn(&Memory) -> bool;
 
 const FRONT: [(&str, Conversation); 12] = [
-    ("new", |memory| Asks::<64>::new(memory, SLOTS, START).finish()),
-    ("stage", |memory| act(front(memory, 0, 0), |front| front.stage())),
-    ("stage in a full ring", |memory| act(front(memory, 2, 0), |front| front.stage())),
+    ("new", |memory| Asks::<64>::new(memory, &mut Kept::new(), [SLOTS, START]).finish()),
+    ("stage", |memory| act(front(memory, &mut Kept::new(), 0, 0), |front| front.stage())),
+    ("stage in a full ring", |memory| act(front(memory, &mut Kept::new(), 2, 0), |front| front.stage())),
     ("publish", |memory| {
-        let mut front = front(memory, 0, 0);
+        let mut kept = Kept::new();
+        let mut front = front(memory, &mut kept, 0, 0);
         memory.peace(|| assert!(front.stage() && front.stage()));
         act(front, |front| front.publish())
     }),
-    ("publish nothing", |memory| act(front(memory, 1, 0), |front| front.publish())),
-    ("take an answer", |memory| act(front(memory, 2, 1), |front| front.poll())),
-    ("take one of two", |memory| act(front(memory, 2, 2), |front| front.poll())),
-    ("take none", |memory| act(front(memory, 2, 0), |front| front.poll())),
-    ("take all", |memory| act(front(memory, 2, 2), |front| front.poll_many(8))),
-    ("give up", |memory| front(memory, 2, 1).finish()),
+    ("publish nothing", |memory| act(front(memory, &mut Kept::new(), 1, 0), |front| front.publish())),
+    ("take an answer", |memory| act(front(memory, &mut Kept::new(), 2, 1), |front| front.poll())),
+    ("take one of two", |memory| act(front(memory, &mut Kept::new(), 2, 2), |front| front.poll())),
+    ("take none", |memory| act(front(memory, &mut Kept::new(), 2, 0), |front| front.poll())),
+    ("take all", |memory| act(front(memory, &mut Kept::new(), 2, 2), |front| front.poll_many(8))),
+    ("give up", |memory| front(memory, &mut Kept::new(), 2, 1).finish()),
     ("stage and publish and take", |memory| {
-        act(front(memory, 1, 1), |front| {
+        act(front(memory, &mut Kept::new(), 1, 1), |front| {
             front.stage();
             front.publish();
             front.serve();
@@ -51,7 +52,8 @@ const FRONT: [(&str, Conversation); 12] = [
         })
     }),
     ("three turns", |memory| {
-        let mut front = Asks::<64>::new(memory, SLOTS, START);
+        let mut kept = Kept::new();
+        let mut front = Asks::<64>::new(memory, &mut kept, [SLOTS, START]);
         for _ in 0..3 {
             while front.stage() {}
             front.publish();

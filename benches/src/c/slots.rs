@@ -136,7 +136,8 @@ impl<P: CWire> FrontEnd for CFront<P> {
         // SAFETY: set up in `starting_at`, which compared the sizes.
         let taken = unsafe { (self.ops.0.front_take)(self.state.get(), into) };
         assert!(taken >= 0, "the back overran the ring");
-        (taken == 1).then(|| Answered { id: P::id(&response).0, status: P::status(&response) })
+        let id = P::id(&response)?.0;
+        (taken == 1).then(|| Answered { id, status: P::status(&response) })
     }
 }
 

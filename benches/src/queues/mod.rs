@@ -61,7 +61,8 @@ impl<T: Asking> Asker for End<T> {
             while done < batch {
                 match self.0.take() {
                     Some(answer) => {
-                        sum = sum.wrapping_add(Block::id(&answer).0).wrapping_add(Block::status(&answer) as u64);
+                        let token = Block::id(&answer).map_or(0, |id| id.0);
+                        sum = sum.wrapping_add(token).wrapping_add(Block::status(&answer) as u64);
                         done += 1;
                     }
                     None => spin_loop(),

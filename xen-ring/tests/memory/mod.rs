@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use core::ptr::NonNull;
 
 use xen_hypercall::{Gfn, SharedPage};
-use xen_ring::{Protocol, RequestId, Words};
+use xen_ring::{Protocol, RequestId, Requests, Words};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 #[repr(align(4096))]
@@ -16,6 +16,11 @@ pub fn page() -> &'static SharedPage {
     let ptr = NonNull::from(Box::leak(Box::new(Bytes([0; 4096])))).cast();
     // SAFETY: leaked, aligned, zeroed and reached by nobody else.
     Box::leak(Box::new(unsafe { SharedPage::new(ptr, Gfn(1)) }))
+}
+
+/// Gives an empty table that lives as long as the test.
+pub fn table<P: Protocol, T, const N: usize>() -> &'static mut Requests<P, T, N> {
+    Box::leak(Box::default())
 }
 
 /// One access of ours, as the peer could see it.
@@ -149,8 +154,8 @@ impl<const BITS: u32> Protocol for Test<BITS> {
         request.operation
     }
 
-    fn id(response: &Message) -> RequestId {
-        RequestId(response.id)
+    fn id(response: &Message) -> Option<RequestId> {
+        Some(RequestId(response.id))
     }
 
     fn answers(response: &Message, asked: u32) -> bool {

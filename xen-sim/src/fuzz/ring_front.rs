@@ -3,7 +3,7 @@
 use super::Ending;
 use super::script::Script;
 use crate::adversary::Memory;
-use crate::rings::{Asks, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD};
+use crate::rings::{Asks, Kept, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD};
 
 const WORDS: &[usize] = &[RSP_PROD, RSP_PROD, REQ_EVENT, RSP_EVENT, REQ_PROD];
 
@@ -33,8 +33,9 @@ fn ring(script: &mut Script<'_>) -> Option<Ending> {
     }
 }
 
-fn play<const BITS: u32>(script: &mut Script<'_>, memory: &Memory, [count, start]: [u32; 2]) -> Option<Ending> {
-    let mut front = Asks::<BITS>::new(memory, count, start);
+fn play<const BITS: u32>(script: &mut Script<'_>, memory: &Memory, ring: [u32; 2]) -> Option<Ending> {
+    let mut kept = Kept::new();
+    let mut front = Asks::<BITS>::new(memory, &mut kept, ring);
     while let Some(act) = script.below(12) {
         match act {
             0 | 1 => _ = front.stage(),

@@ -4,10 +4,13 @@ use super::talk::bump;
 use super::{Message, REQ_EVENT, RSP_PROD, Talk, Token, Verdict, message_at};
 use crate::adversary::{Memory, Rules};
 use std::collections::VecDeque;
-use xen_ring::{Answer, Front, Misbehaved, More, Notify, Slots, Unanswered};
+use xen_ring::{Answer, Front, Misbehaved, More, Notify, Requests, Slots, Unanswered};
 
 /// The most slots.
 const MOST: usize = 8;
+
+/// What the front of such a ring keeps.
+pub type Kept<const BITS: u32> = Requests<Talk<BITS>, Token, MOST>;
 
 /// The front of a slot ring, and what it asked.
 #[derive(Debug)]
@@ -36,9 +39,9 @@ struct Honest {
 impl<'m, const BITS: u32> Asks<'m, BITS> {
     /// Sets up a ring of `count` slots, at most eight, whose indices start at `start`.
     #[must_use]
-    pub fn new(memory: &'m Memory, count: u32, start: u32) -> Self {
+    pub fn new(memory: &'m Memory, kept: &'m mut Kept<BITS>, [count, start]: [u32; 2]) -> Self {
         let slots = Slots::new(count).unwrap();
-        let front = memory.attacked(&Rules::none().budget(4), || Front::starting_at(memory, slots, start));
+        let front = memory.attacked(&Rules::none().budget(4), || Front::starting_at(memory, slots, kept, start));
         let honest = Honest { start, ..Honest::default() };
         let back = Vec::new();
         Self { memory, front, count, verdict: Verdict::default(), staged: 0, published: 0, back, honest }
@@ -125,7 +128,7 @@ impl<'m, const BITS: u32> Asks<'m, BITS> {
     }
 
     fn took(&mut self, answer: Answer<Message, Token>) {
-        let Answer { response, token } = answer;
+        let Answer { response, payload: token } = answer;
         assert_eq!(response.operation, token.operation, "R14: what was checked is what is handed on");
         assert!(token.number < self.published, "R11: not before it was published");
         self.back.push(token.number());

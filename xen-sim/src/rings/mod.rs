@@ -7,7 +7,7 @@ mod serves;
 mod stream;
 mod talk;
 
-pub use asks::Asks;
+pub use asks::{Asks, Kept};
 pub use serves::Serves;
 pub use stream::{Receives, SMALL, Sends, byte_shape, level};
 pub use talk::{Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Talk, Token, message_at, shape, slot};

@@ -35,8 +35,8 @@ impl<const BITS: u32> Protocol for Talk<BITS> {
         request.operation
     }
 
-    fn id(response: &Message) -> RequestId {
-        RequestId(response.id)
+    fn id(response: &Message) -> Option<RequestId> {
+        Some(RequestId(response.id))
     }
 
     fn answers(response: &Message, asked: u32) -> bool {

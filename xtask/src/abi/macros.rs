@@ -22,6 +22,8 @@ pub(crate) fn read(items: &mut Items, module: &str, call: &syn::Macro) {
         "handle" => Ok(()),
         // Make atomics of loom's, and what a thread of a model knows.
         "word" | "thread_local" => Ok(()),
+        // Make functions for words of two widths, indices of two, and a seam's functions for two kinds of memory.
+        "words" | "index" => Ok(()),
         _ => Err(syn::Error::new_spanned(&call.path, "say in xtask/src/abi/macros.rs what it makes")),
     };
     if let Err(error) = done {

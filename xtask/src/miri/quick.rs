@@ -10,12 +10,17 @@ pub(super) struct Quick {
     pub(super) reaches: &'static [&'static str],
 }
 
-pub(super) const QUICK: [Quick; 7] = [
+pub(super) const QUICK: [Quick; 8] = [
     Quick {
         package: "xen-hypercall",
         target: "--lib",
         only: &[],
-        reaches: &["xen-hypercall/src/page.rs", "xen-hypercall/src/start_info.rs"],
+        reaches: &[
+            "xen-hypercall/src/page.rs",
+            "xen-hypercall/src/pages.rs",
+            "xen-hypercall/src/record.rs",
+            "xen-hypercall/src/start_info.rs",
+        ],
     },
     Quick {
         package: "xen-hypercall",
@@ -66,6 +71,12 @@ pub(super) const QUICK: [Quick; 7] = [
         target: "bytes",
         only: &["both_pages_carry_bytes_both_ways"],
         reaches: &["xen-hypercall/src/page.rs"],
+    },
+    Quick {
+        package: "xen-ring",
+        target: "slots_kinds",
+        only: &["a_table_drops_what_is_left_in_it", "a_front_attaches_to_a_ring_in_use_that_is_idle"],
+        reaches: &["xen-ring/src/entry.rs", "xen-ring/src/table.rs"],
     },
 ];
 

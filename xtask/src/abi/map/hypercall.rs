@@ -24,6 +24,7 @@ pub(super) const TABLE: Table = Table {
         ours("word::Word::ZERO"),
         ours("command::Command::COUNT"),
         ours("page::PAGE_SIZE"),
+        ours("record::words::AT"),
         // The headers say it in a comment alone.
         ours("arch::x86_64::page::STUB"),
         // CPUID.
