@@ -1,16 +1,15 @@
-//! Memory that must come through every resume as it was: 1 MiB of pages and a counter.
+//! Memory that must come through every resume as it was: pages, and a counter.
 
 use xen_hypercall::{PAGE_SIZE, SharedPage};
 
-use crate::Machine;
+use crate::{MOST_BALLAST, Machine};
 
-const PAGES: usize = 256;
 const CHUNK: usize = 256;
 
-/// 1 MiB of the guest's memory, filled with a pattern that its checksum covers.
+/// Up to 1 MiB of the guest's memory, filled with a pattern that its checksum covers.
 #[derive(Debug)]
 pub(crate) struct Ballast {
-    pages: [Option<SharedPage>; PAGES],
+    pages: [Option<SharedPage>; MOST_BALLAST],
     checksum: u64,
     /// The page of the counter, outside of the checksum.
     counter: Option<SharedPage>,
@@ -19,9 +18,9 @@ pub(crate) struct Ballast {
 impl Ballast {
     /// Takes and fills the pages; `None` if the machine has not enough.
     pub(crate) fn fill<M: Machine>(machine: &M) -> Option<Self> {
-        let mut ballast = Self { pages: [const { None }; PAGES], checksum: 0, counter: Some(machine.page()?) };
+        let mut ballast = Self { pages: [const { None }; MOST_BALLAST], checksum: 0, counter: Some(machine.page()?) };
         let mut noise = 0x9E37_79B9_7F4A_7C15_u64;
-        for slot in &mut ballast.pages {
+        for slot in ballast.pages.iter_mut().take(M::BALLAST) {
             let page = machine.page()?;
             for at in (0..PAGE_SIZE).step_by(8) {
                 noise = scramble(noise);
@@ -63,21 +62,30 @@ impl Ballast {
         }
     }
 
-    /// FNV-1a over words of 64 bits, page by page.
+    /// FNV-1a over words of 64 bits, page by page; four sums in turn, and one over them.
     fn sum(&self) -> u64 {
-        let mut sum = 0xCBF2_9CE4_8422_2325_u64;
+        let mut sums = [BASIS; 4];
         for page in self.pages.iter().flatten() {
             for at in (0..PAGE_SIZE).step_by(CHUNK) {
                 let mut chunk = [0; CHUNK];
                 page.copy_in(at, &mut chunk);
                 let (words, _) = chunk.as_chunks::<8>();
-                for word in words {
-                    sum = (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0x0000_0100_0000_01B3);
+                let (fours, _) = words.as_chunks::<4>();
+                for four in fours {
+                    for (sum, word) in sums.iter_mut().zip(four) {
+                        *sum = fnv(*sum, u64::from_le_bytes(*word));
+                    }
                 }
             }
         }
-        sum
+        sums.into_iter().fold(BASIS, fnv)
     }
+}
+
+const BASIS: u64 = 0xCBF2_9CE4_8422_2325;
+
+const fn fnv(sum: u64, word: u64) -> u64 {
+    (sum ^ word).wrapping_mul(0x0000_0100_0000_01B3)
 }
 
 /// One step of xorshift64: never 0 if it does not begin with 0.
@@ -95,7 +103,7 @@ mod tests {
 
     use xen_hypercall::{Gfn, SharedPage};
 
-    use super::{Ballast, PAGES};
+    use super::{Ballast, MOST_BALLAST};
 
     #[test]
     #[expect(unsafe_code, reason = "pages of the test itself")]
@@ -106,7 +114,7 @@ mod tests {
             // SAFETY: a page of its own, never freed.
             unsafe { SharedPage::new(NonNull::new(ptr).unwrap(), Gfn(gfn)) }
         };
-        let mut ballast = Ballast { pages: [const { None }; PAGES], checksum: 0, counter: Some(page(0)) };
+        let mut ballast = Ballast { pages: [const { None }; MOST_BALLAST], checksum: 0, counter: Some(page(0)) };
         for (slot, gfn) in ballast.pages.iter_mut().zip(1..) {
             *slot = Some(page(gfn));
         }

@@ -10,15 +10,12 @@ use xen_hypercall::{DomId, Hypercall, IrqGate as _, LEGACY_VCPUS, Nanos, SharedP
 use xen_suspend::services::Reach;
 use xen_suspend::{Class, Duty, Rendezvous, Seat};
 
-use crate::machine::{Others, StartFailed, Turn};
+use crate::machine::{MOST_VCPUS, Others, StartFailed, Turn};
 use crate::start::Base;
 use crate::voice::cry;
 use crate::{Machine, Options};
 
 use member::Member;
-
-/// Processors for which this guest has room; the crates know no such limit.
-pub(crate) const MOST: usize = 128;
 
 /// How long the processors may take to come up.
 const PATIENCE: Nanos = Nanos::from_secs(30);
@@ -28,13 +25,13 @@ pub(crate) type TableOf<'g, 'b, M, H> = Table<'g, &'b H, <M as Machine>::Gate>;
 
 /// Storage for all processors; that for vCPU 0 stays empty.
 pub(crate) struct Quarters<'b, M: Machine, H: Hypercall> {
-    seats: [Seat; MOST],
-    members: [Member<'b, M, H>; MOST],
+    seats: [Seat; MOST_VCPUS],
+    members: [Member<'b, M, H>; MOST_VCPUS],
 }
 
 impl<M: Machine, H: Hypercall> Quarters<'_, M, H> {
     pub(crate) const fn new() -> Self {
-        Self { seats: [const { Seat::new() }; MOST], members: [const { Member::new() }; MOST] }
+        Self { seats: [const { Seat::new() }; MOST_VCPUS], members: [const { Member::new() }; MOST_VCPUS] }
     }
 }
 
@@ -67,7 +64,7 @@ impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
 
     /// Starts every processor that the domain has, and waits until they are up; returns how many run, vCPU 0 included.
     pub(crate) fn muster(&self) -> usize {
-        let room = u32::try_from(MOST).unwrap_or(u32::MAX);
+        let room = u32::try_from(MOST_VCPUS).unwrap_or(u32::MAX);
         let (mut page, mut started) = (None, 0);
         for vcpu in (1..vcpu::count(self.base.hook, room)).map(Vcpu) {
             if let Err(error) = self.start(vcpu, &mut page) {

@@ -15,6 +15,8 @@
 //! | `tick` | about once a second | `n`, `ns`; `cpus`: processors that worked since the last |
 //! | `suspending` | a request was taken up | |
 //! | `refused`, `aborted` | it was given up, before or after the guest agreed | `why` |
+//! | `load` | all of the console's load so far is written | `bytes`, `sum`, `amid` |
+//! | `heard` | something was typed | `bytes`, `sum` |
 //! | `resumed` | the guest came back | `class`, `epoch`, `domid`, `blackout_ns`, `away_ns`, `intact`, `n`, `degraded` |
 //! | `trace` | after each `resumed` | `hypercalls`, `xenstore`, `bound`, `closed`, `mapped`, `registered` |
 //! | `unknown` | a word is not served | `word` |
@@ -33,14 +35,17 @@ mod contrary;
 mod crew;
 mod embedding;
 pub mod lifecycle;
+mod load;
 mod machine;
 mod options;
 mod scenario;
 mod serve;
 mod start;
+mod tally;
 mod trace;
 mod voice;
 
-pub use machine::{Emulated, Machine, Others, StartFailed, Turn};
+pub use machine::{Emulated, MOST_BALLAST, MOST_VCPUS, Machine, Others, StartFailed, Turn, UPCALL_VECTOR};
 pub use options::{Failing, Options, Upcall};
 pub use start::{StartError, run};
+pub use tally::Tally;

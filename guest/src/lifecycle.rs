@@ -75,6 +75,13 @@ pub enum Step {
     Says(&'static str, &'static [&'static str]),
     /// Fail if the console, from the beginning, holds a line of this event.
     NeverSays(&'static str),
+    /// Type so many bytes on the guest's console; they need not be read yet.
+    Type(u32),
+    /// Wait until the guest says that it has heard all that was typed, by number and checksum.
+    Heard,
+    /// Wait for the guest to say that its load is written, and compare its number of bytes and checksum with what came.
+    /// At least one suspend must have come amid it.
+    Loaded,
     /// Count what the guest holds of Xen; what the first one finds, all later ones must find.
     Census,
     /// Wait for two further `tick` lines: the guest is alive.
@@ -102,7 +109,7 @@ macro_rules! restore {
 
 /// What a cancelled suspend does to the objects of Xen and of xenstore: nothing, and one message, which reads
 /// `control/shutdown` again.
-const UNTOUCHED: &[&str] = &["bound=0", "closed=0", "mapped=0", "registered=0", "xenstore=1"];
+pub const UNTOUCHED: &[&str] = &["bound=0", "closed=0", "mapped=0", "registered=0", "xenstore=1"];
 
 /// A migration and what the guest must say of it.
 macro_rules! migrate {

@@ -23,6 +23,8 @@ pub struct Options {
     pub rendezvous: Nanos,
     /// `deaf=1`: vCPU 1 does not come to the rendezvous.
     pub deaf: bool,
+    /// `load_kib=N`: write so much to the console at the start and after each resume, and count what comes in.
+    pub load_kib: u32,
     /// `tick_ms=N`: time between ticks, 1000 by default.
     pub tick: Nanos,
 }
@@ -64,6 +66,7 @@ impl Default for Options {
             upcall: Upcall::Poll,
             rendezvous: Nanos::from_secs(2),
             deaf: false,
+            load_kib: 0,
             tick: Nanos::from_secs(1),
         }
     }
@@ -89,6 +92,7 @@ impl Options {
             "upcall" => self.upcall = upcall(value)?,
             "rendezvous_ms" => self.rendezvous = Nanos::from_millis(value.parse().ok().filter(|&millis| millis > 0)?),
             "tick_ms" => self.tick = Nanos::from_millis(value.parse().ok().filter(|&millis| millis > 0)?),
+            "load_kib" => self.load_kib = value.parse().ok()?,
             "selftest" => self.selftest = flag(value)?,
             "selftest_after" => self.selftest_after = flag(value)?,
             "deaf" => self.deaf = flag(value)?,

@@ -17,6 +17,7 @@ use xen_suspend::{
 use crate::ballast::Ballast;
 use crate::contrary::Contrary;
 use crate::embedding::{Around, ByOption, OneLoop, Witnessing};
+use crate::load::{Load, Turn};
 use crate::scenario::{Bench, run_all};
 use crate::start::{DOMID, End, Ground, REQUESTS, StoreOf, WATCHES};
 use crate::trace::{Counts, Trace};
@@ -40,6 +41,9 @@ impl Publisher for Features {
     }
 }
 
+/// How long a guest with a load sleeps.
+const SOON: Nanos = Nanos::from_millis(5);
+
 /// Why the coordinator is to look.
 #[derive(Debug, Clone, Copy)]
 enum Cause {
@@ -56,6 +60,7 @@ pub(crate) struct Service<'s, 'p, 'b, M: Machine, H: Hypercall> {
     options: Options,
     trace: &'s Trace,
     ballast: Ballast,
+    load: Load,
     /// Counts ticks; kept in memory, so that it proves that memory came through.
     ticks: u64,
     due: Nanos,
@@ -81,7 +86,8 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         store: &'s RefCell<StoreOf<'p, 'b, M, H>>,
         (options, trace, ballast): (Options, &'s Trace, Ballast),
     ) -> Self {
-        Self { ground, store, options, trace, ballast, ticks: 0, due: Nanos::ZERO }
+        let load = Load::new(options.load_kib);
+        Self { ground, store, options, trace, ballast, load, ticks: 0, due: Nanos::ZERO }
     }
 
     /// Serves until the guest is to stop.
@@ -100,6 +106,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
                 return end;
             }
             self.tick();
+            self.bear_load();
             self.wait();
         }
     }
@@ -136,6 +143,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             }
             self.resumed(&resumed, away);
             voice.say(format_args!("trace {trace}"));
+            self.load.resumed();
             if self.options.selftest_after {
                 self.selftest();
             }
@@ -219,12 +227,30 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         self.ground.voice().say(format_args!("tick n={} ns={now} cpus={cpus}", self.ticks));
     }
 
+    /// Does its part of the load, and says how it stands.
+    fn bear_load(&mut self) {
+        let Turn { heard, done } = self.load.turn(self.ground.console);
+        let voice = self.ground.voice();
+        if let Some(heard) = heard {
+            voice.say(format_args!("heard {heard}"));
+        }
+        if let Some((written, amid)) = done {
+            voice.say(format_args!("load {written} amid={amid}"));
+        }
+    }
+
     /// Sleeps until the next tick is due, or xenstore has something to say.
     fn wait(&self) {
-        self.ground.console.flush();
+        let console = self.ground.console;
+        if console.port().is_none() {
+            // What could not be had at the start or after a resume may be had now.
+            let _ = console.connect();
+        }
+        console.flush();
         // Before the sleep: behind it the guest may be in another domain, which vCPU 0 finds out first.
         self.ground.base.machine.pause(self.ground.crew);
-        self.ground.link.wait(self.due);
+        let until = if self.load.is_some() { self.ground.base.clock.now().after(SOON) } else { self.due };
+        self.ground.link.wait(until);
     }
 
     fn selftest(&self) {

@@ -21,7 +21,7 @@ use crate::options::Upcall;
 use crate::serve::{Engine, Features, Service};
 use crate::trace::Trace;
 use crate::voice::{Voice, cry};
-use crate::{Emulated, Machine, Options};
+use crate::{Emulated, Machine, Options, UPCALL_VECTOR};
 
 pub(crate) const REQUESTS: usize = 4;
 pub(crate) const WATCHES: usize = 4;
@@ -130,8 +130,8 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let events = Events::new(hook, &epoch, &info, &ports).with_gate(machine.gate());
     let callback = (callback(machine, options.upcall)?, &canary);
     let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
-    let own = (options.upcall == Upcall::Vector).then_some(VECTOR);
-    let vector = own.or((options.upcall == Upcall::Intx).then_some(VECTOR));
+    let own = (options.upcall == Upcall::Vector).then_some(UPCALL_VECTOR);
+    let vector = own.or((options.upcall == Upcall::Intx).then_some(UPCALL_VECTOR));
     let vcpu = VcpuService::start(hook, own).map_err(StartError::Xen)?;
     let clock = Clock::new(machine.cpu(), &info);
     let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
@@ -144,14 +144,11 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
 /// The callback parameter. With vectors of the processors' own it only has to be something.
 fn callback<M: Machine>(machine: &M, upcall: Upcall) -> Result<u64, StartError> {
     match upcall {
-        Upcall::Poll | Upcall::Callback => Ok(callback_vector(VECTOR)),
+        Upcall::Poll | Upcall::Callback => Ok(callback_vector(UPCALL_VECTOR)),
         Upcall::Vector => Ok(callback_gsi(1)),
-        Upcall::Intx => machine.intx(VECTOR).ok_or(StartError::NoIntx),
+        Upcall::Intx => machine.intx(UPCALL_VECTOR).ok_or(StartError::NoIntx),
     }
 }
-
-/// The interrupt vector of events.
-pub(crate) const VECTOR: u8 = 0xF3;
 
 /// What everything else refers to.
 pub(crate) struct Base<'b, M: Machine, H> {

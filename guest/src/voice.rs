@@ -8,7 +8,7 @@ use xen_hypercall::Hypercall;
 use crate::Machine;
 
 /// Longest line, in bytes with its end; what is beyond is cut off.
-const LONGEST: usize = 256;
+pub(crate) const LONGEST: usize = 256;
 
 /// The guest's way to speak: its console, and for failures the hypervisor's too.
 pub(crate) struct Voice<'v, 'c, M: Machine, H: Hypercall> {
@@ -56,22 +56,30 @@ pub(crate) fn cry<M: Machine>(machine: &M, what: fmt::Arguments<'_>) {
 }
 
 /// One line in a fixed buffer, always ended.
-struct Line {
+pub(crate) struct Line {
     bytes: [u8; LONGEST],
     len: usize,
 }
 
 impl Line {
     fn of(event: fmt::Arguments<'_>) -> Self {
+        Self::with(format_args!("xen-guest: {event}"), "")
+    }
+
+    /// Makes a line of `head`, and of `tail` as often as it takes to fill it.
+    pub(crate) fn with(head: fmt::Arguments<'_>, tail: &str) -> Self {
         let mut line = Self { bytes: [0; LONGEST], len: 0 };
         // Writing never fails: what is too long is cut off.
-        let _ = write!(line, "xen-guest: {event}");
+        let _ = line.write_fmt(head);
+        while !tail.is_empty() && line.len + 1 < LONGEST {
+            let _ = line.write_str(tail);
+        }
         line.bytes[line.len] = b'\n';
         line.len += 1;
         line
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 

@@ -51,7 +51,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// [`BindError`]; `EEXIST` if its port has a guard, or is beyond the table.
     ///
     /// # Xen
-    /// `EVTCHNOP_bind_virq`; on `EEXIST`, `EVTCHNOP_status` of each port without a guard.
+    /// `EVTCHNOP_bind_virq`; on `EEXIST`, `EVTCHNOP_status` of each port without a guard, at most twice.
     pub fn rebind_virq(&self, virq: Virq, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
         let bound = self.bind_virq(virq, vcpu);
         if bound.as_ref().err() != Some(&BindError::Xen(Errno::EEXIST)) {
@@ -60,8 +60,9 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         // Of a virtual interrupt that the domain has once, any processor may have been told.
         let ours =
             |status: Status| status.binding == Binding::Virq(virq) && (status.vcpu == vcpu || !virq.is_per_vcpu());
-        let ownerless = self.numbered().filter(|(_, slot)| !slot.kind().is_live()).map(|(port, _)| port);
-        self.take_over(ownerless, ours).unwrap_or(bound)
+        let ownerless = || self.numbered().filter(|(_, slot)| !slot.kind().is_live()).map(|(port, _)| port);
+        // Twice: there is such a port, so a state that Xen did not tell may have been its.
+        self.take_over(ownerless(), ours).or_else(|| self.take_over(ownerless(), ours)).unwrap_or(bound)
     }
 
     /// Takes over a port that [`Events::reconcile`] kept and by which `vcpu` is called, or else binds one.

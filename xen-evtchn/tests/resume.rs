@@ -86,6 +86,19 @@ fn a_virq_that_was_never_ours_is_taken_over() {
     assert_eq!(events.rebind_virq(Virq::DEBUG, VCPU).unwrap().number(), Port(7));
 }
 
+/// Its port is there, for Xen said so: a state that it did not tell is asked for again.
+#[test]
+fn a_virq_is_found_though_the_state_of_its_port_is_not_told_at_first() {
+    let g = guest();
+    let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
+    let timer = events.bind_virq(Virq::TIMER, VCPU).unwrap();
+    g.epoch.advance();
+    events.reconcile();
+    g.xen.answer.set(Some((5, EINVAL)));
+    assert_eq!(events.rebind_virq(Virq::TIMER, VCPU).unwrap().number(), timer.number());
+    assert_eq!(g.xen.answer.get(), None, "it was asked");
+}
+
 /// E21: whatever else the canary's number is, or an unknown state, means a new domain.
 #[test]
 fn the_canary_tells_the_old_domain_from_a_new_one() {

@@ -67,9 +67,14 @@ impl<H: Hypercall, G: IrqGate> Wire<'_, H, G> {
     }
 }
 
+/// As much as the ring of input holds.
+const INPUT: usize = 1024;
+
 struct Inner<'c, H: Hypercall, G: IrqGate> {
     wire: Option<Wire<'c, H, G>>,
-    backlog: Backlog,
+    backlog: Backlog<4096>,
+    /// Input taken from the ring before the suspend, for a new domain's ring is empty.
+    input: Backlog<INPUT>,
     /// Between freeze and thaw or rebuild: everything goes into the backlog.
     held: bool,
     dropped: u64,
@@ -77,7 +82,8 @@ struct Inner<'c, H: Hypercall, G: IrqGate> {
 }
 
 /// The primary console. All methods take `&self` and never wait: output that the backend does not take is kept in a
-/// backlog of 4096 bytes, and what does not fit there is dropped and counted.
+/// backlog of 4096 bytes, and what does not fit there is dropped and counted. Input that is in the ring when it freezes
+/// ([`ConsoleDevice`]) is kept over a suspend.
 ///
 /// A backend whose indices make no sense loses the connection, in both directions; see [`Console::misbehaved`]. What is
 /// written then is kept and dropped as if nobody read, so that the next [`Console::connect`] brings the oldest of it.
@@ -125,7 +131,14 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
         page: Option<&'c SharedPage>,
         gate: G,
     ) -> Self {
-        let inner = Inner { wire: None, backlog: Backlog::new(), held: false, dropped: 0, misbehaved: None };
+        let inner = Inner {
+            wire: None,
+            backlog: Backlog::new(),
+            input: Backlog::new(),
+            held: false,
+            dropped: 0,
+            misbehaved: None,
+        };
         Self { hook, events, page, gate, inner: Mutex::new(inner) }
     }
 
@@ -231,7 +244,7 @@ impl<'c, H: Hypercall, G: IrqGate> Inner<'c, H, G> {
     /// Works on the wire, if there is one that may be used; a lie of the backend's ends it.
     fn on_wire<R: Default>(
         &mut self,
-        work: impl FnOnce(&mut Wire<'c, H, G>, &mut Backlog) -> Result<R, Misbehaved>,
+        work: impl FnOnce(&mut Wire<'c, H, G>, &mut Backlog<4096>) -> Result<R, Misbehaved>,
     ) -> R {
         let held = self.held;
         let Some(wire) = self.wire.as_mut().filter(|wire| !held && wire.is_fresh()) else { return R::default() };
@@ -262,20 +275,34 @@ impl<'c, H: Hypercall, G: IrqGate> Inner<'c, H, G> {
         }
     }
 
-    /// Sends the backlog, and tells the backend of anything in the ring: an event of before may not have reached it.
+    /// Sends the backlog, and tells the backend of anything in the ring, or of room there: an event of before may not have
+    /// reached it.
     fn kick(&mut self) {
         self.fill();
-        if self.on_wire(|wire, _| wire.out.is_drained().map(|drained| !drained)) {
+        if self.on_wire(|wire, _| wire.out.is_drained().map(|drained| !drained)) || !self.input.is_empty() {
             self.notify();
         }
     }
 
+    /// Takes the input out of the ring, and keeps everything from the ring from here on.
+    ///
+    /// Without an event: the backend would refill a ring that a new domain does not get.
+    fn hold(&mut self) {
+        let mut bytes = [0; INPUT];
+        let (bytes, _) = bytes.split_at_mut(self.input.room().min(INPUT));
+        let taken = self.on_wire(|wire, _| wire.input.receive(bytes));
+        self.input.push(bytes.get(..taken).unwrap_or_default());
+        self.held = true;
+    }
+
     fn read(&mut self, to: &mut [u8]) -> usize {
-        let read = self.on_wire(|wire, _| wire.input.receive(to));
+        let kept = self.input.pull(to);
+        let rest = to.get_mut(kept..).unwrap_or_default();
+        let read = self.on_wire(|wire, _| wire.input.receive(rest));
         if read > 0 {
             self.notify();
         }
-        read
+        kept.saturating_add(read)
     }
 
     fn notify(&self) {

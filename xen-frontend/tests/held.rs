@@ -54,6 +54,29 @@ fn input_waits_for_the_thaw_too() {
     });
 }
 
+/// The daemon is told of the room only when it can use it: at the thaw, and of nothing if nothing was taken.
+#[test]
+fn input_in_the_ring_is_kept_without_a_word_until_the_thaw() {
+    connected(Host::builder(), |stand| {
+        let mut device = ConsoleDevice::new(&stand.console);
+        stand.host.console().send(&"x".repeat(2000));
+        stand.pause();
+        let mut to = [0; 4096];
+        assert_eq!(stand.console.read(&mut to[..24]), 24);
+        stand.pause();
+        let mark = stand.mark();
+        freeze(stand, &mut device);
+        assert_eq!(stand.sent_since(mark), 0);
+        device.thaw(Class::Cancel);
+        assert_eq!(stand.sent_since(mark), 1, "it would wait for room for ever");
+        stand.pause();
+        assert_eq!(stand.console.read(&mut to), 1976);
+        freeze(stand, &mut device);
+        device.thaw(Class::Cancel);
+        assert_eq!(stand.sent_since(mark), 2, "one of the read");
+    });
+}
+
 #[test]
 fn a_connection_made_meanwhile_sends_nothing_yet() {
     connected(Host::builder(), |stand| {

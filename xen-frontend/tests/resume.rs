@@ -51,6 +51,20 @@ fn a_new_domain_has_another_port_and_an_empty_ring_and_gets_the_backlog() {
 }
 
 #[test]
+fn input_that_nobody_had_read_is_there_in_the_new_domain() {
+    connected(Host::builder(), |stand| {
+        stand.host.console().send("before ");
+        stand.pause();
+        Suspending::new(stand, LINES).run(ELSEWHERE);
+        stand.host.console().send("after");
+        stand.pause();
+        let mut to = [0; 99];
+        let read = stand.console.read(&mut to);
+        assert_eq!(&to[..read], b"before after");
+    });
+}
+
+#[test]
 fn many_domains_one_after_the_other_lose_nothing_and_leave_nothing_behind() {
     connected(Host::builder(), |stand| {
         let mut expected = String::new();

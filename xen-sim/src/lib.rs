@@ -20,6 +20,7 @@ pub mod adversary;
 mod arrangement;
 pub mod faults;
 pub mod fuzz;
+mod heard;
 mod machine;
 mod play;
 mod player;

@@ -37,7 +37,7 @@ enum Sleep {
 }
 
 /// How long a moment of vCPU 0's is.
-const MOMENT: Nanos = Nanos(5_000);
+const MOMENT: Nanos = Nanos(100_000);
 
 /// Registers with which a real machine would start a processor: paging and protection, PAE, long mode.
 const REGISTERS: LongMode = LongMode {
@@ -102,6 +102,9 @@ impl<H: Hypercall> Machine for MockMachine<H> {
     type Cpu = MockCpu;
     type Gate = NoGate;
     type Ports = PlatformDevice;
+
+    // Nobody moves memory here, and lifecycles are many.
+    const BALLAST: usize = 8;
 
     fn hook(&self) -> &H {
         &self.hook

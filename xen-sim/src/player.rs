@@ -1,10 +1,12 @@
 //! Interprets the steps of a lifecycle, a little at each of the host's turns.
 
+use guest::Tally;
 use guest::lifecycle::Step;
 use xen_hypercall::{DomId, Nanos};
 use xen_mock::{Destination, Holdings, Host, Operation, Outcome, Reason, Save, State, Vendor};
 
 use crate::Line;
+use crate::heard::Heard;
 
 /// Virtual time that one step may take: more than both of the toolstack's clocks.
 pub(crate) const LIMIT: Nanos = Nanos::from_secs(300);
@@ -34,9 +36,11 @@ pub(crate) struct Player {
     steps: &'static [Step],
     next: usize,
     begun: Option<Begun>,
-    lines: Vec<Line>,
+    heard: Heard,
     /// Lines before this one have been matched.
     cursor: usize,
+    /// All that was typed.
+    typed: Tally,
     /// What the guest held at its first census.
     census: Option<[usize; 6]>,
     wrong: Option<String>,
@@ -50,8 +54,9 @@ impl Player {
             steps,
             next: 0,
             begun: None,
-            lines: Vec::new(),
+            heard: Heard::new(),
             cursor: 0,
+            typed: Tally::new(),
             census: None,
             wrong: None,
             again: Nanos::ZERO,
@@ -59,7 +64,7 @@ impl Player {
     }
 
     pub(crate) fn lines(&self) -> &[Line] {
-        &self.lines
+        &self.heard.lines
     }
 
     /// Returns what went wrong, an unfinished step included.
@@ -92,10 +97,13 @@ impl Player {
 
     /// Begins a step, once.
     fn begun(&mut self, step: Step, host: &Host) -> Begun {
-        let mut begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.lines));
+        if let (None, Step::Type(bytes)) = (self.begun, step) {
+            self.typed.add(type_in(host, self.typed.bytes(), bytes).as_bytes());
+        }
+        let mut begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.heard.lines));
         if is_unasked(step) && begun.operation.is_none() && self.is_quiet(host) {
             // What the guest said before it stood still does not count from here on.
-            self.cursor = self.lines.len();
+            self.cursor = self.heard.lines.len();
             begun.operation = Some(freeze(step, host));
             self.begun = Some(begun);
         }
@@ -104,7 +112,7 @@ impl Player {
 
     /// Tells whether the guest sleeps: nobody promises that it finds out when it is moved in the midst of its work.
     fn is_quiet(&mut self, host: &Host) -> bool {
-        let last = self.lines.last().map_or(Nanos::ZERO, |line| line.at);
+        let last = self.heard.lines.last().map_or(Nanos::ZERO, |line| line.at);
         let quiet = host.now().since(last) >= QUIET;
         if !quiet && host.now() >= self.again {
             self.again = host.now().after(QUIET);
@@ -120,13 +128,9 @@ impl Player {
 
     /// Takes in what the guest has said since, whole lines only.
     fn listen(&mut self, host: &Host) {
-        let text = host.console().text();
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let new = whole.lines().skip(self.lines.len()).map(|text| Line { at: host.now(), text: text.to_owned() });
-        self.lines.extend(new);
-        let failed = self.lines.iter().find(|line| event(&line.text) == Some("FAIL"));
-        if let (None, Some(line)) = (&self.wrong, failed) {
-            let why = line.text.clone();
+        let failed = self.heard.listen(host).iter().find(|line| event(&line.text) == Some("FAIL"));
+        let failed = failed.map(|line| line.text.clone());
+        if let (None, Some(why)) = (&self.wrong, failed) {
             self.complain(host, why);
         }
     }
@@ -137,13 +141,13 @@ impl Player {
             Step::Create => self.find("ready", &[]),
             Step::Reboot if finished(host, begun) => self.find("ready", &[]),
             Step::Says(event, words) => self.find(event, words),
-            Step::NeverSays(name) if self.lines.iter().any(|line| event(&line.text) == Some(name)) => {
+            Step::NeverSays(name) if self.heard.lines.iter().any(|line| event(&line.text) == Some(name)) => {
                 Standing::Wrong("it was said".into())
             }
             Step::Census => self.count(&host.ledger().holdings()),
             Step::NodeIs(word) => Standing::from(host.store().read("control/shutdown").unwrap_or_default() == word),
             Step::Gone => Standing::from(!matches!(host.state(), State::Running | State::Shutdown(Reason::Suspend))),
-            Step::Alive => Standing::from(ticks(&self.lines) >= begun.ticks + 2),
+            Step::Alive => Standing::from(ticks(&self.heard.lines) >= begun.ticks + 2),
             Step::Checkpoint | Step::SaveOutOfSpace => {
                 expect(host, begun, |end| end == Outcome::Resumed(1) && same(host))
             }
@@ -161,8 +165,10 @@ impl Player {
             Step::Poweroff => expect(host, begun, |end| end == Outcome::Stopped(Reason::Poweroff)),
             Step::Reboot => expect(host, begun, |end| end == Outcome::Stopped(Reason::Reboot)).then_wait(),
             Step::RestoreCheckpoint => Standing::Wrong("the mock host cannot go back to an image".into()),
+            Step::Heard => Standing::from(self.has_heard()),
+            Step::Loaded => self.compare_load(host),
             Step::SaveAway | Step::RestoreHere => Standing::Wrong("the mock host has no second machine".into()),
-            Step::Word(_) | Step::NeverSays(_) => Standing::Done,
+            Step::Word(_) | Step::Type(_) | Step::NeverSays(_) => Standing::Done,
         }
     }
 
@@ -174,13 +180,35 @@ impl Player {
         if now == first { Standing::Done } else { Standing::Wrong(format!("it holds {now:?}, first {first:?}")) }
     }
 
+    /// Looks for it among all lines, for the number of bytes is never the same twice.
+    fn has_heard(&self) -> bool {
+        let all = format!("xen-guest: heard {}", self.typed);
+        self.heard.lines.iter().any(|line| line.text == all)
+    }
+
+    /// Compares what came of the load with what the guest says that it wrote.
+    fn compare_load(&mut self, host: &Host) -> Standing {
+        let Standing::Done = self.find("load", &[]) else { return Standing::Waiting };
+        let mut came = Tally::new();
+        for line in host.console().lines().iter().filter(|line| line.starts_with("load ")) {
+            came.add(line.as_bytes());
+            came.add(b"\n");
+        }
+        let written = self.heard.lines.get(self.cursor - 1).map_or("", |line| line.text.as_str());
+        if written.ends_with(" amid=0") {
+            return Standing::Wrong("no suspend came amid it".into());
+        }
+        let same = written.starts_with(&format!("xen-guest: load {came} "));
+        if same { Standing::Done } else { Standing::Wrong(format!("{came} came, {written}")) }
+    }
+
     /// Looks for a line behind the last one matched.
     fn find(&mut self, name: &str, words: &[&str]) -> Standing {
         let fits = |line: &Line| {
             let has = |word: &&str| line.text.split(' ').any(|field| field == *word);
             event(&line.text) == Some(name) && words.iter().all(has)
         };
-        match self.lines.iter().skip(self.cursor).position(fits) {
+        match self.heard.lines.iter().skip(self.cursor).position(fits) {
             Some(found) => {
                 self.cursor += found + 1;
                 Standing::Done
@@ -224,6 +252,14 @@ fn expect(host: &Host, begun: Begun, good: impl FnOnce(Outcome) -> bool) -> Stan
         Some(end) if good(end) => Standing::Done,
         Some(end) => Standing::Wrong(format!("it ended as {end:?}")),
     }
+}
+
+/// Types so many letters, behind those typed before; returns them.
+fn type_in(host: &Host, before: usize, bytes: u32) -> String {
+    let letters = ('a'..='z').cycle().skip(before % 26);
+    let text: String = letters.take(bytes.try_into().unwrap_or(usize::MAX)).collect();
+    host.console().send(&text);
+    text
 }
 
 /// Does what a step does at its beginning.

@@ -10,7 +10,7 @@ toolstack() { echo "> xl $*" >>"$said"; timeout "$limit" xl "$@" >>"$said" 2>&1;
 begin() {
     name=$1 kind=$2 vcpus=$3 words=$4
     log=/var/log/xen/guest-$name.log said=/tmp/$name.said image=/tmp/$name.image checkpoint=/tmp/$name.checkpoint
-    cursor=0 why=
+    typed=/tmp/$name.typed cursor=0 why=
     { common; $kind; } >"/tmp/$name.cfg"
     clock; began=$ms
     tell "start $name"
@@ -63,16 +63,16 @@ step() {
     exit 1
 }
 
-# finish ok|fail: hand over what was said, and leave nothing behind.
+# finish ok|fail: hand over what was said but for the load, and leave nothing behind.
 finish() {
     [ "$1" = fail ] && {
         { cat "$said" "/var/log/xen/xl-$name.log"; cat "/var/log/xen/qemu-dm-$name.log" 2>/dev/null; xl list; } 2>&1 | grep -v '^xc: progress' |
             while read -r line; do tell "xl $name $line"; done
     }
     domid >/dev/null && xl destroy "$name" >/dev/null 2>&1
-    [ -f "$log" ] && tr -d '\r' <"$log" | tail -n 3000 |
+    [ -f "$log" ] && grep -v '^load ' "$log" | tr -d '\r' | tail -n 3000 |
         while IFS= read -r line; do tell "console $name $line"; done
-    rm -f "$image" "$checkpoint" "/tmp/$name.disk"
+    rm -f "$image" "$checkpoint" "$typed" "/tmp/$name.disk"
     clock
     tell "done $name $((ms - began)) $1"
 }
@@ -293,6 +293,40 @@ freeze_move() {
     toolstack save "$name" "$image" || { why="xl save: status $?"; return 1; }
     wait $!
     restore "$image" && rm -f "$image" && other_domain "$was"
+}
+
+sum() { cat >"/tmp/$name.sum"; echo "bytes=$(wc -c <"/tmp/$name.sum") sum=$(crc32 <"/tmp/$name.sum")"; rm "/tmp/$name.sum"; }
+
+# The terminal that the console daemon has made for the domain.
+has_terminal() {
+    terminal=$(xenstore-read "/local/domain/$(domid)/console/tty" 2>/dev/null)
+    [ -c "$terminal" ]
+}
+
+# type_in BYTES: what the daemon and the ring do not take at once, the terminal keeps.
+type_in() {
+    poll has_terminal || { why="no terminal"; return 1; }
+    { base64 -w 0 /dev/urandom | head -c "$1" | tee -a "$typed" >"$terminal"; } 2>>"$said"
+}
+
+# Wherever it was said: the number of bytes is never the same twice.
+has_heard() { [ -n "$(listen 0 heard $all)" ]; }
+
+heard_all() {
+    all=$(sum <"$typed")
+    poll has_heard || { why="not heard: $all"; return 1; }
+}
+
+loaded() {
+    says load || return 1
+    written=$(sed -n "${cursor}p" "$log")
+    came=$(grep '^load ' "$log" | tr -d '\r' | sum)
+    case "$written " in
+    *' amid=0 '*) why="no suspend came amid it" ;;
+    *" $came "*) return 0 ;;
+    *) why="$came came, $written" ;;
+    esac
+    return 1
 }
 
 grants_are_told() { xl dmesg | grep -q 'gnttab_usage_print_all.*done'; }

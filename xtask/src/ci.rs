@@ -24,7 +24,7 @@ const fn check(name: &'static str, words: &'static [&'static str]) -> Check {
     Check { name, words, environment: &[] }
 }
 
-/// Lints that tests do not keep: there a panic is a failed test.
+/// All checks. Tests do not keep the lints that `clippy, tests` allows: there a panic is a failed test.
 const CHECKS: &[Check] = &[
     check("fmt", &["fmt", "--all", "--check"]),
     check("layers", &["xtask", "layers"]),

@@ -19,6 +19,7 @@ mod layers;
 mod loom;
 mod miri;
 mod mock_host;
+mod shard;
 mod shell;
 mod spent;
 mod workspace;

@@ -6,11 +6,12 @@
 mod part;
 mod quick;
 
+use crate::shard::Shard;
 use crate::spent::Spent;
 use crate::{shell, workspace};
 use anyhow::{Context as _, Result, bail};
 use cargo_metadata::MetadataCommand;
-use part::{Part, Shard, Tally};
+use part::{Part, Tally};
 use std::process::{Command, Stdio};
 
 /// Arguments of `miri`.

@@ -5,6 +5,8 @@ use core::arch::{asm, global_asm};
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use guest::UPCALL_VECTOR;
+
 use super::apic::SPURIOUS_VECTOR;
 use super::end;
 use super::upcall::{spurious_entry, upcall_entry};
@@ -102,9 +104,6 @@ pub(super) fn watch() {
     set(usize::from(SPURIOUS_VECTOR), (&raw const spurious_entry).addr() as u64, GATE);
     load();
 }
-
-/// The vector that the guest tells Xen, and by which processors call each other.
-pub(super) const UPCALL_VECTOR: u8 = 0xF3;
 
 fn set(at: usize, entry: u64, kind: u64) {
     let [low, high] = &GATES[at];

@@ -6,16 +6,13 @@ use core::hint::spin_loop;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use guest::{StartFailed, Turn};
+use guest::{MOST_VCPUS, StartFailed, Turn, UPCALL_VECTOR};
 use xen_hypercall::op::sched;
 use xen_hypercall::op::vcpu::{self, LongMode};
 use xen_hypercall::{Hypercall, Vcpu};
 
 use super::upcall::{self, LENT};
 use super::{apic, end, fault, gate, paging, pool};
-
-/// Processors for which the tables have room.
-pub(super) const MOST: usize = 128;
 
 const STACK: usize = 12288;
 const FAULT_STACK: usize = 3072;
@@ -71,7 +68,7 @@ unsafe extern "C" {
 
 static FIRST: u32 = 0;
 /// By which number each is reached; 0, which is vCPU 0's own, for one that did not come up.
-static APIC_IDS: [AtomicU32; MOST] = [const { AtomicU32::new(0) }; MOST];
+static APIC_IDS: [AtomicU32; MOST_VCPUS] = [const { AtomicU32::new(0) }; MOST_VCPUS];
 /// The others are to stop.
 static STOP: AtomicBool = AtomicBool::new(false);
 /// How many run.
@@ -90,7 +87,7 @@ pub(super) fn start<H: Hypercall>(hook: &H, vcpu: Vcpu) -> Result<(), StartFaile
     if apic::enable().is_err() {
         return Err(StartFailed::NoApic);
     }
-    let block = pool::take_run::<Block>().filter(|_| (vcpu.0 as usize) < MOST).ok_or(StartFailed::NoMemory)?;
+    let block = pool::take_run::<Block>().filter(|_| (vcpu.0 as usize) < MOST_VCPUS).ok_or(StartFailed::NoMemory)?;
     let at = block.as_ptr().expose_provenance() as u64;
     let block = block.as_ptr();
     let task_state = at + offset_of!(Block, task_state) as u64;
@@ -136,7 +133,7 @@ pub(super) fn start<H: Hypercall>(hook: &H, vcpu: Vcpu) -> Result<(), StartFaile
 pub(super) fn interrupt(vcpu: Vcpu) {
     let id = APIC_IDS.get(vcpu.0 as usize).map_or(0, |id| id.load(Ordering::Acquire));
     if id != 0 {
-        apic::send(id, fault::UPCALL_VECTOR);
+        apic::send(id, UPCALL_VECTOR);
     }
 }
 

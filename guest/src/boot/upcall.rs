@@ -6,13 +6,12 @@ use core::cell::UnsafeCell;
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use guest::{Others, Turn};
+use guest::{MOST_VCPUS, Others, Turn};
 use xen_hypercall::x86_64::Native;
 use xen_hypercall::{Cpu as _, IrqGate as _, Vcpu};
 
 use super::apic;
 use super::gate::{self, InterruptFlag};
-use super::processor::MOST;
 
 // Saves what the handler may change; the stack is aligned for it, whatever it was.
 global_asm!(
@@ -59,8 +58,8 @@ unsafe extern "C" {
     pub(super) safe static spurious_entry: u8;
 }
 
-static UPCALLS: [AtomicU64; MOST] = [const { AtomicU64::new(0) }; MOST];
-static WOKEN: [AtomicBool; MOST] = [const { AtomicBool::new(false) }; MOST];
+static UPCALLS: [AtomicU64; MOST_VCPUS] = [const { AtomicU64::new(0) }; MOST_VCPUS];
+static WOKEN: [AtomicBool; MOST_VCPUS] = [const { AtomicBool::new(false) }; MOST_VCPUS];
 
 /// GS base: where a processor's number stands.
 const GS_BASE: u32 = 0xC000_0101;

@@ -6,12 +6,15 @@ use core::task::Poll;
 use xen_hypercall::{Hypercall, IrqGate};
 use xen_suspend::{Class, CoreService, Dark, DeviceSuspend, Fatal, Refusal, Stage};
 
-use super::{Console, Wire};
+use super::{Console, Inner, Wire};
 
 /// How often a freeze asks again before it leaves the rest to the backlog.
 const PATIENCE: u8 = 4;
 
 /// The console as a device: flushes a little before the suspend, then keeps its output until the guest is back.
+///
+/// Input in the ring is taken out then and kept, for the toolstack clears the page in a new domain. What comes between
+/// the freeze and the suspend is there again only if the suspend is cancelled.
 ///
 /// One that does not come back counts as degraded; [`Console::connect`] may be tried at any later time.
 pub struct ConsoleDevice<'a, 'c, H: Hypercall, G: IrqGate> {
@@ -24,10 +27,6 @@ impl<'a, 'c, H: Hypercall, G: IrqGate> ConsoleDevice<'a, 'c, H, G> {
     #[must_use]
     pub const fn new(console: &'a Console<'c, H, G>) -> Self {
         Self { console, tries: 0 }
-    }
-
-    fn hold(&self) {
-        self.console.locked(|inner| inner.held = true);
     }
 }
 
@@ -48,7 +47,7 @@ impl<H: Hypercall, G: IrqGate> DeviceSuspend for ConsoleDevice<'_, '_, H, G> {
         if !drained && self.tries <= PATIENCE {
             return Poll::Pending;
         }
-        self.hold();
+        self.console.locked(Inner::hold);
         Poll::Ready(Ok(()))
     }
 

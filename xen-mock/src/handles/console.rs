@@ -18,7 +18,14 @@ impl Console {
     /// Returns all text so far.
     #[must_use]
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.host.world().console.text).into_owned()
+        self.text_from(0)
+    }
+
+    /// Returns the text from this byte on; none beyond its end. For who follows a long text.
+    #[must_use]
+    pub fn text_from(&self, byte: usize) -> String {
+        let text = &self.host.world().console.text;
+        String::from_utf8_lossy(text.get(byte..).unwrap_or_default()).into_owned()
     }
 
     /// Types text for the guest to read; what does not fit its ring follows as it reads.

@@ -94,7 +94,7 @@ impl Baseline {
     #[must_use]
     pub fn story(&self, case: &Case) -> Report {
         let run = self.played(case, &|_| ());
-        Report { lines: run.driver.lines, emergencies: run.cries }
+        Report { lines: run.driver.heard.lines, emergencies: run.cries }
     }
 
     /// Plays a case on a host of which something else is arranged too: for tests that a rule can be broken.

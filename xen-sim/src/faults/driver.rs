@@ -4,7 +4,7 @@ use guest::lifecycle::Step;
 use xen_hypercall::Nanos;
 use xen_mock::{Holdings, Host, Mark, Outcome, Reason, State};
 
-use crate::Line;
+use crate::heard::Heard;
 use crate::player::{Begun, LIMIT, begin, end, outcome, ticks};
 
 /// How long a guest is watched that says nothing, before the next step: longer than all its deadlines.
@@ -50,7 +50,7 @@ pub(super) struct Driver {
     steps: Vec<Step>,
     begun: Option<Begun>,
     pub(super) taken: Vec<Taken>,
-    pub(super) lines: Vec<Line>,
+    pub(super) heard: Heard,
     /// The words that the toolstack wrote.
     words: Vec<String>,
     pub(super) wrong: Option<String>,
@@ -72,7 +72,7 @@ pub(super) fn script(steps: &[Step]) -> Vec<Step> {
 impl Driver {
     pub(super) fn new(steps: &[Step]) -> Self {
         let words = vec![String::new()];
-        Self { steps: script(steps), begun: None, taken: Vec::new(), lines: Vec::new(), words, wrong: None }
+        Self { steps: script(steps), begun: None, taken: Vec::new(), heard: Heard::new(), words, wrong: None }
     }
 
     /// Tells whether every step was taken.
@@ -82,7 +82,7 @@ impl Driver {
 
     /// Goes on as far as possible.
     pub(super) fn advance(&mut self, host: &Host) {
-        self.listen(host);
+        self.heard.listen(host);
         self.look_at_the_node(host);
         while self.wrong.is_none() {
             if self.begun.is_none() && !self.begin_next(host) {
@@ -114,7 +114,7 @@ impl Driver {
         if let Step::Word(word) = step {
             self.words.push(word.to_owned());
         }
-        self.begun = Some(begin(step, host, &self.lines));
+        self.begun = Some(begin(step, host, &self.heard.lines));
         self.taken.push(Taken { step, began: host.now(), outcome: None, rest: None });
         true
     }
@@ -136,7 +136,7 @@ impl Driver {
                 return true;
             }
             // From here on it is to be seen alive.
-            self.begun = Some(Begun { at: host.now(), ticks: ticks(&self.lines), ..begun });
+            self.begun = Some(Begun { at: host.now(), ticks: ticks(&self.heard.lines), ..begun });
         }
         if host.state() != State::Running {
             // The last word is one that ends the guest.
@@ -144,23 +144,15 @@ impl Driver {
         }
         let Begun { at: since, ticks: before, .. } = self.begun.unwrap_or(begun);
         let waited = host.now().since(since);
-        let ticked = ticks(&self.lines) >= before + 2 && waited >= WATCHED;
+        let ticked = ticks(&self.heard.lines) >= before + 2 && waited >= WATCHED;
         let enough = if let Step::Word(_) = step { WORD } else { SILENCE };
         if !ticked && waited < enough {
             return false;
         }
         let voice = if ticked || enough == WORD { Voice::Ticks } else { Voice::Silent };
         let (holdings, calls) = (host.ledger().holdings(), host.trace().calls_since(Mark::default()).len());
-        self.taken[at].rest = Some(Rest { holdings, lines: self.lines.len(), calls, voice });
+        self.taken[at].rest = Some(Rest { holdings, lines: self.heard.lines.len(), calls, voice });
         true
-    }
-
-    /// Takes in what the guest has said since, whole lines only.
-    fn listen(&mut self, host: &Host) {
-        let text = host.console().text();
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let new = whole.lines().skip(self.lines.len()).map(|text| Line { at: host.now(), text: text.to_owned() });
-        self.lines.extend(new);
     }
 
     /// I4: `control/shutdown` holds a word of the toolstack's or nothing, and is there.

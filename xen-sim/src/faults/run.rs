@@ -47,7 +47,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn lines(&self) -> &[Line] {
-        &self.driver.lines
+        &self.driver.heard.lines
     }
 
     /// Tells whether the guest was silent at any time up to a step: what it said then comes later, or never.

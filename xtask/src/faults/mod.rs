@@ -3,10 +3,10 @@
 mod figures;
 mod workers;
 
+use crate::shard::Shard;
 use crate::workspace;
 use anyhow::{Context as _, Result, bail};
 use std::process::Command;
-use std::str::FromStr;
 use std::time::Instant;
 use xen_sim::faults::{Baseline, Case, Variant, pairwise, subjects};
 
@@ -27,26 +27,6 @@ pub(crate) struct Args {
     /// How many run beside each other; as many as there are processors by default.
     #[arg(long)]
     jobs: Option<usize>,
-}
-
-/// One part of so many.
-#[derive(Debug, Clone, Copy)]
-struct Shard {
-    part: usize,
-    of: usize,
-}
-
-impl FromStr for Shard {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let (part, of) = text.split_once('/').context("a shard is I/N")?;
-        let (part, of) = (part.parse()?, of.parse()?);
-        if part == 0 || part > of {
-            bail!("a shard is I/N with I from 1 to N");
-        }
-        Ok(Self { part, of })
-    }
 }
 
 /// Plays the cases that `args` asks for; fails if a rule is broken in any.
@@ -102,8 +82,7 @@ fn cases(args: &Args) -> Result<(Vec<Baseline>, Vec<Case>)> {
 
 fn chosen(all: &[Case], args: &Args) -> Vec<Case> {
     let part = if args.quick { pairwise(all) } else { all.to_vec() };
-    let Shard { part: first, of } = args.shard;
-    part.into_iter().skip(first - 1).step_by(of).collect()
+    args.shard.of(part).collect()
 }
 
 /// Builds the program that plays cases, fast and with all checks, and returns its path.

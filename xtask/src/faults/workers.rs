@@ -1,6 +1,6 @@
 //! Programs that play cases, several beside each other. One that hangs or dies costs one case.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -66,14 +66,10 @@ fn one_chunk(worker: &Path, chunk: &[Case]) -> Result<Vec<Done>> {
     while done.len() < chunk.len() {
         let rest = &chunk[done.len()..];
         let mut program = Program::start(worker, rest)?;
-        let before = done.len();
         done.extend(rest.iter().map_while(|case| program.answer(case)));
         if let Some(case) = chunk.get(done.len()) {
             let words = program.end();
             done.push(Done { case: *case, outcome: None, words });
-        }
-        if done.len() == before {
-            bail!("the program that plays cases says nothing");
         }
     }
     Ok(done)

@@ -1,9 +1,8 @@
 //! One test target of one crate, and what Miri said of it.
 
-use anyhow::{Context as _, Error, Result, bail};
+use anyhow::{Result, bail};
 use cargo_metadata::Package;
 use std::fmt;
-use std::str::FromStr;
 
 use super::quick::QUICK;
 
@@ -82,33 +81,6 @@ impl fmt::Display for Part {
     }
 }
 
-/// Which of several machines this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shard {
-    first: usize,
-    of: usize,
-}
-
-impl FromStr for Shard {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let (first, of) = text.split_once('/').context("not of the form 1/3")?;
-        let (first, of): (usize, usize) = (first.parse()?, of.parse()?);
-        if first == 0 || first > of {
-            bail!("there is no shard {text}");
-        }
-        Ok(Self { first, of })
-    }
-}
-
-impl Shard {
-    /// Picks this machine's share.
-    pub(super) fn of<T>(self, all: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
-        all.skip(self.first - 1).step_by(self.of)
-    }
-}
-
 /// How many tests passed, and which were left out, with the reason.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -141,19 +113,6 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shards_share_everything_once() {
-        let all: Vec<u32> = (0..10).collect();
-        let mut found: Vec<u32> = (1..=3)
-            .flat_map(|at| format!("{at}/3").parse::<Shard>().unwrap().of(all.iter().copied()).collect::<Vec<_>>())
-            .collect();
-        found.sort_unstable();
-        assert_eq!(found, all);
-        for wrong in ["0/3", "4/3", "3", "a/b", "1/0"] {
-            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn tests_are_counted_and_none_is_left_out_without_a_reason() {

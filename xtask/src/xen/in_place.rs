@@ -68,7 +68,7 @@ pub(crate) fn excuse<'a>(jobs: impl Iterator<Item = &'a mut Job>, image: &Image)
     let left = leave_out(jobs);
     if !left.is_empty() {
         println!("skipped: {NEEDS} ({})", left.join(", "));
-        if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+        if crate::workspace::ci() {
             bail!("{} {NEEDS}, which is required here", left.join(", "));
         }
     }

@@ -1,5 +1,6 @@
 //! `cargo xtask xen`: the guest's lifecycles on a real Xen, without root and without virtualisation hardware.
 
+mod apart;
 mod apt;
 mod archive;
 mod board;
@@ -20,6 +21,7 @@ mod plan;
 mod progress;
 mod protocol;
 pub(crate) mod release;
+mod ring;
 mod script;
 mod soak;
 mod table;
@@ -31,7 +33,7 @@ use crate::{guest_bin, mock_host, workspace};
 use anyhow::{Context as _, Result, bail};
 use board::Board;
 use boot::Boot;
-use guest::lifecycle::{self, Lifecycle};
+use guest::lifecycle;
 use image::{DeviceModel, Image};
 use plan::{Daemon, Extent, Job};
 use release::Release;
@@ -43,20 +45,20 @@ use verdict::{Played, Verdict};
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Lifecycles to run, or `soak`; all lifecycles if none is named.
+    /// Lifecycles to run; all but `soak` and `ring` if none is named.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
-    /// Play each lifecycle in fewer variants, leave out what waits for the toolstack's patience more than once, and soak
-    /// for 3 rounds only.
+    /// Play each lifecycle in fewer variants, leave out what waits for the toolstack's patience more than once, and play
+    /// `soak` and `ring` for 3 rounds only.
     #[arg(long)]
     quick: bool,
-    /// Play the lifecycles in guests of these kinds, `pvh` or `hvm`; `soak` in one of them.
+    /// Play the lifecycles in guests of these kinds, `pvh` or `hvm`; `soak` and `ring` in one of them.
     #[arg(long, value_delimiter = ',', default_value = "pvh,hvm", value_name = "KIND", global = true)]
     kind: Vec<Kind>,
-    /// Play the lifecycles in guests with these numbers of virtual processors; `soak` with 2, if it is among them.
+    /// Play the lifecycles in guests with these numbers of virtual processors; `soak` and `ring` with 2, if it is among them.
     #[arg(long, value_delimiter = ',', default_value = "1,2,8", value_name = "N", global = true)]
     vcpus: Vec<u32>,
-    /// Rounds of `soak`, 30 unless it is quick.
+    /// Rounds of `soak`, 30 unless it is quick, or of `ring`, 10 unless it is quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
     /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
@@ -166,15 +168,19 @@ fn play(args: &Args, (image, guest): (&Image, &Path), (plan, logs): (&Plan, &Pat
 fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
     let variants = variant::product(&args.kind, &args.vcpus)?;
-    // Only when it is named: its time is its own.
-    let (soaks, names): (Vec<String>, Vec<String>) = args.cases.iter().cloned().partition(|name| name == soak::NAME);
-    let soaks: Vec<Lifecycle> = soaks.iter().map(|_| soak::lifecycle(soak::rounds(args.rounds, extent))).collect();
-    let chosen = if names.is_empty() && !soaks.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
+    let (mut apart, mut names) = (Vec::new(), Vec::new());
+    for name in &args.cases {
+        match apart::lifecycle(name, args.rounds, extent) {
+            Some(lifecycle) => apart.push(lifecycle),
+            None => names.push(name.clone()),
+        }
+    }
+    let chosen = if names.is_empty() && !apart.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
     let mut daemons = args.xenstored.clone();
     daemons.dedup();
     let jobs = |boot| {
         let mut jobs = plan::jobs(&chosen, &variants, (boot, extent));
-        jobs.extend(plan::jobs(&soaks, &soak::variants(&variants), (boot, extent)));
+        jobs.extend(plan::jobs(&apart, &apart::variants(&variants), (boot, extent)));
         jobs
     };
     Ok(daemons.into_iter().enumerate().map(|(boot, daemon)| (daemon, jobs(boot))).collect())

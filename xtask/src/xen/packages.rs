@@ -11,6 +11,9 @@ use std::process::Command;
 /// A folder's name and the packages that it is for; versions and libraries follow from the dependencies.
 pub(crate) type Wanted = (&'static str, &'static [&'static str]);
 
+/// How the files end that say which packages a folder was unpacked from.
+const STAMP: &str = "packages";
+
 /// The hypervisor, the toolstack, and a shell.
 pub(crate) const TOOLS: Wanted = ("tools", &["xen-system-amd64", "xenstore-utils", "busybox-static"]);
 /// The kernel of dom0; the full flavour, since the cloud flavour cannot be a dom0.
@@ -38,7 +41,7 @@ impl Tree {
 /// Unpacks `roots` and what they need into `cache/name`, once; what is there is kept, and apt is not asked.
 pub(crate) fn tree(cache: &Path, (name, roots): Wanted, apt: &Apt) -> Result<Tree> {
     let root = cache.join(name);
-    let stamp_file = cache.join(format!("{name}.packages"));
+    let stamp_file = cache.join(name).with_extension(STAMP);
     if let Ok(stamp) = fs::read_to_string(&stamp_file) {
         return Ok(Tree { root, stamp });
     }
@@ -64,10 +67,10 @@ pub(crate) fn tree(cache: &Path, (name, roots): Wanted, apt: &Apt) -> Result<Tre
 
 /// Forgets what was fetched, so that the next [`tree`] takes what apt offers by then.
 pub(crate) fn forget(cache: &Path) -> Result<()> {
-    for (name, _) in [TOOLS, LINUX, super::device_model::PACKAGES] {
-        let stamp = cache.join(format!("{name}.packages"));
-        if stamp.exists() {
-            fs::remove_file(stamp)?;
+    for file in fs::read_dir(cache)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == STAMP) {
+            fs::remove_file(path)?;
         }
     }
     Ok(())

@@ -66,7 +66,7 @@ fn or_skipped<T>(result: Result<T>) -> Result<Option<T>> {
 
 /// CI has all that can be had, so that there it is a failure.
 fn skipped(line: &str) -> Result<()> {
-    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+    if crate::workspace::ci() {
         bail!("{line}");
     }
     println!("{line}");
@@ -131,7 +131,7 @@ mod tests {
     fn only_a_suite_that_is_not_here_is_skipped() {
         assert_eq!(or_skipped(Ok(1)).unwrap(), Some(1));
         assert!(or_skipped::<u8>(Err(anyhow::anyhow!("another"))).is_err());
-        let needed = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        let needed = crate::workspace::ci();
         let skipped = or_skipped::<u8>(Err(anyhow::anyhow!("why").context(NotHere("next".into()))));
         assert_eq!(skipped.is_err(), needed);
     }

@@ -2,6 +2,7 @@
 
 use super::plan::Job;
 use guest::lifecycle::Step;
+use std::borrow::Cow;
 
 /// Seconds for a step that normally takes two at most, the machine being emulated and perhaps busy.
 const SHORT: u32 = 90;
@@ -12,7 +13,7 @@ const GIVES_UP: u32 = 300;
 pub(crate) fn job(job: &Job) -> String {
     let mut text = String::from(". /rig/steps.sh\n");
     let (variant, vcpus) = (job.variant, job.variant.vcpus.to_string());
-    text.push_str(&line("begin", &[&job.name(), variant.kind.word(), &vcpus, job.lifecycle.cmdline]));
+    text.push_str(&line("begin", &[job.name().as_str(), variant.kind.word(), &vcpus, job.lifecycle.cmdline]));
     for (index, step) in job.lifecycle.steps.iter().enumerate() {
         let (function, arguments) = call(step);
         text.push_str(&line(&format!("step {index} {} {function}", limit(step)), &arguments));
@@ -30,8 +31,9 @@ pub(crate) const fn limit(step: &Step) -> u32 {
 }
 
 /// The shell function that does a step, and its arguments.
-fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
-    match *step {
+fn call(step: &Step) -> (&'static str, Vec<Cow<'static, str>>) {
+    let (function, words): (_, Vec<&'static str>) = match *step {
+        Step::Type(bytes) => return ("type_in", vec![bytes.to_string().into()]),
         Step::Create => ("create", vec![]),
         Step::Checkpoint => ("checkpoint", vec![]),
         Step::SaveRestore => ("save_restore", vec![]),
@@ -54,11 +56,14 @@ fn call(step: &Step) -> (&'static str, Vec<&'static str>) {
         Step::Pause => ("pause_here", vec![]),
         Step::FreezeHere => ("freeze_here", vec![]),
         Step::FreezeMove => ("freeze_move", vec![]),
-    }
+        Step::Heard => ("heard_all", vec![]),
+        Step::Loaded => ("loaded", vec![]),
+    };
+    (function, words.into_iter().map(Cow::from).collect())
 }
 
-fn line(command: &str, arguments: &[&str]) -> String {
-    let quoted: Vec<String> = arguments.iter().map(|word| quote(word)).collect();
+fn line(command: &str, arguments: &[impl AsRef<str>]) -> String {
+    let quoted: Vec<String> = arguments.iter().map(|word| quote(word.as_ref())).collect();
     format!("{command} {}\n", quoted.join(" "))
 }
 

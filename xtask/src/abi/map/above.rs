@@ -6,4 +6,4 @@ use super::{Table, ours};
 pub(super) const SUSPEND: Table = Table { package: "xen-suspend", rules: &[ours("*")] };
 
 pub(super) const FRONTEND: Table =
-    Table { package: "xen-frontend", rules: &[ours("console::backlog::SIZE"), ours("console::suspend::PATIENCE")] };
+    Table { package: "xen-frontend", rules: &[ours("console::INPUT"), ours("console::suspend::PATIENCE")] };

@@ -1,0 +1,54 @@
+//! Lifecycles that run only when they are named, so many rounds and in one variant: their time is their own.
+
+use super::plan::Extent;
+use super::variant::Variant;
+use super::{ring, soak};
+use guest::lifecycle::Lifecycle;
+
+/// Rounds of a quick run.
+const FEW: u32 = 3;
+
+/// The lifecycle of this name, if it is one of them; `wished` is how many rounds.
+pub(super) fn lifecycle(name: &str, wished: Option<u32>, extent: Extent) -> Option<Lifecycle> {
+    let (make, usual): (fn(u32) -> Lifecycle, _) = match name {
+        soak::NAME => (soak::lifecycle, soak::ROUNDS),
+        ring::NAME => (ring::lifecycle, ring::ROUNDS),
+        _ => return None,
+    };
+    Some(make(rounds(wished, usual, extent)))
+}
+
+/// As many as wished, or what is usual.
+fn rounds(wished: Option<u32>, usual: u32, extent: Extent) -> u32 {
+    wished.unwrap_or(if extent == Extent::Quick { FEW } else { usual })
+}
+
+/// The variant in which they run: one of two processors, if there is any.
+pub(super) fn variants(all: &[Variant]) -> Vec<Variant> {
+    all.iter().find(|variant| variant.vcpus == 2).or(all.first()).copied().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xen::variant::{Kind, product};
+
+    #[test]
+    fn the_guest_has_two_processors_if_there_may_be() {
+        let of = |vcpus: &[u32]| variants(&product(&[Kind::Pvh, Kind::Hvm], vcpus).unwrap());
+        assert_eq!(of(&[1, 2, 8]), [Variant { kind: Kind::Pvh, vcpus: 2 }]);
+        assert_eq!(of(&[8]), [Variant { kind: Kind::Pvh, vcpus: 8 }]);
+    }
+
+    #[test]
+    fn a_wish_goes_before_what_is_usual() {
+        let all = [(Some(7), Extent::Quick), (None, Extent::Quick), (None, Extent::Full)];
+        assert_eq!(all.map(|(wished, extent)| rounds(wished, 30, extent)), [7, FEW, 30]);
+    }
+
+    #[test]
+    fn they_are_known_by_name() {
+        let known = |name| lifecycle(name, Some(1), Extent::Full).map(|lifecycle| lifecycle.name);
+        assert_eq!([known("soak"), known("ring"), known("restore")], [Some("soak"), Some("ring"), None]);
+    }
+}
