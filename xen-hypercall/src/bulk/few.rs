@@ -238,7 +238,8 @@ mod tests {
     /// Every length goes there and back whole, wherever it lies, and nothing beside it is touched.
     #[test]
     fn few_bytes_of_every_length_go_there_and_back() {
-        for (len, shift) in (0..=130).flat_map(|len| [0, 1, 4, 8].map(|shift| (len, shift))) {
+        let longest = if cfg!(miri) { 34 } else { 130 };
+        for (len, shift) in (0..=longest).flat_map(|len| [0, 1, 4, 8].map(|shift| (len, shift))) {
             let record: Vec<u8> = (1..=len).collect();
             let mut memory = [0xee_u8; 160];
             let at = memory.as_mut_ptr().wrapping_add(8 + shift);
