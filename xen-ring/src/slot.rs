@@ -90,17 +90,33 @@ impl<P: Protocol> Slots<P> {
         place.wrapping_mul(Self::SIZE).wrapping_add(FIRST)
     }
 
+    /// Whether one of request and answer is whole words of 64 bits, and the other is not: then both go by words of 32, for
+    /// atomics of two sizes in one place are hard to reason about.
+    const MIXED: bool = size_of::<P::Request>().is_multiple_of(8) != size_of::<P::Response>().is_multiple_of(8);
+
     /// Copies the slot at a place out of the page, once.
     #[inline]
     pub(crate) fn read<T: FromBytes + IntoBytes, W: Words>(self, page: &W, place: usize) -> T {
         let mut copy = T::new_zeroed();
-        page.slot_in(self.offset(place), copy.as_mut_bytes());
+        let offset = self.offset(place);
+        if Self::MIXED {
+            let words = copy.as_mut_bytes().chunks_mut(4);
+            words.zip((offset..).step_by(4)).for_each(|(word, at)| page.slot_in(at, word));
+        } else {
+            page.slot_in(offset, copy.as_mut_bytes());
+        }
         copy
     }
 
     #[inline]
     pub(crate) fn write<T: IntoBytes + Immutable, W: Words>(self, page: &W, place: usize, value: &T) {
-        page.slot_out(self.offset(place), value.as_bytes());
+        let offset = self.offset(place);
+        if Self::MIXED {
+            let words = value.as_bytes().chunks(4);
+            words.zip((offset..).step_by(4)).for_each(|(word, at)| page.slot_out(at, word));
+        } else {
+            page.slot_out(offset, value.as_bytes());
+        }
     }
 }
 
