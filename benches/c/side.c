@@ -22,7 +22,6 @@ DEFINE_RING_TYPES(small, small_request_t, small_response_t);
 
 #define SLOTS __CONST_RING_SIZE(blkif, 4096)
 #define OPERATION BLKIF_OP_READ
-#define T(name) PASTE(block_, name)
 #define RING(name) PASTE(blkif_, name)
 #define FILL(request, i)                                                       \
 	do {                                                                   \
@@ -30,22 +29,36 @@ DEFINE_RING_TYPES(small, small_request_t, small_response_t);
 		(request).nr_segments = 1;                                     \
 		(request).sector_number = (i);                                 \
 	} while (0)
+#define T(name) PASTE(block_, name)
+#define CHECKED 0
+#include "slots.h"
+#undef T
+#undef CHECKED
+#define T(name) PASTE(checked_block_, name)
+#define CHECKED 1
 #include "slots.h"
 #undef SLOTS
 #undef OPERATION
 #undef T
 #undef RING
 #undef FILL
+#undef CHECKED
 
 #define SLOTS __CONST_RING_SIZE(small, 4096)
 #define OPERATION 1
-#define T(name) PASTE(small_, name)
 #define RING(name) PASTE(small_, name)
 #define FILL(request, i)                                                       \
 	do {                                                                   \
 		(request).operation = OPERATION;                               \
 		(request).value = (i);                                         \
 	} while (0)
+#define T(name) PASTE(small_, name)
+#define CHECKED 0
+#include "slots.h"
+#undef T
+#undef CHECKED
+#define T(name) PASTE(checked_small_, name)
+#define CHECKED 1
 #include "slots.h"
 
 /* A flex ring, with the barriers that the specification of PV calls wants: two full ones for a message there and back. */
@@ -167,6 +180,8 @@ static uint64_t bound_copies(uint32_t rounds, uint32_t len)
 const struct side SIDE = {
 	.block = block_ops,
 	.small = small_ops,
+	.checked_block = checked_block_ops,
+	.checked_small = checked_small_ops,
 	.bytes = { .write = bytes_write, .read = bytes_read, .rounds = flex_rounds },
 	.bound = {
 		.size = sizeof(struct bound),

@@ -75,7 +75,7 @@ struct bound_ops {
 };
 
 struct side {
-	struct slot_ops block, small;
+	struct slot_ops block, small, checked_block, checked_small;
 	struct byte_ops bytes;
 	struct bound_ops bound;
 };

@@ -6,15 +6,74 @@
  *   SLOTS               how many slots a page has
  *   OPERATION           what a request asks for
  *   FILL(request, i)    what request number i asks
+ *   CHECKED             1 for a front that checks answers as xen-ring does: what that costs in C
  */
+
+#if CHECKED
+/* A request: its number, or UINT64_MAX if there is none; its id, of which the upper half counts the uses of its place. */
+struct T(entry) {
+	uint64_t number, id, token;
+	uint32_t operation;
+};
+#endif
 
 struct T(front) {
 	RING(front_ring_t) ring;
+#if CHECKED
+	struct T(entry) entry[SLOTS];
+	uint32_t place[SLOTS];
+	uint64_t staged, published;
+#else
 	uint64_t token[SLOTS];
 	uint32_t next[SLOTS];
 	uint32_t free;
+#endif
 	uint64_t notified;
 };
+
+/* Keeps the token of a request and returns the id for it. */
+static inline uint64_t T(keep)(struct T(front) *f, uint64_t token, uint32_t operation)
+{
+#if CHECKED
+	struct T(entry) *entry = &f->entry[f->place[f->ring.req_prod_pvt % SLOTS]];
+
+	(void)operation;
+	entry->id += 1ULL << 32;
+	entry->number = f->staged++;
+	entry->token = token;
+	entry->operation = operation;
+	return entry->id;
+#else
+	uint32_t id = f->free;
+
+	(void)operation;
+	f->free = f->next[id];
+	f->token[id] = token;
+	return id;
+#endif
+}
+
+/* Gives the token back and frees its place; returns 0 for an id that is wrong. */
+static inline int T(give)(struct T(front) *f, const RING(response_t) *rsp, uint64_t *token)
+{
+#if CHECKED
+	uint32_t place = rsp->id % SLOTS;
+	struct T(entry) *entry = &f->entry[place];
+
+	if (entry->number >= f->published || entry->id != rsp->id || entry->operation != rsp->operation)
+		return 0;
+	*token = entry->token;
+	entry->number = UINT64_MAX;
+	f->place[(f->ring.rsp_cons - 1) % SLOTS] = place;
+#else
+	if (rsp->id >= SLOTS)
+		return 0;
+	*token = f->token[rsp->id];
+	f->next[rsp->id] = f->free;
+	f->free = rsp->id;
+#endif
+	return 1;
+}
 
 struct T(back) {
 	RING(back_ring_t) ring;
@@ -29,8 +88,14 @@ static void T(front_init)(void *front, void *page, uint32_t start)
 	RING(sring_t) *sring = page;
 
 	memset(f, 0, sizeof(*f));
-	for (uint32_t i = 0; i < SLOTS; i++)
+	for (uint32_t i = 0; i < SLOTS; i++) {
+#if CHECKED
+		f->entry[i].number = UINT64_MAX;
+		f->entry[i].id = f->place[i] = i;
+#else
 		f->next[i] = i + 1;
+#endif
+	}
 	SHARED_RING_INIT(sring);
 	sring->req_prod = sring->rsp_prod = start;
 	sring->req_event = sring->rsp_event = start + 1;
@@ -49,6 +114,9 @@ static inline void T(front_push)(struct T(front) *f)
 {
 	int notify;
 
+#if CHECKED
+	f->published = f->staged;
+#endif
 	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&f->ring, notify);
 	f->notified += notify;
 }
@@ -61,13 +129,10 @@ static inline void T(ask)(struct T(front) *f, uint32_t batch, uint32_t step)
 	for (uint32_t i = 0; i < batch && !RING_FULL(&f->ring); i++) {
 		RING(request_t) *slot = RING_GET_REQUEST(&f->ring, f->ring.req_prod_pvt);
 		RING(request_t) req;
-		uint32_t id = f->free;
 
 		memset(&req, 0, sizeof(req));
-		f->free = f->next[id];
-		f->token[id] = i;
 		FILL(req, i);
-		req.id = id;
+		req.id = T(keep)(f, i, req.operation);
 		*slot = req;
 		f->ring.req_prod_pvt++;
 		if (++staged == step) {
@@ -119,19 +184,22 @@ static inline uint32_t T(collect)(struct T(front) *f, uint64_t *sum)
 	uint32_t count = rp - f->ring.rsp_cons;
 
 	xen_rmb();
+#if CHECKED
+	if (count > (uint32_t)f->published - f->ring.rsp_cons)
+		return UINT32_MAX;
+#endif
 	if (RING_RESPONSE_PROD_OVERFLOW(&f->ring, rp))
 		return UINT32_MAX;
 	while (f->ring.rsp_cons != rp) {
 		RING(response_t) rsp;
+		uint64_t token;
 
 		RING_COPY_RESPONSE(&f->ring, f->ring.rsp_cons, &rsp);
 		COPIED(rsp);
 		f->ring.rsp_cons++;
-		if (rsp.id >= SLOTS)
+		if (!T(give)(f, &rsp, &token))
 			return UINT32_MAX;
-		*sum += f->token[rsp.id] + (uint64_t)rsp.status;
-		f->next[rsp.id] = f->free;
-		f->free = rsp.id;
+		*sum += token + (uint64_t)rsp.status;
 	}
 	return count;
 }

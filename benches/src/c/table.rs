@@ -46,6 +46,8 @@ pub(super) struct BoundOps {
 pub(super) struct Table {
     pub(super) block: SlotOps,
     pub(super) small: SlotOps,
+    pub(super) checked_block: SlotOps,
+    pub(super) checked_small: SlotOps,
     pub(super) bytes: ByteOps,
     pub(super) bound: BoundOps,
 }

@@ -21,12 +21,15 @@ const LENGTHS: [u32; 2] = [1000, 3000];
 pub(crate) fn rows(report: &mut Report) -> Result<()> {
     for (name, work, target) in ROWS {
         let name = format!("instructions: {name}");
-        let (Some(ours), Some(c)) = (each(work, "ours")?, each(work, "c")?) else {
+        let (Some(ours), Some(c), Some(checked)) = (each(work, "ours")?, each(work, "c")?, each(work, "checked")?)
+        else {
             report.needs(&name, "valgrind")?;
             continue;
         };
         let ratio = ours / c;
-        let what = format!("{ratio:5.2} × C, target ≤ {target:.2}; {ours:.1} a request, C {c:.1} (-O2)");
+        let what = format!(
+            "{ratio:5.2} × C, target ≤ {target:.2}; {ours:.1} a request, C {c:.1} (-O2), and {checked:.1} with our checks"
+        );
         report.row(&name, &what, (ratio <= target).into());
     }
     Ok(())
@@ -68,9 +71,10 @@ pub(crate) fn work(words: &[String]) -> Result<()> {
 }
 
 fn one<P: CWire, const N: usize>(side: &str, rounds: u32) -> u64 {
-    if side == "ours" {
-        ours::rounds(&mut ours::pair::<P, N>(), rounds, BATCH, BATCH).unwrap_or(u64::MAX)
-    } else {
-        c::rounds(&mut c_pair::<P>(Compiled::O2), rounds, BATCH, BATCH)
-    }
+    let compiled = match side {
+        "ours" => return ours::rounds(&mut ours::pair::<P, N>(), rounds, BATCH, BATCH).unwrap_or(u64::MAX),
+        "checked" => Compiled::Checked,
+        _ => Compiled::O2,
+    };
+    c::rounds(&mut c_pair::<P>(compiled), rounds, BATCH, BATCH)
 }

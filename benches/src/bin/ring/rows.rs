@@ -15,7 +15,7 @@ use crate::sample::{Contender, Effort, Role, Run, Work, nanos};
 use crate::{code, patterns, two};
 
 /// What bounds a row of whole slots.
-const SLOTS: &str = "its copies and barriers";
+const SLOTS: &str = "its copies and barriers, by the C compiler";
 
 /// Measures everything that is measured in time.
 pub(crate) fn all(report: &mut Report, effort: &Effort) -> Result<()> {
