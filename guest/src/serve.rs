@@ -41,8 +41,8 @@ impl Publisher for Features {
     }
 }
 
-/// How long a guest with a load sleeps.
-const SOON: Nanos = Nanos::from_millis(5);
+/// How long a guest with a load sleeps: so long that a share of 64 KiB lasts beyond the next suspend.
+const SOON: Nanos = Nanos::from_millis(25);
 
 /// Why the coordinator is to look.
 #[derive(Debug, Clone, Copy)]

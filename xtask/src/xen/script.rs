@@ -9,6 +9,9 @@ const SHORT: u32 = 90;
 /// Seconds for a save that the toolstack gives up after one or two minutes of its own.
 const GIVES_UP: u32 = 300;
 
+/// Seconds for a load of which most may be left at the end.
+const LOAD: u32 = 300;
+
 /// The script that plays a job.
 pub(crate) fn job(job: &Job) -> String {
     let mut text = String::from(". /rig/steps.sh\n");
@@ -26,6 +29,7 @@ pub(crate) fn job(job: &Job) -> String {
 pub(crate) const fn limit(step: &Step) -> u32 {
     match step {
         Step::SaveFails => GIVES_UP,
+        Step::Loaded => LOAD,
         _ => SHORT,
     }
 }

@@ -63,6 +63,7 @@ pub(super) const TABLE: Table = Table {
         ),
         ours("slot::MAX_ORDER"),
         ours("slot::Slots::FULL"),
+        ours("slot::Slots::MIXED"),
         ours("slot::Slots::SIZE"),
         ours("protocol::RequestId"),
         ours("protocol::Protocol::IN_ORDER"),
