@@ -190,6 +190,17 @@ fn r09_r11_more_answers_without_id_than_slots_without_id() {
 }
 
 #[test]
+fn r09_an_answer_without_id_settles_no_request_that_has_one() {
+    let (mut front, mut back) = net::<Sends>();
+    front.vacancy().unwrap().unwrap().stage(message(1, 1), 1);
+    let _ = front.publish().unwrap();
+    assert!(back.poll_request().unwrap().is_some());
+    reply(&mut back, message(NULL, 0));
+    assert_eq!(front.poll_answer().err(), Some(Misbehaved::NothingUnnamed));
+    assert_eq!(front.abort_all().collect::<Vec<_>>(), [Unanswered::Published(1)]);
+}
+
+#[test]
 fn r08_a_slot_without_id_is_not_settled_by_a_guess_of_its_place() {
     let ((mut front, mut back), got) = sent();
     reply(&mut back, Message { id: got[0].id + 1, ..got[0] });
