@@ -67,14 +67,18 @@ impl<H: Hypercall, G: IrqGate> Wire<'_, H, G> {
     }
 }
 
+/// Most bytes of output that are kept.
+const OUTPUT: usize = 4096;
 /// As much as the ring of input holds.
 const INPUT: usize = 1024;
 
 struct Inner<'c, H: Hypercall, G: IrqGate> {
     wire: Option<Wire<'c, H, G>>,
-    backlog: Backlog<4096>,
+    backlog: Backlog<OUTPUT>,
     /// Input taken from the ring before the suspend, for a new domain's ring is empty.
     input: Backlog<INPUT>,
+    /// Input was taken without telling the backend of the room.
+    untold: bool,
     /// Between freeze and thaw or rebuild: everything goes into the backlog.
     held: bool,
     dropped: u64,
@@ -135,6 +139,7 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
             wire: None,
             backlog: Backlog::new(),
             input: Backlog::new(),
+            untold: false,
             held: false,
             dropped: 0,
             misbehaved: None,
@@ -244,7 +249,7 @@ impl<'c, H: Hypercall, G: IrqGate> Inner<'c, H, G> {
     /// Works on the wire, if there is one that may be used; a lie of the backend's ends it.
     fn on_wire<R: Default>(
         &mut self,
-        work: impl FnOnce(&mut Wire<'c, H, G>, &mut Backlog<4096>) -> Result<R, Misbehaved>,
+        work: impl FnOnce(&mut Wire<'c, H, G>, &mut Backlog<OUTPUT>) -> Result<R, Misbehaved>,
     ) -> R {
         let held = self.held;
         let Some(wire) = self.wire.as_mut().filter(|wire| !held && wire.is_fresh()) else { return R::default() };
@@ -279,7 +284,8 @@ impl<'c, H: Hypercall, G: IrqGate> Inner<'c, H, G> {
     /// reached it.
     fn kick(&mut self) {
         self.fill();
-        if self.on_wire(|wire, _| wire.out.is_drained().map(|drained| !drained)) || !self.input.is_empty() {
+        let untold = core::mem::take(&mut self.untold);
+        if self.on_wire(|wire, _| wire.out.is_drained().map(|drained| !drained)) || untold {
             self.notify();
         }
     }
@@ -292,6 +298,7 @@ impl<'c, H: Hypercall, G: IrqGate> Inner<'c, H, G> {
         let (bytes, _) = bytes.split_at_mut(self.input.room().min(INPUT));
         let taken = self.on_wire(|wire, _| wire.input.receive(bytes));
         self.input.push(bytes.get(..taken).unwrap_or_default());
+        self.untold |= taken > 0;
         self.held = true;
     }
 

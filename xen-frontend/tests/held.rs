@@ -77,6 +77,24 @@ fn input_in_the_ring_is_kept_without_a_word_until_the_thaw() {
     });
 }
 
+/// Whoever reads what was kept before the thaw has not told the daemon either.
+#[test]
+fn input_that_is_read_between_freeze_and_thaw_makes_room_too() {
+    connected(Host::builder(), |stand| {
+        let mut device = ConsoleDevice::new(&stand.console);
+        stand.host.console().send(&"x".repeat(2000));
+        stand.pause();
+        freeze(stand, &mut device);
+        let mut to = [0; 4096];
+        let kept = stand.console.read(&mut to);
+        let mark = stand.mark();
+        device.thaw(Class::Cancel);
+        assert_eq!((kept, stand.sent_since(mark)), (1024, 1));
+        stand.pause();
+        assert_eq!(stand.console.read(&mut to), 976);
+    });
+}
+
 #[test]
 fn a_connection_made_meanwhile_sends_nothing_yet() {
     connected(Host::builder(), |stand| {
