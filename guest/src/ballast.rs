@@ -1,15 +1,16 @@
-//! Memory that must come through every resume as it was: pages, and a counter.
+//! Memory that must come through every resume as it was: 1 MiB of pages and a counter.
 
 use xen_hypercall::{PAGE_SIZE, SharedPage};
 
-use crate::{MOST_BALLAST, Machine};
+use crate::Machine;
 
+const PAGES: usize = 256;
 const CHUNK: usize = 256;
 
-/// Up to 1 MiB of the guest's memory, filled with a pattern that its checksum covers.
+/// 1 MiB of the guest's memory, filled with a pattern that its checksum covers.
 #[derive(Debug)]
 pub(crate) struct Ballast {
-    pages: [Option<SharedPage>; MOST_BALLAST],
+    pages: [Option<SharedPage>; PAGES],
     checksum: u64,
     /// The page of the counter, outside of the checksum.
     counter: Option<SharedPage>,
@@ -18,9 +19,9 @@ pub(crate) struct Ballast {
 impl Ballast {
     /// Takes and fills the pages; `None` if the machine has not enough.
     pub(crate) fn fill<M: Machine>(machine: &M) -> Option<Self> {
-        let mut ballast = Self { pages: [const { None }; MOST_BALLAST], checksum: 0, counter: Some(machine.page()?) };
+        let mut ballast = Self { pages: [const { None }; PAGES], checksum: 0, counter: Some(machine.page()?) };
         let mut noise = 0x9E37_79B9_7F4A_7C15_u64;
-        for slot in ballast.pages.iter_mut().take(M::BALLAST) {
+        for slot in &mut ballast.pages {
             let page = machine.page()?;
             for at in (0..PAGE_SIZE).step_by(8) {
                 noise = scramble(noise);
@@ -103,7 +104,7 @@ mod tests {
 
     use xen_hypercall::{Gfn, SharedPage};
 
-    use super::{Ballast, MOST_BALLAST};
+    use super::{Ballast, PAGES};
 
     #[test]
     #[expect(unsafe_code, reason = "pages of the test itself")]
@@ -114,7 +115,7 @@ mod tests {
             // SAFETY: a page of its own, never freed.
             unsafe { SharedPage::new(NonNull::new(ptr).unwrap(), Gfn(gfn)) }
         };
-        let mut ballast = Ballast { pages: [const { None }; MOST_BALLAST], checksum: 0, counter: Some(page(0)) };
+        let mut ballast = Ballast { pages: [const { None }; PAGES], checksum: 0, counter: Some(page(0)) };
         for (slot, gfn) in ballast.pages.iter_mut().zip(1..) {
             *slot = Some(page(gfn));
         }

@@ -45,7 +45,7 @@ mod tally;
 mod trace;
 mod voice;
 
-pub use machine::{Emulated, MOST_BALLAST, MOST_VCPUS, Machine, Others, StartFailed, Turn, UPCALL_VECTOR};
+pub use machine::{Emulated, MOST_VCPUS, Machine, Others, StartFailed, Turn, UPCALL_VECTOR};
 pub use options::{Failing, Options, Upcall};
 pub use start::{StartError, run};
 pub use tally::Tally;

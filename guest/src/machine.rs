@@ -9,9 +9,6 @@ use crate::options::Upcall;
 /// Processors for which this guest has room; the crates know no such limit.
 pub const MOST_VCPUS: usize = 128;
 
-/// Pages that the guest has room for as ballast: 1 MiB.
-pub const MOST_BALLAST: usize = 256;
-
 /// The interrupt vector by which Xen tells a processor of events, and processors call each other.
 pub const UPCALL_VECTOR: u8 = 0xF3;
 
@@ -25,9 +22,6 @@ pub trait Machine {
     type Gate: IrqGate + Copy;
     /// The ports of Xen's platform device.
     type Ports: PlatformPorts;
-
-    /// Pages that the guest fills, to see that they come through every resume; [`MOST_BALLAST`] at most.
-    const BALLAST: usize = MOST_BALLAST;
 
     /// Returns the hook to Xen.
     fn hook(&self) -> &Self::Hook;

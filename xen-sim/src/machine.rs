@@ -103,9 +103,6 @@ impl<H: Hypercall> Machine for MockMachine<H> {
     type Gate = NoGate;
     type Ports = PlatformDevice;
 
-    // Nobody moves memory here, and lifecycles are many.
-    const BALLAST: usize = 8;
-
     fn hook(&self) -> &H {
         &self.hook
     }
