@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-/// The tables of `c/side.h`, and how each is compiled.
-const SIDES: [(&str, u32, &[&str]); 3] =
-    [("side_o2", 2, &[]), ("side_o3", 3, &[]), ("side_native", 3, &["-march=native"])];
+/// The tables of `c/side.h` and `c/usual.h`, and how each is compiled.
+const SIDES: [(&str, &str, u32, &[&str]); 3] = [
+    ("side_o2", "usual_o2", 2, &[]),
+    ("side_o3", "usual_o3", 3, &[]),
+    ("side_native", "usual_native", 3, &["-march=native"]),
+];
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(xen_headers)");
@@ -14,10 +17,11 @@ fn main() {
     if !Path::new(&include).join("xen/io/blkif.h").exists() {
         return;
     }
-    let compiled = SIDES.iter().all(|(name, level, flags)| {
+    let compiled = SIDES.iter().all(|(side, usual, level, flags)| {
         let mut build = cc::Build::new();
-        build.file("c/side.c").include(&include).define("SIDE", Some(*name)).opt_level(*level).debug(false);
-        build.flags(*flags).warnings(false).try_compile(name).is_ok()
+        build.files(["c/side.c", "c/usual.c"]).include(&include).opt_level(*level).debug(false);
+        build.define("SIDE", Some(*side)).define("USUAL", Some(*usual));
+        build.flags(*flags).warnings(false).try_compile(side).is_ok()
     });
     if compiled {
         println!("cargo::rustc-cfg=xen_headers");

@@ -1,10 +1,11 @@
-//! The rings beside the C macros of Xen's public headers: the same work, on the same kind of page, by either.
+//! The crates beside C: the rings beside the macros of Xen's public headers, grants and events beside the usual way to keep
+//! them; the same work, on the same kind of page, by either.
 //!
-//! Both sides stage whole requests from a private copy, publish once a batch or more often, take private copies, answer,
+//! Of the rings, both sides stage whole requests from a private copy, publish once a batch or more often, take private copies, answer,
 //! and hand back a token a request. The Rust side checks every answer besides (range, outstanding, generation, operation,
 //! bound by what was published); the C side checks what the macros offer and the range of the id.
 //!
-//! `cargo xtask bench ring` measures; `tests/differential.rs` compares what the two do to the page, byte by byte. Without
+//! `cargo xtask bench` measures; `tests/differential.rs` compares what the two do to the page, byte by byte. Without
 //! the headers (package `libxen-dev`, or the variable `XEN_INCLUDE`) there is no C side, and both say so.
 #![allow(
     clippy::panic,
@@ -24,12 +25,17 @@ pub mod bytes;
 pub mod c;
 pub mod duel;
 pub mod ends;
+pub mod events;
+pub mod grants;
+#[cfg(xen_headers)]
+pub mod harness;
 pub mod ours;
 pub mod page;
 pub mod probe;
 pub mod queues;
 pub mod talk;
 pub mod wire;
+pub mod yes;
 
 /// Says that the C side is left out, also where a test's output is kept; on a machine of CI that is a failure.
 ///

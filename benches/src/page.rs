@@ -11,9 +11,15 @@ struct Page([u8; 4096]);
 /// Makes a zeroed page that is never freed.
 #[must_use]
 pub fn page() -> &'static SharedPage {
+    Box::leak(Box::new(one(1)))
+}
+
+/// Makes a zeroed page of this number that is never freed.
+#[must_use]
+pub fn one(gfn: u64) -> SharedPage {
     let memory = NonNull::from(Box::leak(Box::new(Page([0; 4096]))));
     // SAFETY: leaked, aligned, zeroed, and reached through this value alone; C is given the value's own pointer.
-    Box::leak(Box::new(unsafe { SharedPage::new(memory.cast(), Gfn(1)) }))
+    unsafe { SharedPage::new(memory.cast(), Gfn(gfn)) }
 }
 
 /// Makes as many zeroed pages in a row that are never freed.

@@ -17,11 +17,15 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     /// The rings, beside the C macros of Xen's public headers.
-    Ring(Ring),
+    Ring(How),
+    /// Grants, beside references in a list under a lock.
+    Grant(How),
+    /// The dispatch of events, beside the usual way in C.
+    Evtchn(How),
 }
 
 #[derive(Debug, clap::Args)]
-struct Ring {
+struct How {
     /// Fewer samples.
     #[arg(long)]
     quick: bool,
@@ -33,21 +37,24 @@ struct Ring {
     strict: bool,
 }
 
-/// Where the ratios are drawn, as seen from the workspace's root.
-const PLOT: &str = "target/bench/ring.svg";
-
 /// Measures, prints a row a line, and draws the ratios.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let What::Ring(Ring { quick, instructions, strict }) = &args.what;
+    let (name, How { quick, instructions, strict }) = match &args.what {
+        What::Ring(how) => ("ring", how),
+        What::Grant(how) => ("grant", how),
+        What::Evtchn(how) => ("evtchn", how),
+    };
     let mut command = Command::new("cargo");
     command.current_dir(workspace::root()?);
-    command.args(["run", "--release", "--quiet", "-p", "xen-benches", "--bin", "ring", "--", "--plot", PLOT]);
+    // As seen from the workspace's root.
+    let plot = format!("target/bench/{name}.svg");
+    command.args(["run", "--release", "--quiet", "-p", "xen-benches", "--bin", name, "--", "--plot", &plot]);
     for (given, word) in [(quick, "--quick"), (instructions, "--instructions"), (strict, "--strict")] {
         command.args(given.then_some(word));
     }
     let status = command.status().context("cargo does not start")?;
     if !status.success() {
-        bail!("the rings: {status}");
+        bail!("{name}: {status}");
     }
     Ok(())
 }

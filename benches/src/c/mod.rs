@@ -1,14 +1,16 @@
-//! The macros of the public headers, compiled by `build.rs`.
+//! The macros of the public headers, and the usual way where there are none, compiled by `build.rs`.
 
 mod bound;
 mod bytes;
 mod slots;
 mod state;
 mod table;
+mod usual;
 
 pub use bound::{Bound, copies};
 pub use bytes::CBytes;
 pub use slots::{CBack, CFront, rounds};
+pub use usual::{CEvents, CGrants};
 
 use table::{BoundOps, ByteOps, SlotOps, Table, side_native, side_o2, side_o3};
 
@@ -28,7 +30,7 @@ pub enum Compiled {
 }
 
 impl Compiled {
-    /// Each way to compile the macros and nothing else.
+    /// Each way to compile C that checks nothing.
     pub const ALL: [Self; 3] = [Self::O2, Self::O3, Self::Native];
 
     /// Returns the compiler's words.
@@ -39,6 +41,14 @@ impl Compiled {
             Self::O3 => "-O3",
             Self::Native => "-O3 -march=native",
             Self::Checked => "-O2, with our checks",
+        }
+    }
+
+    fn usual(self) -> &'static usual::Table {
+        match self {
+            Self::O2 | Self::Checked => &usual::usual_o2,
+            Self::O3 => &usual::usual_o3,
+            Self::Native => &usual::usual_native,
         }
     }
 

@@ -8,7 +8,7 @@ use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKi
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use xen_benches::probe;
 
-use crate::report::Report;
+use xen_benches::harness::report::Report;
 
 const NAME: &str = "push, its barriers";
 

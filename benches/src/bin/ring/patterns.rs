@@ -6,7 +6,7 @@ use xen_benches::page::page;
 use xen_benches::talk::Talk;
 use xen_benches::wire::Small;
 
-use crate::report::Report;
+use xen_benches::harness::report::Report;
 
 /// Slots of the ring.
 const SLOTS: usize = 128;

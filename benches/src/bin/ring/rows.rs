@@ -10,9 +10,9 @@ use xen_benches::page::page;
 use xen_benches::wire::{Block, Small};
 use xen_benches::{bounds, c, ours, tokens};
 
-use crate::report::{Report, Row};
-use crate::sample::{Contender, Effort, Role, Run, Work, nanos};
 use crate::{code, patterns, two};
+use xen_benches::harness::report::{Report, Row};
+use xen_benches::harness::sample::{Contender, Effort, Role, Run, Work, nanos};
 
 /// What bounds a row of whole slots.
 const SLOTS: &str = "its copies and barriers, by the C compiler";

@@ -11,10 +11,10 @@ use xen_benches::page::page;
 use xen_benches::wire::Block;
 use xen_benches::{ours, queues, tokens};
 
-use crate::partner::Partner;
-use crate::placement;
-use crate::report::{Report, Row};
-use crate::sample::{Contender, Effort, Role, Work};
+use xen_benches::harness::partner::Partner;
+use xen_benches::harness::placement;
+use xen_benches::harness::report::{Report, Row};
+use xen_benches::harness::sample::{Contender, Effort, Role, Work};
 
 /// What ours may take of the time of C.
 const TARGET: f64 = 1.15;

@@ -1,13 +1,14 @@
 //! Many short samples, all contenders of a row in turn, so that what disturbs one disturbs all; in several sittings, each
 //! with memory of its own, since where the pages lie makes a difference too.
 
+use core::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Effort {
+pub struct Effort {
     sittings: u32,
     /// Samples of a sitting.
     samples: u32,
@@ -16,13 +17,16 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const QUICK: Self = Self { sittings: 20, samples: 31, long: 25e3 };
-    pub(crate) const FULL: Self = Self { sittings: 80, samples: 101, long: 50e3 };
+    /// Enough to see that the benchmark works.
+    pub const QUICK: Self = Self { sittings: 20, samples: 31, long: 25e3 };
+    /// Enough for figures to quote.
+    pub const FULL: Self = Self { sittings: 80, samples: 101, long: 50e3 };
 }
 
 /// What a contender stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
+    /// The crate that is measured.
     Ours,
     /// C, compiled with these words.
     C(&'static str),
@@ -33,20 +37,31 @@ pub(crate) enum Role {
 }
 
 /// How long a number of rounds took, in nanoseconds, and the sum by which they are checked.
-pub(crate) struct Run {
-    pub(crate) nanos: f64,
-    pub(crate) sum: u64,
+#[derive(Debug)]
+pub struct Run {
+    /// Nanoseconds.
+    pub nanos: f64,
+    /// The sum.
+    pub sum: u64,
 }
 
 /// One way to do the work of a row.
-pub(crate) struct Contender<'a> {
-    pub(crate) role: Role,
-    pub(crate) run: Box<dyn FnMut(u32) -> Run + 'a>,
+pub struct Contender<'a> {
+    /// What it stands for.
+    pub role: Role,
+    /// Does so many rounds.
+    pub run: Box<dyn FnMut(u32) -> Run + 'a>,
+}
+
+impl fmt::Debug for Contender<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contender").field("role", &self.role).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Contender<'a> {
     /// A contender whose rounds are timed from their beginning to their end.
-    pub(crate) fn new(role: Role, mut rounds: impl FnMut(u32) -> u64 + 'a) -> Self {
+    pub fn new(role: Role, mut rounds: impl FnMut(u32) -> u64 + 'a) -> Self {
         let run = move |count| {
             let begin = Instant::now();
             let sum = rounds(std::hint::black_box(count));
@@ -57,32 +72,39 @@ impl<'a> Contender<'a> {
 }
 
 /// The work of one row.
-pub(crate) struct Work<'a> {
+#[derive(Debug)]
+pub struct Work<'a> {
     /// Operations of a round.
-    pub(crate) operations: u32,
+    pub operations: u32,
     /// The sum that so many rounds come to.
-    pub(crate) expected: fn(u32, u32) -> u64,
-    pub(crate) contenders: Vec<Contender<'a>>,
+    pub expected: fn(u32, u32) -> u64,
+    /// All that do it.
+    pub contenders: Vec<Contender<'a>>,
 }
 
 /// What was measured.
 #[derive(Debug, Clone)]
-pub(crate) struct Figures {
+pub struct Figures {
     /// Ours by the fastest C: lower quartile, median, upper quartile.
-    pub(crate) ratio: [f64; 3],
+    pub ratio: [f64; 3],
     /// Nanoseconds an operation.
-    pub(crate) ours: f64,
-    pub(crate) c: f64,
+    pub ours: f64,
+    /// The same of C.
+    pub c: f64,
     /// How that C was compiled.
-    pub(crate) compiled: &'static str,
-    pub(crate) bound: f64,
+    pub compiled: &'static str,
+    /// The same of what cannot be done without.
+    pub bound: f64,
     /// Others by name, by the fastest C.
-    pub(crate) beside: Vec<(&'static str, f64)>,
+    pub beside: Vec<(&'static str, f64)>,
 }
 
 impl Work<'_> {
     /// Measures all contenders, in sittings of which each begins with `make`.
-    pub(crate) fn measure(effort: &Effort, make: impl Fn() -> Result<Self>) -> Result<Figures> {
+    ///
+    /// # Errors
+    /// If a contender comes to a wrong sum, or `make` fails.
+    pub fn measure(effort: &Effort, make: impl Fn() -> Result<Self>) -> Result<Figures> {
         let mut work = make()?;
         let rounds = work.calibrate(effort)?;
         let mut taken = vec![Vec::new(); work.contenders.len()];
@@ -177,12 +199,14 @@ fn quartiles(mut figures: Vec<f64>) -> [f64; 3] {
     [at(1), at(2), at(3)]
 }
 
-pub(crate) fn nanos(time: Duration) -> f64 {
+/// Returns a time in nanoseconds.
+#[must_use]
+pub fn nanos(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
 }
 
 /// Ends the program if an end waits for an answer that does not come.
-pub(crate) fn watchdog() {
+pub fn watchdog() {
     const LIMIT: Duration = Duration::from_secs(600);
     std::thread::spawn(|| {
         std::thread::sleep(LIMIT);

@@ -8,7 +8,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::report::{Bar, Report};
+use super::report::{Bar, Report};
 
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
@@ -25,20 +25,23 @@ const INK: RGBColor = RGBColor(40, 44, 52);
 const FAINT: RGBColor = RGBColor(150, 156, 166);
 
 /// Draws all rows that are ratios.
-pub(crate) fn draw(report: &Report, path: &Path) -> Result<()> {
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn draw(report: &Report, title: &str, path: &Path) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     // The errors of the library borrow the picture.
-    picture(&report.bars, path).map_err(|error| anyhow!("cannot draw {}: {error}", path.display()))
+    picture(&report.bars, title, path).map_err(|error| anyhow!("cannot draw {}: {error}", path.display()))
 }
 
-fn picture(bars: &[Bar], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+fn picture(bars: &[Bar], title: &str, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let rows = bars.len() as f64;
     let height = TITLE + AXIS + ROW * bars.len() as u32;
     let root = SVGBackend::new(path, (WIDTH, height)).into_drawing_area();
     root.fill(&WHITE)?;
-    legend(&root)?;
+    legend(&root, title)?;
     let widest = bars.iter().flat_map(|bar| [bar.ratio[2], bar.target]).fold(1.2, f64::max);
     let mut chart = ChartBuilder::on(&root)
         .margin_top(TITLE)
@@ -81,9 +84,12 @@ fn one(area: &Canvas<'_>, at: f64, bar: &Bar) -> Result<(), Box<dyn std::error::
 }
 
 /// Draws the title, and what the marks mean.
-fn legend(root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Box<dyn std::error::Error>> {
-    let title = TextStyle::from(("sans-serif", 18)).color(&INK);
-    root.draw(&Text::new("xen-ring beside the C macros of Xen's public headers", (20, 16), title))?;
+fn legend(
+    root: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    title: &str,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let style = TextStyle::from(("sans-serif", 18)).color(&INK);
+    root.draw(&Text::new(title.to_owned(), (20, 16), style))?;
     let text = || TextStyle::from(("sans-serif", 13)).color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
     let y = 58;
     let say = |x: i32, words: &'static str| root.draw(&Text::new(words, (x, y), text()));

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::thread::yield_now;
 use std::time::Instant;
 
+use crate::duel::Server;
 use core_affinity::CoreId;
-use xen_benches::duel::Server;
 
-use crate::sample::{Run, nanos};
+use super::sample::{Run, nanos};
 
 /// The other thread, as the first one sees it; it ends with this value.
 #[derive(Debug)]
-pub(crate) struct Partner(Arc<Orders>);
+pub struct Partner(Arc<Orders>);
 
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -32,7 +32,7 @@ const HOME: u64 = u64::MAX;
 
 impl Partner {
     /// Starts the thread on its core, with a server a contender.
-    pub(crate) fn start(core: CoreId, servers: Vec<Box<dyn Server>>) -> Self {
+    pub fn start(core: CoreId, servers: Vec<Box<dyn Server>>) -> Self {
         let orders = Arc::new(Orders::default());
         let theirs = Arc::clone(&orders);
         std::thread::spawn(move || {
@@ -43,7 +43,7 @@ impl Partner {
     }
 
     /// Has a server answer `count` requests while `ask` asks them; times the asking, both threads being there.
-    pub(crate) fn with(&self, server: usize, count: u32, ask: impl FnOnce() -> u64) -> Run {
+    pub fn with(&self, server: usize, count: u32, ask: impl FnOnce() -> u64) -> Run {
         let order = self.order((u64::from(count) << 32) | server as u64);
         wait(|| self.0.begun.load(Acquire) == order);
         let begin = Instant::now();

@@ -2,29 +2,35 @@
 
 use anyhow::{Result, ensure};
 
-use crate::sample::Figures;
+use super::sample::Figures;
 
 /// A row that is a ratio, for the plot.
-pub(crate) struct Bar {
-    pub(crate) name: String,
-    pub(crate) target: f64,
-    pub(crate) ratio: [f64; 3],
+#[derive(Debug)]
+pub(super) struct Bar {
+    pub(super) name: String,
+    pub(super) target: f64,
+    pub(super) ratio: [f64; 3],
     /// What cannot be done without, by the fastest C.
-    pub(crate) bound: f64,
+    pub(super) bound: f64,
 }
 
-/// A row that is measured in time: its name, what ours may take of the time of C, and what the bound is.
+/// A row that is measured in time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Row<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) target: f64,
-    pub(crate) bound: &'a str,
+pub struct Row<'a> {
+    /// What stands at the line's beginning.
+    pub name: &'a str,
+    /// What ours may take of the time of C.
+    pub target: f64,
+    /// What the bound is.
+    pub bound: &'a str,
 }
 
 /// Whether a row is at its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
+    /// It is.
     Ok,
+    /// It is not.
     Short,
 }
 
@@ -35,17 +41,24 @@ impl From<bool> for Verdict {
 }
 
 /// What was found so far.
-#[derive(Default)]
-pub(crate) struct Report {
-    pub(crate) bars: Vec<Bar>,
+#[derive(Debug)]
+pub struct Report {
+    name: &'static str,
+    pub(super) bars: Vec<Bar>,
     ok: u32,
     short: u32,
     skipped: u32,
 }
 
 impl Report {
+    /// Makes a report without rows, of the benchmark of this name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, bars: Vec::new(), ok: 0, short: 0, skipped: 0 }
+    }
+
     /// Adds a row that was measured in time.
-    pub(crate) fn time(&mut self, row: &Row<'_>, figures: &Figures) {
+    pub fn time(&mut self, row: &Row<'_>, figures: &Figures) {
         let Row { name, target, bound } = *row;
         let [low, ratio, high] = figures.ratio;
         let Figures { ours, c, compiled, .. } = figures;
@@ -64,7 +77,7 @@ impl Report {
     }
 
     /// Adds a row, as one line that ends with the verdict.
-    pub(crate) fn row(&mut self, name: &str, what: &str, verdict: Verdict) {
+    pub fn row(&mut self, name: &str, what: &str, verdict: Verdict) {
         let (word, count) = match verdict {
             Verdict::Ok => ("ok", &mut self.ok),
             Verdict::Short => ("short", &mut self.short),
@@ -74,28 +87,37 @@ impl Report {
     }
 
     /// Adds a row that cannot be had here.
-    pub(crate) fn skip(&mut self, name: &str, why: &str) {
+    pub fn skip(&mut self, name: &str, why: &str) {
         println!("{name:<40} skipped: {why}");
         self.skipped += 1;
     }
 
     /// Leaves out a row for want of a package, which is a failure where CI installs what is needed.
-    pub(crate) fn needs(&mut self, name: &str, package: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// If the variable `CI` is `true`.
+    pub fn needs(&mut self, name: &str, package: &str) -> Result<()> {
         self.skip(name, &format!("needs {package}"));
         ensure!(std::env::var("CI").as_deref() != Ok("true"), "here nothing may be skipped");
         Ok(())
     }
 
     /// Prints the totals.
-    pub(crate) fn close(&self) -> Result<()> {
-        let Self { ok, short, skipped, .. } = self;
-        println!("bench ring: {ok} ok, {short} short, {skipped} skipped");
+    ///
+    /// # Errors
+    /// If there is no row.
+    pub fn close(&self) -> Result<()> {
+        let Self { name, ok, short, skipped, .. } = self;
+        println!("bench {name}: {ok} ok, {short} short, {skipped} skipped");
         ensure!(ok + short + skipped > 0, "no row");
         Ok(())
     }
 
     /// Fails if a row is short of its target.
-    pub(crate) fn strict(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// If one is.
+    pub fn strict(&self) -> Result<()> {
         ensure!(self.short == 0, "{} short of the target", self.short);
         Ok(())
     }

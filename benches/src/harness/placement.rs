@@ -5,10 +5,10 @@ use std::fs;
 use core_affinity::CoreId;
 
 /// Two logical processors, or why there are none such.
-pub(crate) type Pair = Result<[CoreId; 2], String>;
+pub type Pair = Result<[CoreId; 2], String>;
 
 /// Both placements: the same core, and another core.
-pub(crate) fn both() -> [(&'static str, Pair); 2] {
+pub fn both() -> [(&'static str, Pair); 2] {
     let cores = core_affinity::get_core_ids().unwrap_or_default();
     let siblings: Vec<_> = cores.iter().map(|core| siblings(*core)).collect();
     [("same core", same(&cores, &siblings)), ("other core", other(&cores, &siblings))]
