@@ -3,7 +3,7 @@
 mod fake;
 
 use fake::{Scripted, page};
-use xen_hypercall::op::event_channel::{self, Binding, Virq};
+use xen_hypercall::op::event_channel::{self, Binding, ControlBlock, Priority, Share, Virq};
 use xen_hypercall::op::vcpu::{self, LongMode};
 use xen_hypercall::op::{hvm, memory, sched, xen_version};
 use xen_hypercall::{DomId, Errno, Nanos, Port, Vcpu, VcpuInfo};
@@ -44,6 +44,56 @@ fn event_channel_blocks() {
         assert_eq!(op(&xen, Port(7)), Ok(()));
         assert_eq!(sent(&xen), (32, cmd, words(&[7])));
     }
+}
+
+/// H07: a physical interrupt, shared or not; and all ports at once.
+#[test]
+fn event_channel_blocks_of_hardware_and_reset() {
+    for (share, flags) in [(Share::Alone, 0), (Share::Others, 1)] {
+        let xen = Scripted::new(12).writing(8, &words(&[9]));
+        assert_eq!(event_channel::bind_pirq(&xen, 16, share), Ok(Port(9)));
+        assert_eq!(sent(&xen), (32, 2, words(&[16, flags, 0])));
+    }
+    let xen = Scripted::new(2);
+    event_channel::reset(&xen).unwrap();
+    assert_eq!(sent(&xen), (32, 10, vec![0xF0, 0x7F]));
+}
+
+/// H07: the control block of a processor lies where its place says, and what Xen tells of links comes back.
+#[test]
+fn event_channel_blocks_of_the_fifo() {
+    let controls = page(0x2_0000_0040);
+    for place in [0, 1, 31] {
+        let xen = Scripted::new(24).writing(16, &[17]);
+        let control = ControlBlock::new(&controls, place).unwrap();
+        assert_eq!(event_channel::init_control(&xen, Vcpu(40), control), Ok(17));
+        let offset = u32::try_from(place * 128).unwrap();
+        assert_eq!(sent(&xen), (32, 11, words(&[0x40, 2, offset, 40, 0, 0])));
+    }
+    assert!(ControlBlock::new(&controls, 32).is_none());
+
+    let xen = Scripted::new(8);
+    event_channel::expand_array(&xen, &page(0x3_0000_0041)).unwrap();
+    assert_eq!(sent(&xen), (32, 12, words(&[0x41, 3])));
+
+    let xen = Scripted::new(8);
+    event_channel::set_priority(&xen, Port(0x1_FFFF), Priority::LOWEST).unwrap();
+    assert_eq!(sent(&xen), (32, 13, words(&[0x1_FFFF, 15])));
+}
+
+/// E12: ready bits and heads are where the header has them, and a block does not reach into the next one.
+#[test]
+fn a_control_block_is_words_in_its_place() {
+    use core::sync::atomic::Ordering::Relaxed;
+    let controls = page(1);
+    let control = ControlBlock::new(&controls, 3).unwrap();
+    control.ready().store(0x8001, Relaxed);
+    control.heads()[0].store(5, Relaxed);
+    control.heads()[15].store(0x1_FFFF, Relaxed);
+    let mut bytes = [0; 256];
+    controls.copy_in(3 * 128, &mut bytes);
+    assert_eq!((bytes[..12].to_vec(), bytes[68..72].to_vec()), (words(&[0x8001, 0, 5]), words(&[0x1_FFFF])));
+    assert_eq!(bytes.iter().filter(|byte| **byte != 0).count(), 6);
 }
 
 /// E21: each state by name, and one that nobody knows.

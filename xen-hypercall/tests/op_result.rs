@@ -3,6 +3,7 @@
 mod fake;
 
 use fake::{Scripted, page};
+use xen_hypercall::op::event_channel::{ControlBlock, Priority, Share};
 use xen_hypercall::op::grant_table::{self, GrantError, GrantStatus};
 use xen_hypercall::op::{console_io, event_channel, hvm, memory, sched, vcpu, xen_version};
 use xen_hypercall::{DomId, Errno, Port, Vcpu};
@@ -10,7 +11,7 @@ use xen_hypercall::{DomId, Errno, Port, Vcpu};
 type Op = fn(&Scripted) -> Result<(), Errno>;
 
 /// Operations whose only success is 0, with the size of their block.
-const EXACT: [(usize, Op); 16] = [
+const EXACT: [(usize, Op); 21] = [
     (8, |xen| event_channel::alloc_unbound(xen, DomId(1)).map(drop)),
     (12, |xen| event_channel::bind_interdomain(xen, DomId(1), Port(1)).map(drop)),
     (12, |xen| event_channel::bind_virq(xen, event_channel::Virq::TIMER, Vcpu(0)).map(drop)),
@@ -19,6 +20,11 @@ const EXACT: [(usize, Op); 16] = [
     (4, |xen| event_channel::send(xen, Port(1))),
     (4, |xen| event_channel::unmask(xen, Port(1))),
     (24, |xen| event_channel::status(xen, Port(1)).map(drop)),
+    (12, |xen| event_channel::bind_pirq(xen, 16, Share::Alone).map(drop)),
+    (24, |xen| event_channel::init_control(xen, Vcpu(0), ControlBlock::new(&page(1), 0).unwrap()).map(drop)),
+    (8, |xen| event_channel::expand_array(xen, &page(1))),
+    (8, |xen| event_channel::set_priority(xen, Port(1), Priority::HIGHEST)),
+    (2, |xen| event_channel::reset(xen)),
     (24, |xen| memory::map_shared_info(xen, &page(1))),
     (24, |xen| memory::map_grant_frame(xen, 0, &page(1))),
     (16, |xen| hvm::param(xen, hvm::Param::STORE_PFN).map(drop)),

@@ -1,10 +1,18 @@
 //! `event_channel_op`: event channels (`event_channel.h`).
 #![expect(unsafe_code, reason = "promises the layout of argument blocks")]
 
+mod control;
+mod fifo;
+mod reset;
+
 use static_assertions::const_assert_eq;
 
 use crate::command::{Command, issue};
 use crate::{DomId, Errno, Hypercall, Number, Port, Vcpu};
+
+pub use control::{ControlBlock, Priority};
+pub use fifo::{expand_array, init_control, set_priority};
+pub use reset::reset;
 
 /// A virtual interrupt.
 ///
@@ -89,6 +97,7 @@ command!(
     BindInterdomain { remote_dom: u16, pad: u16, remote_port: u32, local_port: u32 }
 );
 command!(1, 12, "evtchn_bind_virq", BindVirq { virq: u32, vcpu: u32, port: u32 });
+command!(2, 12, "evtchn_bind_pirq", BindPirq { pirq: u32, flags: u32, port: u32 });
 command!(3, 4, "evtchn_close", Close { port: u32 });
 command!(4, 4, "evtchn_send", Send { port: u32 });
 command!(5, 24, "evtchn_status", GetStatus { dom: u16, pad: u16, port: u32, status: u32, vcpu: u32, u0: u32, u1: u32 });
@@ -132,6 +141,31 @@ pub fn bind_interdomain<H: Hypercall + ?Sized>(hook: &H, remote: DomId, port: Po
 /// `EVTCHNOP_bind_virq`.
 pub fn bind_virq<H: Hypercall + ?Sized>(hook: &H, virq: Virq, vcpu: Vcpu) -> Result<Port, Errno> {
     let mut block = BindVirq { virq: virq.0, vcpu: vcpu.0, port: 0 };
+    Errno::exact(issue(hook, &mut block))?;
+    Ok(Port(block.port))
+}
+
+/// Whether other domains may be told of the same physical interrupt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Share {
+    /// It is this domain's alone.
+    Alone,
+    /// Other domains may bind it, too.
+    Others,
+}
+
+const WILL_SHARE: u32 = 1;
+
+/// Makes a port for a physical interrupt that this domain was given.
+///
+/// # Errors
+/// What Xen said; `EPERM` for one that the domain was not given, `EEXIST` when it is bound already.
+///
+/// # Xen
+/// `EVTCHNOP_bind_pirq`.
+pub fn bind_pirq<H: Hypercall + ?Sized>(hook: &H, pirq: u32, share: Share) -> Result<Port, Errno> {
+    let flags = if share == Share::Others { WILL_SHARE } else { 0 };
+    let mut block = BindPirq { pirq, flags, port: 0 };
     Errno::exact(issue(hook, &mut block))?;
     Ok(Port(block.port))
 }
