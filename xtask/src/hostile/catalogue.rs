@@ -12,11 +12,13 @@ use std::path::Path;
 pub(super) struct Catalogue {
     /// The crates whose tests are looked through, what is built fast first.
     pub(super) packages: Vec<String>,
+    /// The crate whose loom models the full form runs.
+    pub(super) loom: String,
     /// The test targets that play random scripts, with how many each plays in the full form.
     pub(super) sequences: Sequences,
     #[serde(rename = "row")]
     pub(super) rows: Vec<Row>,
-    #[serde(rename = "mutation")]
+    #[serde(default, rename = "mutation")]
     pub(super) mutations: Vec<Mutation>,
 }
 
@@ -110,7 +112,7 @@ mod tests {
     fn what_is_read_is_consistent() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.toml");
-        let head = "packages = ['a']\nsequences = { package = 'a', target = 't', cases = 1 }\n";
+        let head = "packages = ['a']\nloom = 'a'\nsequences = { package = 'a', target = 't', cases = 1 }\n";
         let row = "[[row]]\nid = 'R01'\nabout = 'x'\n";
         let mutation = |id: &str| format!("[[mutation]]\nrows = ['{id}']\nfile = 'a.rs'\nold = 'b'\nnew = 'c'\n");
         let read = |text: String| {

@@ -12,6 +12,7 @@ mod tests;
 use crate::workspace;
 use anyhow::{Context as _, Result, bail};
 use catalogue::Catalogue;
+use clap::ValueEnum as _;
 use report::Report;
 use scratch::Scratch;
 use std::path::Path;
@@ -35,6 +36,8 @@ pub(crate) struct Args {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Family {
     Ring,
+    Grant,
+    Evtchn,
 }
 
 /// How much is asked of each row.
@@ -50,6 +53,8 @@ impl Family {
     const fn file(self) -> &'static str {
         match self {
             Self::Ring => "xen-sim/hostile/ring.toml",
+            Self::Grant => "xen-sim/hostile/grant.toml",
+            Self::Evtchn => "xen-sim/hostile/evtchn.toml",
         }
     }
 }
@@ -74,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         mutate(&root, &catalogue, &mut report)?;
         if args.rows.is_empty() {
             sequences(&root, &catalogue)?;
-            xtask(&root, &["loom", "xen-ring"])?;
+            xtask(&root, &["loom", &catalogue.loom])?;
         }
     }
     println!("{}", report.table());
@@ -88,7 +93,11 @@ fn programs(root: &Path, catalogue: &Catalogue) -> Result<Vec<Program>> {
     for package in &catalogue.packages {
         all.extend(tests::build(root, package)?.with_context(|| format!("{package} does not build"))?);
     }
-    tests::known(&all, |id| catalogue.rows.iter().any(|row| row.id == id))?;
+    let mut every = Vec::new();
+    for family in Family::value_variants() {
+        every.extend(Catalogue::read(&root.join(family.file()))?.rows);
+    }
+    tests::known(&all, |id| every.iter().any(|row| row.id == id))?;
     Ok(all)
 }
 

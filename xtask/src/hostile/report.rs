@@ -164,7 +164,7 @@ impl Found {
 mod self_tests {
     use super::*;
 
-    const TEXT: &str = "packages = []\nsequences = { package = 'a', target = 't', cases = 1 }\n\
+    const TEXT: &str = "packages = []\nloom = 'a'\nsequences = { package = 'a', target = 't', cases = 1 }\n\
         [[row]]\nid = 'R01'\nabout = 'x'\n[[row]]\nid = 'R02'\nabout = 'y'\nelsewhere = 'there'\n\
         [[row]]\nid = 'R03'\nabout = 'z'\nloom = ['r03_model']\n\
         [[mutation]]\nrows = ['R01']\nfile = 'a.rs'\nold = 'b'\nnew = 'c'\n";
