@@ -14,7 +14,7 @@ pub(crate) unsafe trait Command {
     const NUMBER: Number;
     /// Its first argument.
     const CMD: usize;
-    /// Its third argument: 1 for operations on an array of blocks.
+    /// Its third argument, where the blocks are not counted: 1 for operations on an array of which one is given.
     const COUNT: usize = 0;
 }
 
@@ -23,6 +23,14 @@ pub(crate) fn issue<H: Hypercall + ?Sized, C: Command>(hook: &H, block: &mut C) 
     let block: *mut C = block;
     let args = [Word::int(C::CMD), Word::ptr(block), Word::int(C::COUNT), Word::ZERO, Word::ZERO];
     // SAFETY: the block is as the ABI asks, and the effect stays within it, by the promise of `Command`.
+    unsafe { hook.call(C::NUMBER, args) }
+}
+
+/// Makes the hypercall of blocks in a row, and returns Xen's result unchanged.
+pub(crate) fn issue_all<H: Hypercall + ?Sized, C: Command>(hook: &H, blocks: &mut [C]) -> isize {
+    let (count, first) = (blocks.len(), blocks.as_mut_ptr());
+    let args = [Word::int(C::CMD), Word::ptr(first), Word::int(count), Word::ZERO, Word::ZERO];
+    // SAFETY: as in `issue`, for each of so many blocks.
     unsafe { hook.call(C::NUMBER, args) }
 }
 

@@ -26,6 +26,9 @@ unsafe impl Command for AddToPhysmap {
 const SHARED_INFO: u32 = 0;
 const GRANT_TABLE: u32 = 1;
 
+/// In an index of the grant table: the frame is one of the status words.
+const GRANT_TABLE_STATUS: u32 = 0x8000_0000;
+
 fn add<H: Hypercall + ?Sized>(hook: &H, space: u32, idx: u32, page: &SharedPage) -> Result<(), Errno> {
     let idx = u64::from(idx);
     let mut block = AddToPhysmap { domid: DomId::SELF.0, size: 0, space, idx, gpfn: page.gfn().0 };
@@ -52,4 +55,15 @@ pub fn map_shared_info<H: Hypercall + ?Sized>(hook: &H, page: &SharedPage) -> Re
 /// `XENMEM_add_to_physmap`, space `XENMAPSPACE_grant_table`; HVM and PVH.
 pub fn map_grant_frame<H: Hypercall + ?Sized>(hook: &H, index: u32, page: &SharedPage) -> Result<(), Errno> {
     add(hook, GRANT_TABLE, index, page)
+}
+
+/// Puts frame number `index` of the status words of this domain's grant table, which is of version 2, in the place of `page`.
+///
+/// # Errors
+/// What Xen said.
+///
+/// # Xen
+/// `XENMEM_add_to_physmap`, space `XENMAPSPACE_grant_table`, index with `XENMAPIDX_grant_table_status`; HVM and PVH.
+pub fn map_grant_status_frame<H: Hypercall + ?Sized>(hook: &H, index: u32, page: &SharedPage) -> Result<(), Errno> {
+    add(hook, GRANT_TABLE, index | GRANT_TABLE_STATUS, page)
 }

@@ -12,6 +12,7 @@ pub(crate) fn read(items: &mut Items, module: &str, call: &syn::Macro) {
     let tokens = call.tokens.clone();
     let done = match name.as_str() {
         "codes" => assignments(items, &format!("{module}::Errno"), tokens),
+        "statuses" => assignments(items, &format!("{module}::GrantStatus"), tokens),
         "kinds" => assignments(items, &format!("{module}::MessageType"), tokens),
         "refusals" => assignments(items, &format!("{module}::Refusal"), tokens),
         "bitflags" => flags(items, module, tokens),
