@@ -19,6 +19,8 @@
 //! | `heard` | something was typed | `bytes`, `sum` |
 //! | `resumed` | the guest came back | `class`, `epoch`, `domid`, `blackout_ns`, `away_ns`, `intact`, `n`, `degraded` |
 //! | `trace` | after each `resumed` | `hypercalls`, `xenstore`, `bound`, `closed`, `mapped`, `registered` |
+//! | `bereft` | the peer has ended as it was to: another is wanted | |
+//! | `trial` | scenarios with a peer, all of them | `result`, `class`, `scenarios`, `failed` |
 //! | `unknown` | a word is not served | `word` |
 //! | `stopping` | the guest ends | `reason` |
 //! | `scenario`, `selftest` | one scenario, all of them | `name`, `result`; `result`, `scenarios`, `failed` |
@@ -38,6 +40,7 @@ pub mod lifecycle;
 mod load;
 mod machine;
 mod options;
+pub mod peer;
 mod scenario;
 mod serve;
 mod start;
@@ -46,6 +49,6 @@ mod trace;
 mod voice;
 
 pub use machine::{Emulated, MOST_VCPUS, Machine, Others, StartFailed, Turn, UPCALL_VECTOR};
-pub use options::{Failing, Options, Upcall};
+pub use options::{Failing, Kind, Options, Role, Upcall};
 pub use start::{StartError, run};
 pub use tally::Tally;

@@ -86,7 +86,9 @@ pub enum Step {
     /// Wait for the guest to say that its load is written, and compare its number of bytes and checksum with what came.
     /// At least one suspend must have come amid it.
     Loaded,
-    /// Count what the guest holds of Xen; what the first one finds, all later ones must find.
+    /// Create a guest that obeys this one, or another after it has ended, and tell each of the other.
+    Peer,
+    /// Count what the guest holds of Xen, and its peer; what the first one finds, all later ones must find.
     Census,
     /// Wait for two further `tick` lines: the guest is alive.
     Alive,

@@ -25,6 +25,10 @@ pub struct Options {
     pub deaf: bool,
     /// `load_kib=N`: write so much to the console at the start and after each resume, and count what comes in.
     pub load_kib: u32,
+    /// `role=peer`: do what another guest of ours wants.
+    pub role: Role,
+    /// `trial=events`: go through scenarios with a peer at the start and after each resume.
+    pub trial: Option<Kind>,
     /// `tick_ms=N`: time between ticks, 1000 by default.
     pub tick: Nanos,
 }
@@ -38,6 +42,23 @@ pub enum Failing {
     Freeze,
     /// After the resume: the device is degraded.
     Resume,
+}
+
+/// What a guest is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// It is tested.
+    #[default]
+    Tested,
+    /// It helps to test another.
+    Peer,
+}
+
+/// What the scenarios with a peer are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Event channels.
+    Events,
 }
 
 /// How Xen tells processors of events.
@@ -67,6 +88,8 @@ impl Default for Options {
             rendezvous: Nanos::from_secs(2),
             deaf: false,
             load_kib: 0,
+            role: Role::Tested,
+            trial: None,
             tick: Nanos::from_secs(1),
         }
     }
@@ -97,6 +120,8 @@ impl Options {
             "selftest_after" => self.selftest_after = flag(value)?,
             "deaf" => self.deaf = flag(value)?,
             "wake" => self.wake = flag(value)?,
+            "role" => self.role = (value == "peer").then_some(Role::Peer)?,
+            "trial" => self.trial = Some(trial(value)?),
             "fail" => self.fail = Some(failing(value)?),
             _ => return known_elsewhere(key, value),
         }
@@ -117,6 +142,13 @@ fn failing(value: &str) -> Option<Failing> {
         "prepare" => Some(Failing::Prepare),
         "freeze" => Some(Failing::Freeze),
         "resume" => Some(Failing::Resume),
+        _ => None,
+    }
+}
+
+fn trial(value: &str) -> Option<Kind> {
+    match value {
+        "events" => Some(Kind::Events),
         _ => None,
     }
 }

@@ -4,11 +4,15 @@ mod clock;
 mod event;
 mod grant;
 mod store;
+mod together;
+mod trial;
 
 use core::cell::RefCell;
 use core::fmt;
 
 use xen_hypercall::Hypercall;
+
+pub(crate) use trial::Trial;
 
 use crate::Machine;
 use crate::crew::{Crew, TableOf};
@@ -53,7 +57,7 @@ pub(crate) fn at<E>(what: &'static str) -> impl FnOnce(E) -> Failed {
 /// A scenario: a name and what it does.
 type Scenario<'s, 'p, 'b, M, H> = (&'static str, fn(&Bench<'s, 'p, 'b, M, H>) -> Result<(), Failed>);
 
-const fn all<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Scenario<'s, 'p, 'b, M, H>; 17] {
+const fn all<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Scenario<'s, 'p, 'b, M, H>; 18] {
     [
         ("version", clock::version),
         ("clock", clock::monotonic),
@@ -61,6 +65,7 @@ const fn all<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Scenario<'s, 'p, 'b, M,
         ("loopback", event::loopback),
         ("ipi", event::ipi),
         ("upcall", event::upcall),
+        ("timer", event::timer),
         ("event-errors", event::errors),
         ("grant", grant::offer_and_end),
         ("grant-refused", grant::refused),

@@ -18,10 +18,11 @@ use crate::ballast::Ballast;
 use crate::contrary::Contrary;
 use crate::embedding::{Around, ByOption, OneLoop, Witnessing};
 use crate::load::{Load, Turn};
-use crate::scenario::{Bench, run_all};
+use crate::peer::Obedient;
+use crate::scenario::{Bench, Trial, run_all};
 use crate::start::{DOMID, End, Ground, REQUESTS, StoreOf, WATCHES};
 use crate::trace::{Counts, Trace};
-use crate::{Machine, Options};
+use crate::{Machine, Options, Role};
 
 /// `control/feature-*`: what the toolstack may ask of this guest.
 #[derive(Debug)]
@@ -61,6 +62,9 @@ pub(crate) struct Service<'s, 'p, 'b, M: Machine, H: Hypercall> {
     trace: &'s Trace,
     ballast: Ballast,
     load: Load,
+    trial: Trial<'b, M, H>,
+    /// What obeys another guest, if this is its peer.
+    obedient: Option<Obedient<'b, M, H>>,
     /// Counts ticks; kept in memory, so that it proves that memory came through.
     ticks: u64,
     due: Nanos,
@@ -87,7 +91,12 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         (options, trace, ballast): (Options, &'s Trace, Ballast),
     ) -> Self {
         let load = Load::new(options.load_kib);
-        Self { ground, store, options, trace, ballast, load, ticks: 0, due: Nanos::ZERO }
+        let trial = Trial::new(options.trial);
+        let obedient = match options.role {
+            Role::Tested => None,
+            Role::Peer => Some(Obedient::new(ground.base)),
+        };
+        Self { ground, store, options, trace, ballast, load, trial, obedient, ticks: 0, due: Nanos::ZERO }
     }
 
     /// Serves until the guest is to stop.
@@ -98,6 +107,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         if self.options.selftest {
             self.selftest();
         }
+        self.try_out(None);
         // After a wake the word is read, too.
         let cause = if self.options.wake { Cause::Wake } else { Cause::Word };
         loop {
@@ -107,6 +117,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             }
             self.tick();
             self.bear_load();
+            self.obey();
             self.wait();
         }
     }
@@ -147,6 +158,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             if self.options.selftest_after {
                 self.selftest();
             }
+            self.try_out(Some(resumed.class));
         }
         match outcome {
             Outcome::Idle => None,
@@ -253,10 +265,26 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         self.ground.link.wait(until);
     }
 
-    fn selftest(&self) {
+    const fn bench(&self) -> Bench<'s, 'p, 'b, M, H> {
         let Ground { base, table, crew, .. } = self.ground;
-        let bench = Bench { base, table, crew, store: self.store };
-        run_all(&bench, &self.ground.voice());
+        Bench { base, table, crew, store: self.store }
+    }
+
+    fn selftest(&self) {
+        run_all(&self.bench(), &self.ground.voice());
+    }
+
+    /// Goes through the scenarios with a peer, if it is to.
+    fn try_out(&mut self, class: Option<Class>) {
+        let bench = self.bench();
+        self.trial.run(&bench, (&self.ground.voice(), class));
+    }
+
+    /// Does what another guest wants, if it is that one's peer.
+    fn obey(&mut self) {
+        if let Some(Err(error)) = self.obedient.as_mut().map(|obedient| obedient.turn(self.store)) {
+            self.ground.voice().fail(format_args!("peer {error}"));
+        }
     }
 
     /// Lets the last lines reach the console before the domain ends; a console that does not read is not waited for long.

@@ -66,11 +66,17 @@ impl Line {
         Self::with(format_args!("xen-guest: {event}"), "")
     }
 
-    /// Makes a line of `head`, and of `tail` as often as it takes to fill it.
-    pub(crate) fn with(head: fmt::Arguments<'_>, tail: &str) -> Self {
+    /// Takes a text alone, without an end.
+    pub(crate) fn bare(text: fmt::Arguments<'_>) -> Self {
         let mut line = Self { bytes: [0; LONGEST], len: 0 };
         // Writing never fails: what is too long is cut off.
-        let _ = line.write_fmt(head);
+        let _ = line.write_fmt(text);
+        line
+    }
+
+    /// Makes a line of `head`, and of `tail` as often as it takes to fill it.
+    pub(crate) fn with(head: fmt::Arguments<'_>, tail: &str) -> Self {
+        let mut line = Self::bare(head);
         while !tail.is_empty() && line.len + 1 < LONGEST {
             let _ = line.write_str(tail);
         }

@@ -22,6 +22,7 @@ pub mod faults;
 pub mod fuzz;
 mod heard;
 mod machine;
+mod peer;
 mod play;
 mod player;
 pub mod rings;

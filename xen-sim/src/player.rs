@@ -7,6 +7,7 @@ use xen_mock::{Destination, Holdings, Host, Operation, Outcome, Reason, Save, St
 
 use crate::Line;
 use crate::heard::Heard;
+use crate::peer::Peer;
 
 /// Virtual time that one step may take: more than both of the toolstack's clocks.
 pub(crate) const LIMIT: Nanos = Nanos::from_secs(300);
@@ -46,6 +47,8 @@ pub(crate) struct Player {
     wrong: Option<String>,
     /// When it is to be asked again whether the guest sleeps.
     again: Nanos,
+    /// The guest's peer, once there is one.
+    peer: Peer,
 }
 
 impl Player {
@@ -60,6 +63,7 @@ impl Player {
             census: None,
             wrong: None,
             again: Nanos::ZERO,
+            peer: Peer::new(),
         }
     }
 
@@ -77,6 +81,7 @@ impl Player {
     /// Goes on as far as possible.
     pub(crate) fn advance(&mut self, host: &Host) {
         self.listen(host);
+        self.peer.turn(host);
         while let (None, Some(&step)) = (&self.wrong, self.steps.get(self.next)) {
             let begun = self.begun(step, host);
             match self.judge(step, begun, host) {
@@ -99,6 +104,9 @@ impl Player {
     fn begun(&mut self, step: Step, host: &Host) -> Begun {
         if let (None, Step::Type(bytes)) = (self.begun, step) {
             self.typed.add(type_in(host, self.typed.bytes(), bytes).as_bytes());
+        }
+        if let (None, Step::Peer) = (self.begun, step) {
+            self.peer.appear(host);
         }
         let mut begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.heard.lines));
         if is_unasked(step) && begun.operation.is_none() && self.is_quiet(host) {
@@ -168,7 +176,7 @@ impl Player {
             Step::Heard => Standing::from(self.has_heard()),
             Step::Loaded => self.compare_load(host),
             Step::SaveAway | Step::RestoreHere => Standing::Wrong("the mock host has no second machine".into()),
-            Step::Word(_) | Step::Type(_) | Step::NeverSays(_) => Standing::Done,
+            Step::Word(_) | Step::Type(_) | Step::Peer | Step::NeverSays(_) => Standing::Done,
         }
     }
 

@@ -11,10 +11,14 @@ begin() {
     name=$1 kind=$2 vcpus=$3 words=$4
     log=/var/log/xen/guest-$name.log said=/tmp/$name.said image=/tmp/$name.image checkpoint=/tmp/$name.checkpoint
     typed=/tmp/$name.typed cursor=0 why=
+    peer=$name-peer peer_log=/var/log/xen/guest-$name-peer.log peers=0
     { common; $kind; } >"/tmp/$name.cfg"
     clock; began=$ms
     tell "start $name"
 }
+
+# The configuration of the guest that obeys it: of whatever kind it is itself, this one needs no device model.
+peer_config() { (name=$peer kind=pvh vcpus=1 words=role=peer && common | sed 's/^on_crash=.*/on_crash="destroy"/'); }
 
 # The domain's configuration: what is the same for all, and what each kind has of its own. Many processors on few
 # emulated ones come together late.
@@ -68,7 +72,9 @@ finish() {
     [ "$1" = fail ] && {
         { cat "$said" "/var/log/xen/xl-$name.log"; cat "/var/log/xen/qemu-dm-$name.log" 2>/dev/null; xl list; } 2>&1 | grep -v '^xc: progress' |
             while read -r line; do tell "xl $name $line"; done
+        [ $peers = 0 ] || tail -n 20 "$peer_log" | tr -d '\r' | while read -r line; do tell "xl $name peer: $line"; done
     }
+    [ $peers = 0 ] || xl destroy "$peer" >/dev/null 2>&1
     domid >/dev/null && xl destroy "$name" >/dev/null 2>&1
     [ -f "$log" ] && grep -v '^load ' "$log" | tr -d '\r' | tail -n 3000 |
         while IFS= read -r line; do tell "console $name $line"; done
@@ -89,6 +95,8 @@ listen() {
 no_complaint() {
     heard=$(listen 0 FAIL)
     [ -z "$heard" ] || { why="the guest complains: $heard"; return 1; }
+    heard=$(log=$peer_log && listen 0 FAIL)
+    [ -z "$heard" ] || { why="the peer complains: $heard"; return 1; }
 }
 
 late() { clock; [ "$ms" -gt "$until" ]; }
@@ -104,6 +112,29 @@ poll() {
 create() {
     toolstack create -q "/tmp/$name.cfg" || { why="xl create: status $?"; return 1; }
     comes_up
+}
+
+peer_domid() { xl domid "$peer" 2>/dev/null; }
+is_ready() { [ -n "$(log=$peer_log && listen "$mark" ready)" ]; }
+peer_is_gone() { ! peer_domid >/dev/null; }
+
+# Makes the guest that obeys this one, after the one before it has ended, and tells each of the other.
+comes() {
+    poll peer_is_gone || { why="the peer before is still there"; return 1; }
+    peer_config >"/tmp/$peer.cfg"
+    mark=$(cat "$peer_log" 2>/dev/null | wc -l)
+    toolstack create -q "/tmp/$peer.cfg" || { why="xl create of the peer: status $?"; return 1; }
+    poll is_ready || { why="the peer is not ready"; return 1; }
+    peers=$((peers + 1))
+    introduce
+}
+
+# Tells both guests of each other, if there are two.
+introduce() {
+    [ $peers = 0 ] && return
+    here=$(domid) there=$(peer_domid)
+    xenstore-write "/local/domain/$there/data/asker" "$here" "/local/domain/$here/data/peer" "$there $peers" >>"$said" 2>&1 ||
+        { why="the guests cannot be told of each other"; return 1; }
 }
 
 # A guest that begins: one with emulated devices meets them, and unplugs them.
@@ -165,7 +196,7 @@ other_domain() {
 
 restore() {
     toolstack restore "$1" || { why="xl restore: status $?"; return 1; }
-    unplugged
+    introduce && unplugged
 }
 
 checkpoint() {
@@ -214,7 +245,7 @@ migrate() {
     # The console daemon names its file after the domain, which has another name while it comes in.
     ln -sf "${log##*/}" "/var/log/xen/guest-$name--incoming.log"
     toolstack migrate -s '' "$name" 'xl migrate-receive' || { why="xl migrate: status $?"; return 1; }
-    other_domain "$was" && unplugged
+    other_domain "$was" && introduce && unplugged
 }
 
 restore_checkpoint() {
@@ -331,10 +362,19 @@ loaded() {
 
 grants_are_told() { xl dmesg | grep -q 'gnttab_usage_print_all.*done'; }
 
-# What Xen says that the domain holds. The rig compares; the hypervisor's own console has it all the same.
+# Domains that have ended, but of which somebody holds something.
+undead() { xl list | grep -c '(null)'; }
+all_are_buried() { [ "$(undead)" = 0 ]; }
+
+# What Xen says that the domain holds, and its peer. The rig compares; the hypervisor's own console has it all the same.
 census() {
-    tell "census $name domain $(domid)"
-    lsevtchn "$(domid)" | while IFS= read -r line; do tell "census $name port $line"; done
+    poll all_are_buried || { why="$(undead) domains that have ended are held"; return 1; }
+    held_by domain "$(domid)" && { [ $peers = 0 ] || held_by peer "$(peer_domid)"; }
+}
+
+held_by() {
+    tell "census $name $1 $2"
+    lsevtchn "$2" | while IFS= read -r line; do tell "census $name port $line"; done
     xl dmesg -c >/dev/null && xl debug-keys g && poll grants_are_told || { why="Xen does not tell of grants"; return 1; }
     xl dmesg | grep '[][]\|grant\|frames' | while IFS= read -r line; do tell "census $name grant $line"; done
     tell "census $name free $(xl info | awk '$1 == "free_memory" { print $3 }')"

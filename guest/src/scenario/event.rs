@@ -1,7 +1,8 @@
 //! Event channels.
 
 use xen_evtchn::{BindError, BoundPort, Events};
-use xen_hypercall::op::event_channel::{self, Binding};
+use xen_hypercall::op::event_channel::{self, Binding, Virq};
+use xen_hypercall::op::vcpu;
 use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Nanos, Port, Vcpu};
 
 use super::{Bench, Failed, at, hold};
@@ -37,6 +38,29 @@ pub(super) fn ipi<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> 
     hold(!scanned(bench.base.events, &port), "found-twice")?;
     port.close().map_err(at("close"))
 }
+
+/// The timer of a processor goes off when it is due, not before, and each time that it is set.
+pub(super) fn timer<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {
+    let base = bench.base;
+    let port = base.events.bind_virq(Virq::TIMER, Vcpu(0)).map_err(at("bind"))?;
+    let again = base.events.bind_virq(Virq::TIMER, Vcpu(0));
+    hold(matches!(again, Err(BindError::Xen(Errno::EEXIST))), "bound-twice")?;
+    for _ in 0..2 {
+        let due = base.clock.now().after(SHORT);
+        vcpu::set_singleshot_timer(base.hook, Vcpu(0), base.clock.to_system(due)).map_err(at("set"))?;
+        let until = due.after(LATE);
+        while port.take_pending() != Ok(true) {
+            hold(base.clock.now() < until, "never-went-off")?;
+            base.events.wait(&[port.number()], Some(base.clock.to_system(until))).map_err(at("wait"))?;
+        }
+        hold(base.clock.now() >= due, "too-early")?;
+    }
+    port.close().map_err(at("close"))
+}
+
+/// When the timer is set to go off, and when it is given up.
+const SHORT: Nanos = Nanos::from_millis(5);
+const LATE: Nanos = Nanos::from_secs(5);
 
 /// An event by an open port interrupts vCPU 0, if it wants to be interrupted.
 pub(super) fn upcall<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Result<(), Failed> {

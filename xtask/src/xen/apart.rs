@@ -2,7 +2,7 @@
 
 use super::plan::Extent;
 use super::variant::Variant;
-use super::{ring, soak};
+use super::{ring, soak, together};
 use guest::lifecycle::Lifecycle;
 
 /// Rounds of a quick run.
@@ -13,6 +13,7 @@ pub(super) fn lifecycle(name: &str, wished: Option<u32>, extent: Extent) -> Opti
     let (make, usual): (fn(u32) -> Lifecycle, _) = match name {
         soak::NAME => (soak::lifecycle, soak::ROUNDS),
         ring::NAME => (ring::lifecycle, ring::ROUNDS),
+        together::EVTCHN => (together::evtchn, together::ROUNDS),
         _ => return None,
     };
     Some(make(rounds(wished, usual, extent)))

@@ -13,26 +13,31 @@ struct Census {
     ports: BTreeMap<String, usize>,
     /// Entries of the grant table that another domain has mapped.
     grants: usize,
-    /// Pages of the grant table.
-    frames: usize,
+    /// Pages of the grant table, and of what Xen notes of others' pages that the domain has mapped.
+    frames: [usize; 2],
     /// Mebibytes of the host that nobody has.
     free: u64,
 }
 
-/// Reads the lines that the step `Census` sends: after each `domain N`, what `lsevtchn` (`port …`), the hypervisor's key
-/// `g` (`grant …`) and `xl info` (`free …`) print.
+/// What stands before the number of the guest's domain, and of its peer's.
+const TITLES: [&str; 2] = ["domain ", "peer "];
+
+/// Reads the lines that the step `Census` sends: after each `domain N` or `peer N`, what `lsevtchn` (`port …`), the
+/// hypervisor's key `g` (`grant …`) and `xl info` (`free …`) print. Returns those with one of the titles.
 ///
 /// # Errors
 /// If a part is missing or not as it is known: a census that sees nothing would find no leak.
-fn read(lines: &[String]) -> Result<Vec<Census>> {
+fn read(lines: &[String], title: &str) -> Result<Vec<Census>> {
     let mut parts: Vec<(&str, Vec<&str>)> = Vec::new();
     for line in lines {
-        match (line.strip_prefix("domain "), parts.last_mut()) {
-            (Some(domain), _) => parts.push((domain, Vec::new())),
-            (None, Some((_, part))) => part.push(line),
-            (None, None) => bail!("of what domain: {line}"),
+        match parts.last_mut() {
+            _ if TITLES.iter().any(|title| line.starts_with(title)) => parts.push((line, Vec::new())),
+            Some((_, part)) => part.push(line),
+            None => bail!("of what domain: {line}"),
         }
     }
+    let wanted = parts.into_iter().filter_map(|(name, part)| Some((name.strip_prefix(title)?, part)));
+    let parts: Vec<(&str, Vec<&str>)> = wanted.collect();
     let census = |(at, (domain, part)): (usize, &(&str, Vec<&str>))| {
         one(domain, part).with_context(|| format!("round {}, domain {domain}", at + 1))
     };
@@ -62,15 +67,20 @@ fn kind(line: &str) -> Option<&str> {
     Some(text.split(" - ").next().unwrap_or(text))
 }
 
-/// Pages of the domain's grant table, and its entries in use.
-fn grants<'a>(domain: &str, lines: impl Iterator<Item = &'a str>) -> Result<(usize, usize)> {
+/// Pages of the domain's grant table and of its mappings, and its entries in use.
+fn grants<'a>(domain: &str, lines: impl Iterator<Item = &'a str>) -> Result<([usize; 2], usize)> {
     let title = format!("grant-table for remote d{domain} ");
     let mut own =
         lines.map(|line| line.trim_start_matches("(XEN)").trim()).skip_while(|line| !line.starts_with(&title));
     own.next().context("Xen tells of no grant table of the domain")?;
-    let frames = own.next().and_then(|line| line.split_once(" frames")).context("no size of the grant table")?.0;
+    let sizes = own.next().context("no size of the grant table")?;
+    let size = |what: &str| {
+        let part = sizes.split(", ").find(|part| part.contains(what)).and_then(|part| part.trim().split(' ').next());
+        part.and_then(|text| text.parse().ok()).with_context(|| format!("no number of{what} in: {sizes}"))
+    };
+    let frames = [size(" frames")?, size(" maptrack frames")?];
     let entries = own.take_while(|line| !line.starts_with("grant-table for") && !line.ends_with("done"));
-    Ok((frames.parse()?, entries.filter(|line| line.starts_with("[0x")).count()))
+    Ok((frames, entries.filter(|line| line.starts_with("[0x")).count()))
 }
 
 /// What a later census has that the first has not; `None` if they agree.
@@ -86,7 +96,8 @@ fn growth(all: &[Census]) -> Option<String> {
 pub(crate) fn tell(board: &Board) -> Vec<String> {
     let counted = board.runs().filter_map(|(name, run)| {
         let steps = run.job.lifecycle.steps.iter().filter(|step| **step == Step::Census).count();
-        (steps > 0 && run.state == State::Passed).then(|| (name, compare(&run.census, steps)))
+        let peers = if run.job.lifecycle.steps.contains(&Step::Peer) { steps } else { 0 };
+        (steps > 0 && run.state == State::Passed).then(|| (name, compare(&run.census, [steps, peers])))
     });
     let (mut told, mut misses) = (Vec::new(), Vec::new());
     for (name, result) in counted {
@@ -99,24 +110,31 @@ pub(crate) fn tell(board: &Board) -> Vec<String> {
     misses
 }
 
-/// Compares `count` rounds; returns the first and the last in words.
-fn compare(lines: &[String], count: usize) -> Result<String> {
-    let all = read(lines)?;
-    if all.len() != count {
-        bail!("{} of {count} rounds were counted", all.len());
+/// Compares so many rounds, of the guest and of its peer; returns the first and the last in words.
+fn compare(lines: &[String], counts: [usize; 2]) -> Result<String> {
+    let mut told = String::new();
+    for ((title, count), who) in TITLES.iter().zip(counts).zip(["the guest", "its peer"]) {
+        let all = read(lines, title)?;
+        if all.len() != count {
+            bail!("{} of {count} rounds of {who} were counted", all.len());
+        }
+        if let Some(growth) = growth(&all) {
+            bail!("{who} does not hold the same: {growth}");
+        }
+        if let [first, .., last] = &all[..] {
+            told.push_str(&format!("\n  {who}, round 1: {first}\n  {who}, round {count}: {last}"));
+        }
     }
-    if let Some(growth) = growth(&all) {
-        bail!("the guest does not hold the same: {growth}");
-    }
-    let [first, .., last] = &all[..] else { return Ok("one round shows no growth".into()) };
-    Ok(format!("{count} rounds, all alike\n  round 1: {first}\n  round {count}: {last}"))
+    let [rounds, _] = counts;
+    Ok(if rounds > 1 { format!("{rounds} rounds, all alike{told}") } else { "one round shows no growth".into() })
 }
 
 impl fmt::Display for Census {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ports: Vec<String> = self.ports.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let (sum, grants, frames) = (self.ports.values().sum::<usize>(), self.grants, self.frames);
-        write!(f, "{sum} ports ({}), {grants} grants in use, {frames} grant frames", ports.join(", "))?;
+        let (sum, grants, [frames, maptrack]) = (self.ports.values().sum::<usize>(), self.grants, self.frames);
+        write!(f, "{sum} ports ({}), {grants} grants in use, {frames} grant and ", ports.join(", "))?;
+        write!(f, "{maptrack} maptrack frames")?;
         write!(f, ", {} MiB free", self.free)
     }
 }

@@ -65,6 +65,14 @@ pub(crate) fn scenarios<'a>(console: impl IntoIterator<Item = &'a str>) -> (BTre
     (good, bad)
 }
 
+/// The scenarios that passed, each as often as it did.
+pub(crate) fn passes<'a>(console: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = String> {
+    console.into_iter().filter_map(said).filter_map(|(event, words)| {
+        let passed = event == "scenario" && value(words.clone(), "result") == Some("ok");
+        passed.then(|| value(words, "name").map(str::to_owned)).flatten()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +101,6 @@ mod tests {
         let (good, bad) = scenarios(console);
         assert!(good.contains("grant-reuse") && good.len() == 1);
         assert!(bad.contains("ring-wrap") && bad.len() == 1);
+        assert_eq!(passes(console).collect::<Vec<_>>(), ["grant-reuse"]);
     }
 }

@@ -5,6 +5,7 @@ mod apt;
 mod archive;
 mod board;
 mod boot;
+mod cases;
 mod census;
 mod console;
 mod cross;
@@ -25,6 +26,7 @@ mod ring;
 mod script;
 mod soak;
 mod table;
+mod together;
 mod trouble;
 pub(crate) mod variant;
 mod verdict;
@@ -45,20 +47,22 @@ use verdict::{Played, Verdict};
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Lifecycles to run; all but `soak` and `ring` if none is named.
+    /// Lifecycles to run; all but `soak`, `ring` and `evtchn` if none is named.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
     /// Play each lifecycle in fewer variants, leave out what waits for the toolstack's patience more than once, and play
-    /// `soak` and `ring` for 3 rounds only.
+    /// `soak`, `ring` and `evtchn` for 3 rounds only.
     #[arg(long)]
     quick: bool,
-    /// Play the lifecycles in guests of these kinds, `pvh` or `hvm`; `soak` and `ring` in one of them.
-    #[arg(long, value_delimiter = ',', default_value = "pvh,hvm", value_name = "KIND", global = true)]
+    /// Play the lifecycles in guests of these kinds, by default `pvh,hvm`; `soak` and `ring` in one of them, `evtchn` in
+    /// `pvh` by default.
+    #[arg(long, value_delimiter = ',', value_name = "KIND", global = true)]
     kind: Vec<Kind>,
-    /// Play the lifecycles in guests with these numbers of virtual processors; `soak` and `ring` with 2, if it is among them.
-    #[arg(long, value_delimiter = ',', default_value = "1,2,8", value_name = "N", global = true)]
+    /// Play the lifecycles in guests with these numbers of virtual processors, by default `1,2,8`; `soak` and `ring` with 2,
+    /// if it is among them; `evtchn` by default with `1,2,4`, or `1,2` where it is quick.
+    #[arg(long, value_delimiter = ',', value_name = "N", global = true)]
     vcpus: Vec<u32>,
-    /// Rounds of `soak`, 30 unless it is quick, or of `ring`, 10 unless it is quick.
+    /// Rounds of `soak`, 30 unless it is quick, or of `ring` and `evtchn`, 10 unless it is quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
     /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
@@ -95,6 +99,18 @@ pub(crate) struct Args {
     guest_elf: Option<PathBuf>,
     #[command(subcommand)]
     other: Option<Other>,
+}
+
+impl Args {
+    /// The kinds of guests, of the table.
+    fn kinds(&self) -> Vec<Kind> {
+        if self.kind.is_empty() { vec![Kind::Pvh, Kind::Hvm] } else { self.kind.clone() }
+    }
+
+    /// Their numbers of processors.
+    fn vcpus(&self) -> Vec<u32> {
+        if self.vcpus.is_empty() { vec![1, 2, 8] } else { self.vcpus.clone() }
+    }
 }
 
 /// What runs in place of the table.
@@ -160,6 +176,11 @@ fn play(args: &Args, (image, guest): (&Image, &Path), (plan, logs): (&Plan, &Pat
         }
     }
     println!("{}", table::show(&verdict, &played));
+    let (table, missed) = cases::tell(&played, mock_host::run);
+    if !table.is_empty() {
+        println!("\n{table}");
+    }
+    counted.extend(missed);
     println!("logs: {}", workspace::relative(logs).display());
     Ok([verdict.misses(), &counted].concat())
 }
@@ -167,7 +188,8 @@ fn play(args: &Args, (image, guest): (&Image, &Path), (plan, logs): (&Plan, &Pat
 /// What runs on each boot: one boot a daemon.
 fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
-    let variants = variant::product(&args.kind, &args.vcpus)?;
+    let variants = variant::product(&args.kinds(), &args.vcpus())?;
+    let pairs = together::variants(&args.kind, &args.vcpus, extent)?;
     let (mut apart, mut names) = (Vec::new(), Vec::new());
     for name in &args.cases {
         match apart::lifecycle(name, args.rounds, extent) {
@@ -175,12 +197,15 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
             None => names.push(name.clone()),
         }
     }
-    let chosen = if names.is_empty() && !apart.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
+    let (together, alone): (Vec<_>, Vec<_>) = apart.into_iter().partition(together::is_one);
+    let chosen =
+        if names.is_empty() && !args.cases.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
     let mut daemons = args.xenstored.clone();
     daemons.dedup();
     let jobs = |boot| {
         let mut jobs = plan::jobs(&chosen, &variants, (boot, extent));
-        jobs.extend(plan::jobs(&apart, &apart::variants(&variants), (boot, extent)));
+        jobs.extend(plan::jobs(&alone, &apart::variants(&variants), (boot, extent)));
+        jobs.extend(plan::all(&together, &pairs));
         jobs
     };
     Ok(daemons.into_iter().enumerate().map(|(boot, daemon)| (daemon, jobs(boot))).collect())

@@ -99,6 +99,12 @@ pub(crate) fn jobs(chosen: &[Lifecycle], variants: &[Variant], (boot, extent): (
     jobs
 }
 
+/// The jobs of lifecycles that are played in all of the variants.
+pub(crate) fn all(chosen: &[Lifecycle], variants: &[Variant]) -> Vec<Job> {
+    let job = |lifecycle, variant| Job { lifecycle, variant, lane: Lane::Foreground };
+    chosen.iter().flat_map(|lifecycle| variants.iter().map(move |variant| job(*lifecycle, *variant))).collect()
+}
+
 /// Tells whether there can be such a lifecycle in a domain so made, or why not.
 const fn can(lifecycle: &Lifecycle, variant: &Variant) -> Result<(), &'static str> {
     match (lifecycle.only, variant.kind) {

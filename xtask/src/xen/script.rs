@@ -54,6 +54,7 @@ fn call(step: &Step) -> (&'static str, Vec<Cow<'static, str>>) {
         Step::Gone => ("gone", vec![]),
         Step::Says(event, words) => ("says", [&[event], words].concat()),
         Step::NeverSays(event) => ("never_says", vec![event]),
+        Step::Peer => ("comes", vec![]),
         Step::Census => ("census", vec![]),
         Step::Alive => ("alive", vec![]),
         Step::SlowResume => ("slow_resume", vec![]),

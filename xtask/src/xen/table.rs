@@ -32,14 +32,16 @@ pub(crate) fn show(verdict: &Verdict, played: &[Played]) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-fn plain<S: ToString>(header: impl IntoIterator<Item = S>) -> Table {
+/// A table without lines, of these columns.
+pub(super) fn plain<S: ToString>(header: impl IntoIterator<Item = S>) -> Table {
     let mut table = Table::new();
     table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.into_iter().map(|text| text.to_string()).collect::<Vec<_>>());
     table
 }
 
-fn finished(mut table: Table) -> String {
+/// Its text, all but the first column to the right.
+pub(super) fn finished(mut table: Table) -> String {
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 1));
     });

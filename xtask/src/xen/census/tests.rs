@@ -1,5 +1,7 @@
 use super::*;
 
+const OWN: &str = TITLES[0];
+
 const ROUND: &str = "domain 3
 port    1: VCPU 0: Interdomain (Connected) - Remote Domain 0, Port 20
 port    2: VCPU 0: Interdomain (Connected) - Remote Domain 0, Port 21
@@ -30,8 +32,8 @@ fn two(old: &str, new: &str) -> Vec<String> {
 
 #[test]
 fn ports_and_grants_of_the_domain_alone_are_counted() {
-    let census = read(&two("", "")).unwrap().remove(0);
-    assert_eq!((census.grants, census.frames, census.free), (2, 1, 1496));
+    let census = read(&two("", ""), OWN).unwrap().remove(0);
+    assert_eq!((census.grants, census.frames, census.free), (2, [1, 0], 1496));
     let ports = [("IPI", 1), ("Interdomain (Connected)", 2), ("Virtual IRQ 0", 1)];
     assert!(census.ports.iter().map(|(kind, count)| (kind.as_str(), *count)).eq(ports), "{census:?}");
 }
@@ -39,11 +41,11 @@ fn ports_and_grants_of_the_domain_alone_are_counted() {
 #[test]
 fn other_numbers_and_another_domain_are_no_growth() {
     let moved = two("domain 3", "domain 31").iter().map(|line| line.replace("Port 21", "Port 44")).collect::<Vec<_>>();
-    assert_eq!(read(&moved).unwrap()[1].frames, 2, "its own section");
+    assert_eq!(read(&moved, OWN).unwrap()[1].frames, [2, 0], "its own section");
     let renumbered = two("port    3: VCPU 0: IPI", "port    9: VCPU 0: IPI");
-    assert!(compare(&renumbered, 2).unwrap().contains("round 2: 4 ports"));
+    assert!(compare(&renumbered, [2, 0]).unwrap().contains("round 2: 4 ports"));
     let poorer = two("free 1496", "free 1400");
-    assert!(compare(&poorer, 2).unwrap().contains("1400 MiB"), "shown, and left to the reader");
+    assert!(compare(&poorer, [2, 0]).unwrap().contains("1400 MiB"), "shown, and left to the reader");
 }
 
 #[test]
@@ -57,7 +59,7 @@ fn a_port_a_grant_or_a_frame_more_is_growth() {
         (entry, format!("{entry}\n{}", entry.replace("001", "008"))),
         (frames, frames.replace('1', "2")),
     ] {
-        let error = compare(&two(old, &new), 2).unwrap_err().to_string();
+        let error = compare(&two(old, &new), [2, 0]).unwrap_err().to_string();
         assert!(error.contains("does not hold the same: round 1: "), "{error}");
     }
 }
@@ -70,15 +72,32 @@ fn a_census_that_sees_nothing_is_none() {
         ("free 1496", "free"),
         ("port    3: VCPU 0: IPI", "port usage: lsevtchn"),
     ] {
-        assert!(read(&two(old, new)).is_err(), "{new}");
+        assert!(read(&two(old, new), OWN).is_err(), "{new}");
     }
     let portless: Vec<String> = two("", "").into_iter().filter(|line| !line.starts_with("port")).collect();
-    assert!(read(&portless).is_err());
-    assert!(read(&["port 1: VCPU 0: IPI".into()]).is_err());
+    assert!(read(&portless, OWN).is_err());
+    assert!(read(&["port 1: VCPU 0: IPI".into()], OWN).is_err());
 }
 
 #[test]
 fn a_round_that_was_not_counted_is_missed() {
-    assert!(compare(&two("", ""), 3).unwrap_err().to_string().contains("2 of 3"));
-    assert!(compare(&[], 1).is_err());
+    assert!(compare(&two("", ""), [3, 0]).unwrap_err().to_string().contains("2 of 3"));
+    assert!(compare(&[], [1, 0]).is_err());
+}
+
+/// What the guest has, and a peer that has mapped one page of it.
+fn with_peer(round: &str) -> Vec<String> {
+    let peer = round.replace("domain 3", "peer 31").replace("0 maptrack", "1 maptrack");
+    round.lines().chain(peer.lines()).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_peer_is_counted_apart() {
+    let two = [with_peer(ROUND), with_peer(ROUND)].concat();
+    let told = compare(&two, [2, 2]).unwrap();
+    assert!(told.contains("its peer, round 2: 4 ports") && told.contains("2 grant and 1 maptrack"), "{told}");
+    assert!(compare(&two, [2, 0]).unwrap_err().to_string().contains("2 of 0 rounds of its peer"));
+    let grown = with_peer(ROUND).iter().map(|line| line.replace("1 maptrack", "2 maptrack")).collect();
+    let error = compare(&[with_peer(ROUND), grown].concat(), [2, 2]).unwrap_err().to_string();
+    assert!(error.contains("its peer does not hold the same"), "{error}");
 }

@@ -35,7 +35,7 @@ struct Stop {
 
 /// Sends guests along the route, once for each xenstore daemon and round.
 pub(crate) fn run(args: &Args, guest: &Path, cache: &Path) -> Result<()> {
-    let variants = variant::product(&args.kind, &args.vcpus)?;
+    let variants = variant::product(&args.kinds(), &args.vcpus())?;
     let Some(stops) = stops(args, cache)? else { return Ok(()) };
     let logs = cache.join("logs");
     let (mut rows, mut misses) = (Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ fn stops(args: &Args, cache: &Path) -> Result<Option<Vec<Stop>>> {
         [_] => bail!("a route has two releases at least"),
         some => some.to_vec(),
     };
-    let model = if args.kind.contains(&Kind::Hvm) { DeviceModel::Wanted } else { DeviceModel::Unused };
+    let model = if args.kinds().contains(&Kind::Hvm) { DeviceModel::Wanted } else { DeviceModel::Unused };
     let mut stops = Vec::new();
     for release in route {
         let known = stops.iter().find(|stop: &&Stop| stop.release == release).map(|stop| stop.image.clone());

@@ -1,0 +1,79 @@
+//! `evtchn`: two guests of ours with each other, through checkpoints, saves and restores.
+
+use super::plan::Extent;
+use super::variant::{self, Kind, Variant};
+use anyhow::Result;
+use guest::lifecycle::{Lifecycle, Step, UNTOUCHED};
+
+/// What it is called on the command line.
+pub(super) const EVTCHN: &str = "evtchn";
+/// Rounds where nobody says how many.
+pub(super) const ROUNDS: u32 = 10;
+
+/// The peer has ended, as it was told to: another comes, and all the rest goes well.
+const ANOTHER: [Step; 3] = [Step::Says("bereft", &[]), Step::Peer, Step::Says("trial", &["result=ok"])];
+
+/// One round: what is held goes on over a checkpoint, and is gone in another domain.
+const ROUND: [Step; 10] = [
+    Step::Checkpoint,
+    Step::Says("resumed", &["class=cancel", "intact=yes"]),
+    Step::Says("trace", UNTOUCHED),
+    Step::Says("trial", &["result=ok", "class=cancel"]),
+    Step::SaveRestore,
+    Step::Says("resumed", &["class=new", "intact=yes"]),
+    ANOTHER[0],
+    ANOTHER[1],
+    Step::Says("trial", &["result=ok", "class=new"]),
+    Step::Census,
+];
+
+/// The lifecycle of so many rounds; made once a run, for which it stays.
+pub(super) fn evtchn(rounds: u32) -> Lifecycle {
+    let mut steps = vec![Step::Create, Step::Peer];
+    steps.extend(ANOTHER);
+    (0..rounds).for_each(|_| steps.extend(ROUND));
+    steps.extend([Step::Alive, Step::Poweroff]);
+    Lifecycle {
+        name: EVTCHN,
+        about: "event channels with a second guest, which also dies while they are bound",
+        cmdline: "trial=events",
+        steps: steps.leak(),
+        only: None,
+    }
+}
+
+/// Whether a lifecycle has a second guest.
+pub(super) fn is_one(lifecycle: &Lifecycle) -> bool {
+    lifecycle.steps.contains(&Step::Peer)
+}
+
+/// The guests that are tested: those that are wished for, or those of which something else may come.
+pub(super) fn variants(kinds: &[Kind], vcpus: &[u32], extent: Extent) -> Result<Vec<Variant>> {
+    let few: &[u32] = if extent == Extent::Quick { &[1, 2] } else { &[1, 2, 4] };
+    variant::product(if kinds.is_empty() { &[Kind::Pvh] } else { kinds }, if vcpus.is_empty() { few } else { vcpus })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_goes_before_what_is_usual() {
+        let of = |kinds: &[Kind], vcpus: &[u32], extent| {
+            variants(kinds, vcpus, extent).unwrap().into_iter().map(Variant::label).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[], &[], Extent::Full), ["pvh-1", "pvh-2", "pvh-4"]);
+        assert_eq!(of(&[], &[], Extent::Quick), ["pvh-1", "pvh-2"]);
+        assert_eq!(of(&[Kind::Hvm], &[8], Extent::Quick), ["hvm-8"]);
+    }
+
+    #[test]
+    fn a_few_rounds_go_well_on_the_mock_host() {
+        for vcpus in [1, 2, 4] {
+            let played = crate::mock_host::run(&evtchn(2), Variant { kind: Kind::Pvh, vcpus });
+            let report = played.unwrap_or_else(|failure| panic!("{}", failure.0));
+            let times = |name: &str| report.scenarios.iter().filter(|told| *told == name).count();
+            assert_eq!(["peer-offered", "peer-held", "peer-held-new", "peer-dies"].map(times), [5, 2, 2, 3]);
+        }
+    }
+}
