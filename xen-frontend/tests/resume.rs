@@ -25,6 +25,7 @@ const ELSEWHERE: Save = Save::Restore(Destination {
     uptime: xen_hypercall::Nanos::from_secs(100),
     vendor: None,
     version: None,
+    fifo: None,
     domid: None,
     ports_before: 3,
 });

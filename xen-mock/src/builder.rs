@@ -2,7 +2,7 @@
 
 use xen_hypercall::{DomId, Nanos};
 
-use crate::config::{Config, ControlNodes, Daemon, Device, Kind, Leaves, Vendor};
+use crate::config::{Config, ControlNodes, Daemon, Device, FifoAbi, Kind, Leaves, Vendor};
 use crate::host::Host;
 use crate::xenstored::Quotas;
 
@@ -48,9 +48,16 @@ impl Builder {
         self
     }
 
-    /// Sets the highest port; 1023 by default, as libxl does, and never more than 4095.
-    pub fn max_port(mut self, port: u16) -> Self {
-        self.config.shape.max_ports = usize::from(port).min(4095);
+    /// Sets the highest port that the toolstack allows; 1023 by default, as libxl does. The ABI in use has a limit of its own:
+    /// ports below 4096 or, with FIFO, below 131072.
+    pub const fn max_port(mut self, port: u32) -> Self {
+        self.config.shape.max_ports = port as usize;
+        self
+    }
+
+    /// Sets what the host has of the FIFO ABI of event channels; all by default. A guest begins with 2-level in any case.
+    pub const fn fifo(mut self, fifo: FifoAbi) -> Self {
+        self.config.fifo = fifo;
         self
     }
 

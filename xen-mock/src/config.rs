@@ -118,6 +118,17 @@ impl Device {
     }
 }
 
+/// What a host has of the FIFO ABI of event channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FifoAbi {
+    /// All of it.
+    Present,
+    /// Nothing, as before Xen 4.4: its operations are not known, `ENOSYS`.
+    Unknown,
+    /// Nothing, as a Xen that was built without: `EOPNOTSUPP`.
+    Disabled,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) name: String,
@@ -126,6 +137,7 @@ pub(crate) struct Config {
     pub(crate) shape: Shape,
     pub(crate) vendor: [u8; 12],
     pub(crate) version: (u16, u16),
+    pub(crate) fifo: FifoAbi,
     pub(crate) leaves: Leaves,
     pub(crate) uptime: Nanos,
     pub(crate) wall: Nanos,
@@ -150,6 +162,7 @@ impl Default for Config {
             shape: Shape { vcpus: 1, max_ports: 1023, max_grant_frames: 64 },
             vendor: Vendor::Intel.name(),
             version: (4, 19),
+            fifo: FifoAbi::Present,
             leaves: Leaves::First,
             uptime: Nanos::from_secs(5000),
             wall: Nanos::from_secs(1_800_000_000),

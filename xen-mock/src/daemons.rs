@@ -1,5 +1,6 @@
 //! The daemons of dom0 at the guest's rings: when they look, and whom they tell.
 
+use crate::events::Service;
 use crate::memory::{CONSOLE_GFN, Frame, STORE_GFN};
 use crate::violation::Violation;
 use crate::world::{Task, World};
@@ -90,7 +91,7 @@ impl World {
     }
 
     fn notify_store(&mut self) {
-        self.notify_guest(self.domain.store_port());
+        self.notify_from(Service::Store);
     }
 
     pub(crate) fn serve_console(&mut self) {
@@ -99,7 +100,7 @@ impl World {
         }
         let page = self.memory.frame(CONSOLE_GFN).expect("a special frame");
         match self.console.serve(page) {
-            Some(true) => self.notify_guest(self.domain.console_port()),
+            Some(true) => self.notify_from(Service::Console),
             Some(false) => {}
             None => self.violation(Violation::BrokenConsoleRing),
         }

@@ -1,23 +1,11 @@
-//! What dom0 holds of the guest: ends of event channels, and mapped grants.
+//! What dom0 holds of the guest: mapped grants.
 
 use std::collections::BTreeMap;
 
-use xen_hypercall::{DomId, Gfn, GrantRef, Port};
+use xen_hypercall::{DomId, Gfn, GrantRef};
 
 use crate::grants::{Entry, GrantTable, PERMIT_ACCESS, READING, READONLY, TYPE_MASK, WRITING};
 use crate::memory::Frame;
-use crate::world::Service;
-
-/// A port of dom0.
-#[derive(Debug, Clone, Copy)]
-struct End {
-    guest: DomId,
-    /// The guest's port, once bound.
-    peer: Option<Port>,
-    service: Service,
-    /// Events since it was last looked at.
-    events: u64,
-}
 
 /// Whether a backend wants to write to what it maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,78 +47,19 @@ enum Reported {
 
 #[derive(Debug)]
 pub(crate) struct Backends {
-    ends: BTreeMap<u32, End>,
     mappings: BTreeMap<u64, Mapping>,
     next_mapping: u64,
-    next_port: u32,
 }
 
 const XEN_BITS: u16 = READING | WRITING;
 
 impl Backends {
     pub(crate) const fn new() -> Self {
-        Self { ends: BTreeMap::new(), mappings: BTreeMap::new(), next_mapping: 1, next_port: 40 }
+        Self { mappings: BTreeMap::new(), next_mapping: 1 }
     }
 
-    /// Makes an end bound to a port of the guest.
-    pub(crate) fn connect(&mut self, guest: DomId, peer: Port, service: Service) -> Port {
-        self.add(End { guest, peer: Some(peer), service, events: 0 })
-    }
-
-    /// Makes an end that the guest may bind to.
-    pub(crate) fn offer(&mut self, guest: DomId) -> Port {
-        self.add(End { guest, peer: None, service: Service::Test, events: 0 })
-    }
-
-    fn add(&mut self, end: End) -> Port {
-        let port = Port(self.next_port);
-        self.next_port += 1;
-        self.ends.insert(port.0, end);
-        port
-    }
-
-    pub(crate) fn offers(&self, port: Port, guest: DomId) -> bool {
-        self.ends.get(&port.0).is_some_and(|end| end.guest == guest && end.peer.is_none())
-    }
-
-    pub(crate) fn accept(&mut self, port: Port, peer: Port) {
-        if let Some(end) = self.ends.get_mut(&port.0) {
-            end.peer = Some(peer);
-        }
-    }
-
-    pub(crate) fn peer(&self, port: Port) -> Option<Port> {
-        self.ends.get(&port.0)?.peer
-    }
-
-    /// The guest closed its end: ours waits again.
-    pub(crate) fn peer_closed(&mut self, port: Port) {
-        if let Some(end) = self.ends.get_mut(&port.0) {
-            end.peer = None;
-        }
-    }
-
-    /// Takes an end away and returns what it was bound to.
-    pub(crate) fn close(&mut self, port: Port) -> Option<Port> {
-        self.ends.remove(&port.0)?.peer
-    }
-
-    /// The guest sent an event; whom it woke.
-    pub(crate) fn event(&mut self, port: Port) -> Service {
-        self.ends.get_mut(&port.0).map_or(Service::Test, |end| {
-            end.events += 1;
-            end.service
-        })
-    }
-
-    /// Returns how many events came since the last look.
-    pub(crate) fn take_events(&mut self, port: Port) -> u64 {
-        self.ends.get_mut(&port.0).map_or(0, |end| std::mem::take(&mut end.events))
-    }
-
-    /// The domain is no more: all of its ends and mappings go.
+    /// The domain is no more: all of its mappings go.
     pub(crate) fn forget_guest(&mut self) {
-        self.ends.clear();
         self.mappings.clear();
     }
 

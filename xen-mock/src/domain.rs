@@ -2,7 +2,8 @@
 
 use xen_hypercall::{DomId, Nanos, Port};
 
-use crate::events::Ports;
+use crate::config::{Config, Kind};
+use crate::events::{Delivery, Fifo, Ports};
 use crate::grants::GrantTable;
 use crate::memory::Frame;
 
@@ -16,10 +17,6 @@ pub(crate) const STORE_PFN: usize = 1;
 pub(crate) const STORE_EVTCHN: usize = 2;
 pub(crate) const CONSOLE_PFN: usize = 17;
 pub(crate) const CONSOLE_EVTCHN: usize = 18;
-
-/// Where the kind of callback stands in its parameter, and the kind that any processor takes.
-const CALLBACK_KIND: u32 = 56;
-const BY_VECTOR: u64 = 2;
 
 /// Why a domain stopped.
 ///
@@ -73,6 +70,10 @@ pub(crate) struct Domain {
     /// Set by `SCHEDOP_shutdown_code`: wins over the reason of the shutdown itself.
     pub(crate) latched: Option<Reason>,
     pub(crate) ports: Ports,
+    /// What the FIFO ABI of event channels has, once the guest uses it.
+    pub(crate) fifo: Option<Fifo>,
+    /// Whether there are interrupt lines: those of emulated devices.
+    pub(crate) has_lines: bool,
     pub(crate) params: [u64; PARAMS],
     pub(crate) shared_info: Frame,
     pub(crate) grants: GrantTable,
@@ -98,6 +99,8 @@ pub(crate) struct VcpuState {
     pub(crate) vector: Option<u8>,
     /// vCPU 0 came out of its sleep for this one's interrupt already.
     pub(crate) told: bool,
+    /// How often Xen has interrupted it for an event.
+    pub(crate) upcalls: u64,
 }
 
 impl VcpuState {
@@ -110,7 +113,7 @@ impl VcpuState {
 
     /// What a saved image has of it.
     pub(crate) fn saved(self) -> Self {
-        Self { vector: None, told: false, ..self }
+        Self { vector: None, told: false, upcalls: 0, ..self }
     }
 }
 
@@ -123,13 +126,16 @@ pub(crate) struct Shape {
 }
 
 impl Domain {
-    pub(crate) fn new(id: DomId, shape: &Shape) -> Self {
+    pub(crate) fn new(id: DomId, config: &Config) -> Self {
+        let shape = &config.shape;
         let vcpus = shape.vcpus as usize;
         Self {
             id,
             state: State::Running,
             latched: None,
             ports: Ports::new(shape.max_ports),
+            fifo: None,
+            has_lines: config.kind == Kind::Hvm,
             params: [0; PARAMS],
             shared_info: Frame::new(),
             grants: GrantTable::new(shape.max_grant_frames),
@@ -155,9 +161,7 @@ impl Domain {
     /// Tells whether Xen would interrupt a processor now, if interrupts were on there.
     pub(crate) fn interrupts(&self, vcpu: u32) -> bool {
         let Some(state) = self.vcpus.get(vcpu as usize) else { return false };
-        let callback = self.params[CALLBACK_IRQ];
-        let told = state.vector.is_some() || callback >> CALLBACK_KIND == BY_VECTOR || (vcpu == 0 && callback != 0);
-        state.up && told && self.upcall_pending(vcpu)
+        state.up && self.delivery(vcpu) != Delivery::Nothing && self.upcall_pending(vcpu)
     }
 
     /// Tells whether another processor than the first has something to do since the last time that this was asked.

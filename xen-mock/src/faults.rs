@@ -1,5 +1,7 @@
 //! Faults: what goes wrong, and when.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use xen_hypercall::{DomId, Number, Port};
 
 use crate::xenstored::Twist;
@@ -54,6 +56,10 @@ pub(crate) struct FaultRules {
     pub(crate) calls: Vec<CallRule>,
     pub(crate) store: Vec<StoreRule>,
     pub(crate) events: Vec<EventRule>,
+    /// Numbers that the next ports have by what Xen says, without being opened.
+    pub(crate) wrong_ports: VecDeque<Port>,
+    /// What Xen says of the state of ports.
+    pub(crate) wrong_states: BTreeMap<u32, u32>,
     /// dom0 wants the emulated devices to be used.
     pub(crate) refuses_drivers: bool,
 }

@@ -166,6 +166,7 @@ impl Cpu for MockCpu {
     fn tsc(&self) -> u64 {
         let mut world = self.host.world();
         world.clock.advance(TSC_TIME);
+        world.storm_on();
         world.clock.tsc()
     }
 

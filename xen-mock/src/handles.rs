@@ -2,6 +2,8 @@
 
 mod backend;
 mod console;
+mod ends;
+mod events;
 mod faults;
 mod ledger;
 mod store;
@@ -10,6 +12,7 @@ mod trace;
 
 pub use backend::{Dom0, Mapped};
 pub use console::Console;
+pub use events::Events;
 pub use faults::{CallFault, Faults, StoreFault};
 pub use ledger::{Holdings, Ledger};
 pub use store::Store;
@@ -22,7 +25,7 @@ macro_rules! handle {
         $(#[$doc])*
         #[derive(Debug, Clone)]
         pub struct $name {
-            host: crate::Host,
+            pub(super) host: crate::Host,
         }
 
         impl $name {

@@ -10,7 +10,7 @@ use crate::builder::Builder;
 use crate::config::Config;
 use crate::domain::{Reason, State};
 use crate::guest::Guest;
-use crate::handles::{Console, Dom0, Faults, Ledger, Store, Toolstack, Trace};
+use crate::handles::{Console, Dom0, Events, Faults, Ledger, Store, Toolstack, Trace};
 use crate::violation::Violation;
 use crate::world::World;
 
@@ -107,6 +107,12 @@ impl Host {
         Dom0::new(self.clone())
     }
 
+    /// Returns how events come in, and the ways in which Xen or a peer may go wrong there.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.clone())
+    }
+
     /// Returns the virtual time since the host was built.
     #[must_use]
     pub fn now(&self) -> Nanos {
@@ -156,7 +162,9 @@ impl Host {
     pub fn check(&self) -> Result<(), Vec<Violation>> {
         let mut world = self.world();
         world.watch_mapped_grants();
+        world.watch_events();
         world.watch_emulated();
+        world.watch_cut_off();
         if world.violations.is_empty() { Ok(()) } else { Err(world.violations.clone()) }
     }
 

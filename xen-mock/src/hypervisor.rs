@@ -50,6 +50,7 @@ impl World {
         if fault.is_none() {
             self.run_due();
         }
+        self.storm_on();
         fault
     }
 
@@ -60,6 +61,7 @@ impl World {
             self.write_times();
         }
         self.watch_mapped_grants();
+        self.watch_events();
     }
 
     /// Makes a hypercall that does not sleep.
@@ -83,7 +85,7 @@ impl World {
         if domain == DomId::SELF.0 || domain == self.domain.id.0 {
             return Ok(0);
         }
-        if domain == DomId::DOM0.0 { Err(EPERM) } else { Err(ESRCH) }
+        if self.ends.knows(DomId(domain)) { Err(EPERM) } else { Err(ESRCH) }
     }
 
     /// Notes padding that is not zero.

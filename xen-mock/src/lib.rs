@@ -65,7 +65,7 @@
 //!    and the guest is run again.
 //!
 //! # What it does not do
-//! No emulated devices, save that an HVM guest can unplug some, no more than one running processor, no interrupts (a guest polls), no FIFO event channels, no
+//! No emulated devices, save that an HVM guest can unplug some, no more than one running processor, no interrupts (a guest polls; [`Events::upcalls`] counts them), no
 //! grant table version 2, no image files: a save and its restore are one operation.
 #![allow(
     clippy::indexing_slicing,
@@ -102,11 +102,14 @@ mod world;
 mod xenstored;
 
 pub use builder::Builder;
-pub use config::{ControlNodes, Daemon, Device, Kind, Leaves, Vendor};
+pub use config::{ControlNodes, Daemon, Device, FifoAbi, Kind, Leaves, Vendor};
 pub use dom0::{MapError, MapMode};
 pub use domain::{Reason, State};
+pub use events::Delivery;
 pub use guest::{Guest, Hook, MockCpu};
-pub use handles::{CallFault, Console, Dom0, Faults, Holdings, Ledger, Mapped, Store, StoreFault, Toolstack, Trace};
+pub use handles::{
+    CallFault, Console, Dom0, Events, Faults, Holdings, Ledger, Mapped, Store, StoreFault, Toolstack, Trace,
+};
 pub use host::{Destroyed, Host};
 pub use platform::PlatformDevice;
 pub use toolstack::{Destination, Operation, Outcome, Save};

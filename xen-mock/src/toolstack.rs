@@ -6,7 +6,7 @@ mod replace;
 
 use xen_hypercall::{DomId, Nanos};
 
-use crate::config::Vendor;
+use crate::config::{FifoAbi, Vendor};
 use crate::domain::Reason;
 
 pub(crate) use operation::Operations;
@@ -20,6 +20,8 @@ pub struct Destination {
     pub vendor: Option<Vendor>,
     /// Another version of Xen, if any.
     pub version: Option<(u16, u16)>,
+    /// More or less of the FIFO ABI of event channels, if any.
+    pub fifo: Option<FifoAbi>,
     /// Number of the new domain; the next one if none.
     pub domid: Option<DomId>,
     /// How many ports the toolstack takes for itself before those of xenstore and the console.
@@ -29,7 +31,7 @@ pub struct Destination {
 impl Default for Destination {
     /// A host of the same kind that has been up for 100 s only.
     fn default() -> Self {
-        Self { uptime: Nanos::from_secs(100), vendor: None, version: None, domid: None, ports_before: 0 }
+        Self { uptime: Nanos::from_secs(100), vendor: None, version: None, fifo: None, domid: None, ports_before: 0 }
     }
 }
 

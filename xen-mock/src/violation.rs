@@ -18,6 +18,25 @@ pub enum Violation {
     CallAfterStop(Number, usize),
     /// It sent an event by a port that is not open, or has no other end.
     SentByWrongPort(Port),
+    /// It gave an event a priority that there is not.
+    NoSuchPriority(Port, u32),
+    /// It changed what is Xen's in an event word of the FIFO ABI, or while it was not its to change.
+    EventWord {
+        /// The port whose word it is.
+        port: Port,
+        /// The word as Xen left it.
+        seen: u32,
+        /// The word as Xen found it.
+        found: u32,
+    },
+    /// It changed more in the control block of a processor than ready bits, from 1 to 0.
+    ControlBlock(Vcpu),
+    /// It gave Xen memory for the FIFO ABI that is in use for another purpose.
+    FifoMemoryInUse(Gfn),
+    /// It gave Xen memory for the FIFO ABI in which an older life of the guest has left something.
+    FifoMemoryStale(Gfn),
+    /// An event was lost, since the processor that is told of it has no control block.
+    NoControlBlock(Port, Vcpu),
     /// It changed a grant entry that a backend still has mapped.
     ChangedWhileMapped(DomId, GrantRef),
     /// It broke the ring of xenstore: indices out of range, or a request too long.
@@ -52,6 +71,16 @@ impl fmt::Display for Violation {
                 write!(f, "hypercall {}, command {cmd}, after the domain had shut down", number.0)
             }
             Self::SentByWrongPort(port) => write!(f, "an event was sent by port {port}, which cannot send"),
+            Self::NoSuchPriority(port, priority) => write!(f, "port {port} was given priority {priority}"),
+            Self::EventWord { port, seen, found } => {
+                write!(f, "the event word of port {port} was made {found:#010x}, from {seen:#010x}")
+            }
+            Self::ControlBlock(vcpu) => write!(f, "the control block of vCPU {vcpu} was written to"),
+            Self::FifoMemoryInUse(gfn) => write!(f, "frame {gfn} was given for events and is in use"),
+            Self::FifoMemoryStale(gfn) => write!(f, "frame {gfn} was given for events and is not clean"),
+            Self::NoControlBlock(port, vcpu) => {
+                write!(f, "an event of port {port} was lost, for vCPU {vcpu} has no control block")
+            }
             Self::ChangedWhileMapped(domain, gref) => {
                 write!(f, "grant {gref} was changed while domain {domain} had it mapped")
             }

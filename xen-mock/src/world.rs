@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use xen_hypercall::{DomId, Gfn, GrantRef, Nanos, Port};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, FifoAbi};
 use crate::console::ConsoleDaemon;
 use crate::dom0::Backends;
 use crate::domain::{CONSOLE_EVTCHN, CONSOLE_PFN, Domain, STORE_EVTCHN, STORE_PFN, State};
-use crate::events::Channel;
+use crate::events::{Channel, FarEnds, Service};
 use crate::faults::FaultRules;
 use crate::memory::{CONSOLE_GFN, Memory, STORE_GFN};
 use crate::platform::Emulated;
@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) store: Xenstored,
     pub(crate) console: ConsoleDaemon,
     pub(crate) backends: Backends,
+    /// The far ends of the guest's ports.
+    pub(crate) ends: FarEnds,
     pub(crate) operations: Operations,
     pub(crate) faults: FaultRules,
     pub(crate) records: Records,
@@ -54,6 +56,12 @@ pub(crate) struct World {
     pub(crate) incarnation: u32,
     pub(crate) vendor: [u8; 12],
     pub(crate) version: (u16, u16),
+    /// What the host has of the FIFO ABI.
+    pub(crate) fifo: FifoAbi,
+    /// Ports by which an event comes in again and again.
+    pub(crate) storm: Vec<Port>,
+    /// Ends of the toolstack's ports that the guest closed by a reset: each is to be bound again.
+    pub(crate) cut_off: Vec<(Port, Port)>,
     tasks: BTreeMap<(Nanos, u64), Task>,
     tasks_made: u64,
 }
@@ -62,13 +70,14 @@ impl World {
     pub(crate) fn new(config: Config) -> Self {
         let mut world = Self {
             memory: Memory::new(),
-            domain: Domain::new(config.domid, &config.shape),
+            domain: Domain::new(config.domid, &config),
             emulated: Emulated::new(config.kind),
             unplugs: false,
             clock: Clock::new(config.uptime, config.wall),
             store: Xenstored::new(config.quotas),
             console: ConsoleDaemon::new(),
             backends: Backends::new(),
+            ends: FarEnds::new(),
             operations: Operations::new(),
             faults: FaultRules::default(),
             records: Records::default(),
@@ -77,6 +86,9 @@ impl World {
             incarnation: 0,
             vendor: config.vendor,
             version: config.version,
+            fifo: config.fifo,
+            storm: Vec::new(),
+            cut_off: Vec::new(),
             tasks: BTreeMap::new(),
             tasks_made: 0,
             config,
@@ -123,8 +135,8 @@ impl World {
 
     /// Makes a port of the guest that is bound to a daemon in dom0.
     fn connect(&mut self, service: Service) -> Port {
-        let port = self.domain.ports.open(Channel::Unbound { remote: DomId::DOM0 }).expect("ports are free at first");
-        let remote = self.backends.connect(self.domain.id, port, service);
+        let port = self.domain.open_port(Channel::Unbound { remote: DomId::DOM0 }).expect("ports are free at first");
+        let remote = self.ends.connect(DomId::DOM0, (self.domain.id, port), service);
         self.domain.ports.set(port, Channel::Interdomain { remote: DomId::DOM0, port: remote });
         port
     }
@@ -212,20 +224,40 @@ impl World {
 
     /// Brings an event into the guest, unless a fault drops it.
     pub(crate) fn notify_guest(&mut self, port: Port) {
-        if self.domain.ports.at(port).is_some() && !self.faults.drops_event(port) {
+        if self.domain.ports.is_usable(port) && !self.faults.drops_event(port) {
             self.domain.raise(port);
+        }
+    }
+
+    /// A daemon sends an event, which is lost if the guest has closed its end.
+    pub(crate) fn notify_from(&mut self, service: Service) {
+        if let Some(port) = self.ends.of_service(service) {
+            self.notify_guest(port);
+        }
+    }
+
+    /// A storm goes on: it comes between any two things that the guest does.
+    pub(crate) fn storm_on(&mut self) {
+        for at in 0..self.storm.len() {
+            self.domain.raise(self.storm[at]);
+        }
+    }
+
+    /// Closes a port of another domain; the guest's waits for that domain again.
+    pub(crate) fn close_far_end(&mut self, port: Port) {
+        if let Some((remote, peer)) = self.ends.close(port) {
+            self.domain.ports.set(peer, Channel::Unbound { remote });
+        }
+    }
+
+    /// A domain ends: all of its ports close.
+    pub(crate) fn end_peer(&mut self, remote: DomId) {
+        for peer in self.ends.die(remote) {
+            self.domain.ports.set(peer, Channel::Unbound { remote });
         }
     }
 
     pub(crate) fn frame(&self, gfn: Gfn) -> Option<crate::memory::Frame> {
         self.memory.frame(gfn)
     }
-}
-
-/// Who holds the far end of a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Service {
-    Store,
-    Console,
-    Test,
 }

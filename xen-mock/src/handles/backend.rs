@@ -1,10 +1,9 @@
 //! The backends' side.
 
-use xen_hypercall::{DomId, GrantRef, Port};
+use xen_hypercall::{DomId, GrantRef};
 
 use super::handle;
 use crate::dom0::{MapError, MapMode};
-use crate::events::Channel;
 use crate::memory::Frame;
 
 handle! {
@@ -13,49 +12,6 @@ handle! {
 }
 
 impl Dom0 {
-    /// Binds to a port of the guest that waits for dom0, and returns dom0's end; `None` if it does not wait for us.
-    #[must_use]
-    pub fn bind(&self, guest_port: Port) -> Option<Port> {
-        let mut world = self.host.world();
-        if world.domain.ports.at(guest_port) != Some(Channel::Unbound { remote: DomId::DOM0 }) {
-            return None;
-        }
-        let guest = world.domain.id;
-        let end = world.backends.connect(guest, guest_port, crate::world::Service::Test);
-        world.domain.ports.set(guest_port, Channel::Interdomain { remote: DomId::DOM0, port: end });
-        Some(end)
-    }
-
-    /// Makes a port of dom0 that the guest may bind to.
-    #[must_use]
-    pub fn offer(&self) -> Port {
-        let mut world = self.host.world();
-        let guest = world.domain.id;
-        world.backends.offer(guest)
-    }
-
-    /// Sends an event by dom0's end `port`; it is lost if the guest has closed its own.
-    pub fn notify(&self, port: Port) {
-        let mut world = self.host.world();
-        if let Some(peer) = world.backends.peer(port) {
-            world.notify_guest(peer);
-        }
-    }
-
-    /// Returns how many events the guest has sent to dom0's end `port` since the last look.
-    #[must_use]
-    pub fn take_events(&self, port: Port) -> u64 {
-        self.host.world().backends.take_events(port)
-    }
-
-    /// Closes dom0's end; the guest's waits for dom0 again.
-    pub fn close(&self, port: Port) {
-        let mut world = self.host.world();
-        if let Some(peer) = world.backends.close(port) {
-            world.domain.ports.set(peer, Channel::Unbound { remote: DomId::DOM0 });
-        }
-    }
-
     /// Maps a page that the guest granted to dom0.
     ///
     /// # Errors

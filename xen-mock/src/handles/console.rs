@@ -1,7 +1,7 @@
 //! The guest's console, as its reader has it.
 
 use super::handle;
-use crate::world::Service;
+use crate::events::Service;
 
 handle! {
     /// The far end of the guest's console. What the guest wrote is kept across restores and reboots.

@@ -3,6 +3,7 @@
 use xen_hypercall::{Gfn, GrantRef, Port};
 
 use super::handle;
+use crate::events::Fifo;
 use crate::world::World;
 
 handle! {
@@ -15,6 +16,10 @@ handle! {
 pub struct Holdings {
     /// Open ports, those of xenstore and the console left out.
     pub ports: Vec<Port>,
+    /// Control blocks of the FIFO ABI that Xen was given.
+    pub control_blocks: usize,
+    /// Pages of its event array.
+    pub event_pages: usize,
     /// Entries of the grant table that are not 0, the reserved ones left out.
     pub grants: Vec<GrantRef>,
     /// Watches, by path and token.
@@ -36,8 +41,11 @@ impl Ledger {
     #[must_use]
     pub fn holdings(&self) -> Holdings {
         let world = self.host.world();
+        let (control_blocks, event_pages) = world.domain.fifo.as_ref().map_or((0, 0), Fifo::held);
         Holdings {
             ports: open_ports(&world),
+            control_blocks,
+            event_pages,
             grants: world.domain.grants.in_use(),
             watches: world.store.guest.watches.iter().map(|w| (w.path.clone(), w.token.clone())).collect(),
             transactions: world.store.guest.transactions.keys().copied().collect(),

@@ -48,6 +48,9 @@ impl World {
             _ => return Err(EPERM),
         }
         self.domain.params[index] = value;
+        if index == CALLBACK_IRQ {
+            self.domain.tell_again();
+        }
         Ok(0)
     }
 
@@ -68,8 +71,10 @@ impl World {
         if fields[4] < LOWEST_VECTOR {
             return Err(EINVAL);
         }
-        let vcpu = self.domain.vcpus.get_mut(fields.u32(0) as usize).ok_or(ENOENT)?;
-        vcpu.vector = Some(fields[4]);
+        let vcpu = fields.u32(0);
+        self.domain.vcpus.get_mut(vcpu as usize).ok_or(ENOENT)?.vector = Some(fields[4]);
+        // Whether an upcall is pending or not.
+        self.domain.interrupt(vcpu);
         Ok(0)
     }
 }

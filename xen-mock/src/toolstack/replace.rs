@@ -24,6 +24,7 @@ impl World {
         let id = to.domid.unwrap_or(next);
         self.vendor = to.vendor.map_or(self.vendor, Vendor::name);
         self.version = to.version.unwrap_or(self.version);
+        self.fifo = to.fifo.unwrap_or(self.fifo);
         self.clock.move_to_host(to.uptime);
         self.incarnation += 1;
         let vcpus: Vec<_> = self.domain.vcpus.iter().map(|vcpu| vcpu.saved()).collect();
@@ -45,11 +46,13 @@ impl World {
     fn replace_domain(&mut self, id: DomId, ports_before: u32) {
         self.remove_tree();
         self.backends.forget_guest();
+        self.ends.forget_guest();
+        (self.storm, self.cut_off) = (Vec::new(), Vec::new());
         self.cancel_all();
-        self.domain = Domain::new(id, &self.config.shape);
+        self.domain = Domain::new(id, &self.config);
         self.emulated = Emulated::new(self.config.kind);
         for _ in 0..ports_before {
-            self.domain.ports.open(Channel::Reserved);
+            self.domain.open_port(Channel::Reserved);
         }
         self.introduce();
     }
@@ -58,6 +61,8 @@ impl World {
     pub(crate) fn destroy(&mut self) {
         self.remove_tree();
         self.backends.forget_guest();
+        self.ends.forget_guest();
+        (self.storm, self.cut_off) = (Vec::new(), Vec::new());
         self.cancel_all();
         self.operations.abandon();
         self.domain.state = State::Gone;

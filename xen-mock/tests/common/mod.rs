@@ -1,6 +1,8 @@
 //! A small client of xenstore and of the console, written for these tests from the public headers.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub(crate) mod events;
+
 use std::sync::atomic::Ordering::Relaxed;
 
 use xen_hypercall::op::hvm::{self, Param};

@@ -109,11 +109,13 @@ fn excuse(case: &Case, when: When) -> Excuse {
 }
 
 /// What is compared of all that a guest holds: numbers of ports and tokens of watches may differ.
-pub(super) fn holds(holdings: &Holdings) -> (usize, usize, Vec<String>, usize, usize, bool, usize, usize) {
+pub(super) fn holds(holdings: &Holdings) -> (usize, usize, Vec<String>, usize, usize, bool, usize, [usize; 3]) {
     let within = |path: &str| path.splitn(5, '/').nth(4).unwrap_or_default().to_owned();
-    let Holdings { ports, grants, watches, transactions, grant_frames, shared_info, vcpu_infos, mappings } = holdings;
+    let Holdings { ports, grants, watches, transactions, grant_frames, shared_info, vcpu_infos, mappings, .. } =
+        holdings;
+    let rest = [*mappings, holdings.control_blocks, holdings.event_pages];
     let paths = watches.iter().map(|(path, _)| within(path)).collect();
-    (ports.len(), grants.len(), paths, transactions.len(), grant_frames.len(), *shared_info, *vcpu_infos, *mappings)
+    (ports.len(), grants.len(), paths, transactions.len(), grant_frames.len(), *shared_info, *vcpu_infos, rest)
 }
 
 /// I28: what the guest publishes stands there at its end, where it ends in the domain of a good resume.
