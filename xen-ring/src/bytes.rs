@@ -84,6 +84,11 @@ impl<'m, W: Words> ByteSender<'m, W> {
         self.0.look()
     }
 
+    /// Returns the reason, once the peer misbehaved, and looks at nothing.
+    pub(crate) fn sound(&self) -> Result<(), Misbehaved> {
+        self.0.sound()
+    }
+
     /// Tells whether the peer has taken everything.
     ///
     /// # Errors

@@ -91,6 +91,12 @@ impl<'m, W: Words, E: End> Track<'m, W, E> {
         self.size
     }
 
+    /// Returns the reason, once the peer misbehaved.
+    #[inline]
+    pub(crate) fn sound(&self) -> Result<(), Misbehaved> {
+        self.fault.map_or(Ok(()), Err)
+    }
+
     /// Returns how far it is to the limit, by what is known of the peer.
     #[inline]
     pub(crate) const fn ahead(&self) -> usize {
@@ -111,9 +117,7 @@ impl<'m, W: Words, E: End> Track<'m, W, E> {
     /// Acquire: pairs with the release of the peer's [`Track::advance`].
     #[inline]
     pub(crate) fn look(&mut self) -> Result<usize, Misbehaved> {
-        if let Some(reason) = self.fault {
-            return Err(reason);
-        }
+        self.sound()?;
         let (size, own, known) = (self.size, self.own, self.limit.since(self.own));
         let now = Index::new(self.theirs.load());
         let limit = now.plus(E::lead(size));

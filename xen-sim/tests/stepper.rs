@@ -3,7 +3,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "a panic is a failed test")]
 
 use xen_ring::{Bytes, Misbehaved, console_back, console_front, xenstore_back, xenstore_front};
-use xen_sim::adversary::{Figures, Memory, Rules, Shape, bytes, slots, step};
+use xen_sim::adversary::{Memory, Rules, Shape, bytes, slots, step, step_all};
 use xen_sim::rings::{Asks, Kept, Place, Receives, Sends, Serves, byte_shape, shape};
 
 const PAGE: usize = 4096;
@@ -251,37 +251,24 @@ const ENDS: [(&str, Conversation, usize, u32); 4] = [
     ("console, back", |memory| both(memory, 3072, console_back), 3072, 1024),
 ];
 
-/// Steps through all of them, prints what was tried, and wants at least so many runs with one stroke and with two.
-fn all(what: &str, conversations: &[(&str, Conversation)], tried: impl Fn(Conversation) -> Figures, least: [usize; 2]) {
-    let mut sum = Figures::default();
-    for (name, converse) in conversations {
-        let figures = tried(*converse);
-        println!("{what}, {name}: {figures}");
-        sum += figures;
-    }
-    println!("{what}: {sum}");
-    assert!(sum.singles >= least[0] && sum.pairs >= least[1], "{what}: less than ever: {sum}");
-    assert!(sum.found * 20 > sum.singles + sum.pairs, "{what}: the dictionary has teeth: {sum}");
-}
-
 #[test]
 fn r01_r02_r03_r04_r06_r07_r08_r15_r16_r21_r25_r30_r32_fronts_struck_everywhere() {
     let dictionary = slots(&shape(SLOTS));
-    all("front", &FRONT, |converse| step(PAGE, &dictionary, converse), [5_000, 450_000]);
+    step_all("front", &FRONT, |converse| step(PAGE, &dictionary, converse), [7_500, 900_000, 240_000]);
 }
 
 #[test]
 fn r01_r03_r04_r06_r07_r15_r25_r30_backs_struck_everywhere() {
     let dictionary = slots(&shape(SLOTS));
-    all("back", &BACK, |converse| step(PAGE, &dictionary, converse), [4_500, 550_000]);
+    step_all("back", &BACK, |converse| step(PAGE, &dictionary, converse), [7_000, 1_100_000, 140_000]);
 }
 
 #[test]
 fn c01_c02_c03_c05_c08_byte_rings_struck_everywhere() {
     let dictionary = bytes(&byte_shape());
-    all("bytes", &BYTES, |converse| step(PAGE, &dictionary, converse), [1_400, 100_000]);
+    step_all("bytes", &BYTES, |converse| step(PAGE, &dictionary, converse), [1_400, 110_000, 9_500]);
     let dictionary = bytes(&Place::APART.shape());
-    all("flex", &FLEX, |converse| step(2 * PAGE, &dictionary, converse), [300, 10_000]);
+    step_all("flex", &FLEX, |converse| step(2 * PAGE, &dictionary, converse), [800, 75_000, 5_000]);
 }
 
 #[test]

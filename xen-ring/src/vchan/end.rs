@@ -130,6 +130,8 @@ impl<'m, W: Flags> Vchan<'m, W> {
     /// # Errors
     /// The reason, from the first lie of the peer that is met on.
     pub fn send(&mut self, pieces: &[&[u8]]) -> Result<Transfer, Misbehaved> {
+        // Before the live byte: of a liar nothing is read, not even that it is gone.
+        self.sender.sound()?;
         if self.peer() == VchanPeer::Gone {
             return Ok(Transfer::Closed);
         }

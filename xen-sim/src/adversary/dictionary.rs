@@ -75,6 +75,16 @@ pub fn bytes(shape: &Shape) -> Vec<Stroke> {
     words(shape).into_iter().chain(data).collect()
 }
 
+/// Lists the strokes against two byte rings of different lengths, and the flag bytes beside them.
+#[must_use]
+pub fn channel(rings: [&Shape; 2], flags: Range<usize>) -> Vec<Stroke> {
+    let set = |at: usize| {
+        let values = [0, 1, 2, 3, 77, 0xff];
+        values.map(|value| Stroke::bytes(format!("byte {at} = {value}"), move |bytes| bytes[at] = value))
+    };
+    rings.into_iter().flat_map(bytes).chain(flags.flat_map(set)).collect()
+}
+
 /// Lists the strokes against a slot ring.
 #[must_use]
 pub fn slots(shape: &Shape) -> Vec<Stroke> {
@@ -143,10 +153,5 @@ fn junk(at: Range<usize>, seed: usize) -> Stroke {
 
 /// Puts back what we wrote there: our own request, in the place of an answer.
 fn own(at: usize) -> Stroke {
-    Stroke::new(format!("own bytes at {at}"), move |memory| {
-        let written = memory.written.borrow();
-        if let Some((_, own)) = written.iter().find(|(start, _)| *start == at) {
-            memory.with(|bytes| bytes[at..at + own.len()].copy_from_slice(own));
-        }
-    })
+    Stroke::new(format!("own bytes at {at}"), move |memory| memory.put_back(at))
 }

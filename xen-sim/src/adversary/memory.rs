@@ -3,7 +3,8 @@
 use super::{Rules, Stroke};
 use core::cell::{Cell, RefCell};
 use core::ops::Range;
-use xen_ring::{At, Words};
+use std::rc::Rc;
+use xen_ring::{At, Flags, Words};
 
 /// The byte that all private memory of a test is filled with.
 pub const CANARY: u8 = 0xc5;
@@ -21,10 +22,19 @@ pub enum Access {
     In(usize, usize),
     /// So many bytes were copied out to there.
     Out(usize, usize),
+    /// A flag byte was looked at, set, or bits of it were.
+    Flag(usize),
 }
 
-/// Pages shared with a peer that strikes before chosen accesses.
+/// Pages shared with a peer that strikes before chosen accesses; or those of them from some byte on.
 pub struct Memory {
+    whole: Rc<Whole>,
+    from: usize,
+}
+
+/// All of the pages, and all that the peer means to do.
+#[derive(Default)]
+struct Whole {
     bytes: RefCell<Vec<u8>>,
     strokes: RefCell<Vec<(usize, Stroke)>>,
     attacked: Cell<bool>,
@@ -33,48 +43,46 @@ pub struct Memory {
     steps: Cell<usize>,
     log: RefCell<Vec<Access>>,
     /// What we wrote last, by the place.
-    pub(super) written: RefCell<Vec<(usize, Vec<u8>)>>,
+    written: RefCell<Vec<(usize, Vec<u8>)>>,
 }
 
 impl Memory {
     /// Makes `len` zeroed bytes, whole pages.
     #[must_use]
     pub fn new(len: usize) -> Self {
-        Self {
-            bytes: RefCell::new(vec![0; len]),
-            strokes: RefCell::default(),
-            attacked: Cell::new(false),
-            peaceful: Cell::new(false),
-            lied: Cell::new(false),
-            steps: Cell::new(0),
-            log: RefCell::default(),
-            written: RefCell::default(),
-        }
+        let whole = Whole { bytes: RefCell::new(vec![0; len]), ..Whole::default() };
+        Self { whole: Rc::new(whole), from: 0 }
+    }
+
+    /// Returns what begins at a byte of this one: the same pages, the same peer.
+    #[must_use]
+    pub fn part(&self, from: usize) -> Self {
+        Self { whole: Rc::clone(&self.whole), from: self.from + from }
     }
 
     /// Makes memory whose peer strikes before the given accesses, counted over all that [`Memory::attacked`] runs.
     #[must_use]
     pub fn struck(len: usize, strokes: &[(usize, &Stroke)]) -> Self {
         let memory = Self::new(len);
-        memory.strokes.borrow_mut().extend(strokes.iter().map(|(when, stroke)| (*when, (*stroke).clone())));
+        memory.whole.strokes.borrow_mut().extend(strokes.iter().map(|(when, stroke)| (*when, (*stroke).clone())));
         memory
     }
 
     /// Has the peer strike before an access to come, counted from now.
     pub fn strike_at(&self, when: usize, stroke: Stroke) {
-        self.strokes.borrow_mut().push((self.steps.get() + when, stroke));
+        self.whole.strokes.borrow_mut().push((self.whole.steps.get() + when, stroke));
     }
 
     /// Has the peer strike now.
     pub fn strike_now(&self, stroke: &Stroke) {
-        self.lied.set(true);
+        self.whole.lied.set(true);
         stroke.strike(self);
     }
 
     /// Returns whether the peer has struck so far.
     #[must_use]
-    pub const fn lied(&self) -> bool {
-        self.lied.get()
+    pub fn lied(&self) -> bool {
+        self.whole.lied.get()
     }
 
     /// Runs one operation under attack, and holds it to its rules.
@@ -82,19 +90,19 @@ impl Memory {
     /// # Panics
     /// If a rule is broken.
     pub fn attacked<R>(&self, rules: &Rules, operation: impl FnOnce() -> R) -> R {
-        self.log.borrow_mut().clear();
-        self.attacked.set(true);
+        self.whole.log.borrow_mut().clear();
+        self.whole.attacked.set(true);
         let result = operation();
-        self.attacked.set(false);
-        rules.check(&self.log.borrow());
+        self.whole.attacked.set(false);
+        rules.check(&self.whole.log.borrow());
         result
     }
 
     /// Keeps the peer still while a state is prepared; the accesses do not count.
     pub fn peace<R>(&self, prepare: impl FnOnce() -> R) -> R {
-        self.peaceful.set(true);
+        self.whole.peaceful.set(true);
         let result = prepare();
-        self.peaceful.set(false);
+        self.whole.peaceful.set(false);
         result
     }
 
@@ -102,8 +110,8 @@ impl Memory {
     /// which the peer could strike: one before each access, and in a copy one before each word of eight bytes.
     pub fn finish(&self) -> usize {
         self.strike();
-        self.strokes.borrow_mut().clear();
-        self.steps.get()
+        self.whole.strokes.borrow_mut().clear();
+        self.whole.steps.get()
     }
 
     /// Runs something that must not touch the memory at all.
@@ -111,27 +119,31 @@ impl Memory {
     /// # Panics
     /// If it does.
     pub fn untouched<R>(&self, operation: impl FnOnce() -> R) -> R {
-        self.log.borrow_mut().clear();
+        self.whole.log.borrow_mut().clear();
         let result = operation();
-        assert!(self.log.borrow().is_empty(), "R30: {:?} where the page must not be touched", self.log.borrow());
+        assert!(
+            self.whole.log.borrow().is_empty(),
+            "R30: {:?} where the page must not be touched",
+            self.whole.log.borrow()
+        );
         result
     }
 
     /// Returns the accesses since the last operation began.
     #[must_use]
     pub fn log(&self) -> Vec<Access> {
-        self.log.borrow().clone()
+        self.whole.log.borrow().clone()
     }
 
     /// Lets the peer, or a check, work on the bytes.
     pub fn with<R>(&self, work: impl FnOnce(&mut [u8]) -> R) -> R {
-        work(&mut self.bytes.borrow_mut())
+        work(&mut self.whole.bytes.borrow_mut())
     }
 
     /// Returns a word as the peer sees it.
     #[must_use]
     pub fn peek(&self, offset: usize) -> u32 {
-        word(&self.bytes.borrow(), offset)
+        word(&self.whole.bytes.borrow(), offset)
     }
 
     /// Lets the peer write a word.
@@ -144,7 +156,7 @@ impl Memory {
     /// # Panics
     /// If four bytes in a row are [`CANARY`].
     pub fn is_clean(&self) {
-        let bytes = self.bytes.borrow();
+        let bytes = self.whole.bytes.borrow();
         // The second look is slow where nothing is optimised.
         let leak = bytes.contains(&CANARY) && bytes.windows(4).any(|four| four == [CANARY; 4]);
         assert!(!leak, "R22: private bytes in the page");
@@ -156,21 +168,21 @@ impl Memory {
     }
 
     fn note(&self, access: Access) {
-        assert!(self.log.borrow().len() < 4096, "an operation without an end");
-        self.log.borrow_mut().push(access);
+        assert!(self.whole.log.borrow().len() < 4096, "an operation without an end");
+        self.whole.log.borrow_mut().push(access);
     }
 
     /// Is where the peer can strike.
     fn point(&self) {
-        if self.attacked.get() && !self.peaceful.get() {
+        if self.whole.attacked.get() && !self.whole.peaceful.get() {
             self.strike();
-            self.steps.set(self.steps.get() + 1);
+            self.whole.steps.set(self.whole.steps.get() + 1);
         }
     }
 
     fn strike(&self) {
-        let now = self.steps.get();
-        for (_, stroke) in self.strokes.borrow().iter().filter(|(when, _)| *when == now) {
+        let now = self.whole.steps.get();
+        for (_, stroke) in self.whole.strokes.borrow().iter().filter(|(when, _)| *when == now) {
             self.strike_now(stroke);
         }
     }
@@ -178,7 +190,7 @@ impl Memory {
 
 impl core::fmt::Debug for Memory {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Memory").field("steps", &self.steps).finish_non_exhaustive()
+        f.debug_struct("Memory").field("from", &self.from).finish_non_exhaustive()
     }
 }
 
@@ -201,17 +213,19 @@ impl Words for Memory {
     }
 
     fn size(&self) -> usize {
-        self.bytes.borrow().len()
+        self.whole.bytes.borrow().len() - self.from
     }
 
     fn load(&self, offset: usize) -> u32 {
-        self.access(Access::Load(offset));
-        self.peek(offset)
+        let at = self.from + offset;
+        self.access(Access::Load(at));
+        self.peek(at)
     }
 
     fn store(&self, offset: usize, value: u32) {
-        self.access(Access::Store(offset, value));
-        self.poke(offset, value);
+        let at = self.from + offset;
+        self.access(Access::Store(at, value));
+        self.poke(at, value);
     }
 
     fn fence(&self) {
@@ -219,20 +233,61 @@ impl Words for Memory {
     }
 
     fn copy_in(&self, offset: usize, to: &mut [u8]) {
-        self.note(Access::In(offset, to.len()));
+        let at = self.from + offset;
+        self.note(Access::In(at, to.len()));
         // A copy can be struck in its middle: between any two words.
-        for (at, word) in (offset..).step_by(8).zip(to.chunks_mut(8)) {
+        for (at, word) in (at..).step_by(8).zip(to.chunks_mut(8)) {
             self.point();
-            word.copy_from_slice(&self.bytes.borrow()[range(at, word.len())]);
+            word.copy_from_slice(&self.whole.bytes.borrow()[range(at, word.len())]);
         }
     }
 
     fn copy_out(&self, offset: usize, from: &[u8]) {
-        self.access(Access::Out(offset, from.len()));
-        self.bytes.borrow_mut()[range(offset, from.len())].copy_from_slice(from);
-        let mut written = self.written.borrow_mut();
-        written.retain(|(at, _)| *at != offset);
-        written.push((offset, from.to_vec()));
+        let at = self.from + offset;
+        self.access(Access::Out(at, from.len()));
+        self.whole.bytes.borrow_mut()[range(at, from.len())].copy_from_slice(from);
+        let mut written = self.whole.written.borrow_mut();
+        written.retain(|(before, _)| *before != at);
+        written.push((at, from.to_vec()));
+    }
+}
+
+impl Flags for Memory {
+    fn byte(&self, offset: usize) -> u8 {
+        self.flag(offset, |byte| byte)
+    }
+
+    fn set_byte(&self, offset: usize, value: u8) {
+        self.flag(offset, |_| value);
+    }
+
+    fn raise(&self, offset: usize, bits: u8) {
+        self.flag(offset, |byte| byte | bits);
+    }
+
+    fn lower(&self, offset: usize, bits: u8) -> bool {
+        self.flag(offset, |byte| byte & !bits) & bits != 0
+    }
+}
+
+impl Memory {
+    /// Changes a flag byte and returns what it was.
+    fn flag(&self, offset: usize, change: impl FnOnce(u8) -> u8) -> u8 {
+        let at = self.from + offset;
+        self.access(Access::Flag(at));
+        self.with(|bytes| {
+            let before = bytes[at];
+            bytes[at] = change(before);
+            before
+        })
+    }
+
+    /// Puts back what we wrote at a place last.
+    pub(super) fn put_back(&self, at: usize) {
+        let written = self.whole.written.borrow();
+        if let Some((_, own)) = written.iter().find(|(start, _)| *start == at) {
+            self.with(|bytes| bytes[range(at, own.len())].copy_from_slice(own));
+        }
     }
 }
 

@@ -12,7 +12,7 @@ mod stepper;
 mod tests;
 mod watch;
 
-pub use dictionary::{Shape, Stroke, bytes, slots};
+pub use dictionary::{Shape, Stroke, bytes, channel, slots};
 pub use memory::{Access, CANARY, Memory, put, word};
-pub use stepper::{Figures, step};
+pub use stepper::{Figures, step, step_all, step_once};
 pub use watch::Rules;

@@ -54,6 +54,18 @@ impl fmt::Display for Figures {
 /// # Panics
 /// If a run does, naming what was struck and where.
 pub fn step(len: usize, dictionary: &[Stroke], converse: impl Fn(&Memory) -> bool) -> Figures {
+    step_within(SHORT, len, dictionary, converse)
+}
+
+/// The same by one stroke at a time, however short the conversation.
+///
+/// # Panics
+/// As [`step`].
+pub fn step_once(len: usize, dictionary: &[Stroke], converse: impl Fn(&Memory) -> bool) -> Figures {
+    step_within(0, len, dictionary, converse)
+}
+
+fn step_within(short: usize, len: usize, dictionary: &[Stroke], converse: impl Fn(&Memory) -> bool) -> Figures {
     let play = |strokes: &[(usize, &Stroke)]| {
         let memory = Memory::struck(len, strokes);
         match catch_unwind(AssertUnwindSafe(|| converse(&memory))) {
@@ -74,7 +86,7 @@ pub fn step(len: usize, dictionary: &[Stroke], converse: impl Fn(&Memory) -> boo
             figures.found += usize::from(found);
             let same = dictionary.iter().skip(at).map(|second| (when, second));
             let later = (when + 1..=more).flat_map(|after| dictionary.iter().map(move |second| (after, second)));
-            let none = (accesses <= SHORT).then(|| same.chain(later)).into_iter().flatten();
+            let none = (accesses <= short).then(|| same.chain(later)).into_iter().flatten();
             for second in none {
                 let (_, found) = play(&[(when, first), second]);
                 figures.pairs += 1;
@@ -83,4 +95,21 @@ pub fn step(len: usize, dictionary: &[Stroke], converse: impl Fn(&Memory) -> boo
         }
     }
     figures
+}
+
+/// Steps through conversations by the way given, prints what was tried, and wants at least so many runs with one stroke, with
+/// two, and in which the peer was found out.
+///
+/// # Panics
+/// If there are fewer.
+pub fn step_all<C: Copy>(what: &str, conversations: &[(&str, C)], tried: impl Fn(C) -> Figures, least: [usize; 3]) {
+    let mut sum = Figures::default();
+    for (name, converse) in conversations {
+        let figures = tried(*converse);
+        println!("{what}, {name}: {figures}");
+        sum += figures;
+    }
+    println!("{what}: {sum}");
+    let reached = [sum.singles, sum.pairs, sum.found].into_iter().zip(least).all(|(sum, least)| sum >= least);
+    assert!(reached, "{what}: less than ever: {sum}");
 }

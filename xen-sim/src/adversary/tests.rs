@@ -1,7 +1,7 @@
 //! The rules bite: a ring that breaks one is noticed.
 
 use super::*;
-use xen_ring::Words;
+use xen_ring::{Flags as _, Words as _};
 
 const PAGE: usize = 4096;
 
@@ -11,7 +11,7 @@ fn attacked(rules: &Rules, act: impl Fn(&Memory)) {
 }
 
 fn rules() -> Rules {
-    Rules::none().budget(4).load(8, 1).copy(64..96)
+    Rules::none().budget(6).load(8, 1).flag(20, 2).copy(64..96)
 }
 
 #[test]
@@ -21,6 +21,8 @@ fn what_the_rules_allow_is_allowed() {
         memory.copy_in(64, &mut [0; 16]);
         memory.copy_in(80, &mut [0; 16]);
         memory.copy_out(64, &[0; 16]);
+        memory.set_byte(20, 5);
+        assert!(memory.lower(20, 4));
     });
 }
 
@@ -34,6 +36,36 @@ fn an_index_that_is_loaded_twice_is_noticed() {
 #[should_panic(expected = "word 0 loaded 1 times")]
 fn a_word_of_our_own_that_is_loaded_is_noticed() {
     attacked(&rules(), |memory| _ = memory.load(0));
+}
+
+#[test]
+#[should_panic(expected = "flag 20 reached 3 times")]
+fn a_flag_that_is_reached_too_often_is_noticed() {
+    attacked(&rules(), |memory| {
+        memory.raise(20, 1);
+        let _ = memory.byte(20) + memory.byte(20);
+    });
+}
+
+#[test]
+#[should_panic(expected = "flag 21 reached 1 times")]
+fn a_flag_that_is_not_ours_to_reach_is_noticed() {
+    attacked(&rules(), |memory| memory.raise(21, 1));
+}
+
+/// A part is the same bytes, the same peer and the same log.
+#[test]
+fn a_part_is_no_memory_of_its_own() {
+    let memory = Memory::new(2 * PAGE);
+    let part = memory.part(PAGE);
+    assert_eq!(part.size(), PAGE);
+    memory.strike_at(1, Stroke::bytes("later", |bytes| bytes[PAGE + 64] = 7));
+    let mut got = [0; 2];
+    memory.attacked(&Rules::none().budget(2).load(PAGE + 8, 1).copy(PAGE + 64..PAGE + 66), || {
+        _ = part.load(8);
+        part.copy_in(64, &mut got);
+    });
+    assert_eq!((got, memory.log()[1]), ([7, 0], Access::In(PAGE + 64, 2)));
 }
 
 #[test]
@@ -52,9 +84,9 @@ fn a_copy_from_beyond_the_ring_is_noticed() {
 }
 
 #[test]
-#[should_panic(expected = "5 accesses where 4 are enough")]
+#[should_panic(expected = "7 accesses where 6 are enough")]
 fn an_operation_that_takes_long_is_noticed() {
-    attacked(&rules(), |memory| (0..5).for_each(|_| memory.fence()));
+    attacked(&rules(), |memory| (0..7).for_each(|_| memory.fence()));
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub struct Rules {
     pub budget: usize,
     /// The words that it may load, and how often each: once for each decision that is made on one.
     pub loads: Vec<(usize, usize)>,
+    /// The flag bytes that it may look at or set, and how often each.
+    pub flags: Vec<(usize, usize)>,
     /// The bytes that it may copy, each in at most once and out at most once.
     pub data: Vec<Range<usize>>,
 }
@@ -36,6 +38,13 @@ impl Rules {
         self
     }
 
+    /// Allows a flag byte to be looked at, or set, so many times in all.
+    #[must_use]
+    pub fn flag(mut self, byte: usize, times: usize) -> Self {
+        self.flags.push((byte, times));
+        self
+    }
+
     /// Allows bytes to be copied, each once.
     #[must_use]
     pub fn copy(mut self, bytes: Range<usize>) -> Self {
@@ -46,20 +55,19 @@ impl Rules {
     /// Holds the accesses of an operation against the rules.
     pub(super) fn check(&self, log: &[Access]) {
         assert!(log.len() <= self.budget, "{} accesses where {} are enough: {log:?}", log.len(), self.budget);
-        let mut loads: BTreeMap<usize, usize> = BTreeMap::new();
+        let (mut loads, mut flags): (Counts, Counts) = <_>::default();
         let (mut read, mut wrote) = (Vec::new(), Vec::new());
         for access in log {
             match *access {
                 Access::Load(at) => *loads.entry(at).or_default() += 1,
+                Access::Flag(at) => *flags.entry(at).or_default() += 1,
                 Access::In(at, len) => self.once(&mut read, at..at + len, log),
                 Access::Out(at, len) => self.once(&mut wrote, at..at + len, log),
                 Access::Store(..) | Access::Fence => {}
             }
         }
-        for (word, times) in loads {
-            let allowed = self.loads.iter().find(|(at, _)| *at == word).map_or(0, |(_, times)| *times);
-            assert!(times <= allowed, "R04, R15: word {word} loaded {times} times, not {allowed}: {log:?}");
-        }
+        within("R04, R15: word", "loaded", (&loads, &self.loads), log);
+        within("C03, C14: flag", "reached", (&flags, &self.flags), log);
     }
 
     fn once(&self, before: &mut Vec<Range<usize>>, bytes: Range<usize>, log: &[Access]) {
@@ -68,5 +76,16 @@ impl Rules {
         let meets = |old: &Range<usize>| old.start < bytes.end && bytes.start < old.end;
         assert!(!before.iter().any(meets), "R07: {bytes:?} copied twice: {log:?}");
         before.push(bytes);
+    }
+}
+
+/// How often each place was reached.
+type Counts = BTreeMap<usize, usize>;
+
+/// Holds how often each place was reached against how often it may be.
+fn within(what: &str, how: &str, (counts, allowed): (&Counts, &[(usize, usize)]), log: &[Access]) {
+    for (place, times) in counts {
+        let most = allowed.iter().find(|(at, _)| at == place).map_or(0, |(_, times)| *times);
+        assert!(*times <= most, "{what} {place} {how} {times} times, not {most}: {log:?}");
     }
 }

@@ -3,11 +3,14 @@
 #![expect(clippy::missing_panics_doc, reason = "that each panics if a rule is broken is what they are for")]
 
 mod asks;
+mod channel;
 mod serves;
 mod stream;
 mod talk;
+mod way;
 
 pub use asks::{Asks, Kept};
+pub use channel::{CHANNEL, Channel, FLAGS, Orders, Rooms, Side, channel_shapes};
 pub use serves::Serves;
 pub use stream::{Place, Receives, SMALL, Sends, byte_shape, level};
 pub use talk::{Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Talk, Token, message_at, shape, slot};
