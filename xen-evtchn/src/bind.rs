@@ -3,8 +3,7 @@
 use xen_hypercall::op::event_channel::{self, Virq};
 use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Port, Vcpu};
 
-use crate::bits::{self, MAX_PORTS};
-use crate::slot::{Kind, Slot};
+use crate::slot::{BORN, Kind, Life};
 use crate::{BindError, BoundPort, Events};
 
 impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
@@ -65,7 +64,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     pub fn adopt(&self, port: Port) -> Result<BoundPort<'_, H, G>, BindError> {
         self.gate.run(|| {
             // Xen may tell another processor of it, if it was told to: that outlives a guard.
-            let told = self.slot(port).map_or(Vcpu(0), Slot::vcpu);
+            let told = self.slot(port).map_or(Vcpu(0), |slot| slot.life().vcpu);
             self.enter(port, (Kind::Adopted, told))
         })
     }
@@ -79,7 +78,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
             let port = make(&self.hook)?;
             let entered = self.enter(port, owner);
             if let Err(BindError::NoSlot(port)) = entered {
-                bits::mask(self.info, port);
+                self.mask(port);
                 event_channel::close(&self.hook, port)?;
             }
             entered
@@ -88,29 +87,38 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
 
     /// Masks the port and gives it a guard; to be called in a section of the gate.
     pub(crate) fn enter(&self, port: Port, (kind, vcpu): (Kind, Vcpu)) -> Result<BoundPort<'_, H, G>, BindError> {
-        if port.0 == 0 || usize::try_from(port.0).map_or(true, |number| number >= MAX_PORTS) {
+        if port.0 == 0 || usize::try_from(port.0).map_or(true, |number| number >= self.most()) {
             return Err(BindError::NotAPort(port));
         }
-        let slot = self.slot(port).ok_or(BindError::NoSlot(port))?;
-        if !slot.claim(kind, vcpu) {
+        // E15: Xen may have taken fewer pages of event words than it has ports.
+        let slot = self.slot(port).filter(|_| self.place(port).is_some()).ok_or(BindError::NoSlot(port))?;
+        // What was claimed before is of an earlier life.
+        let born = self.changed() & BORN;
+        if !slot.claim(Life { kind, vcpu, born }) {
             return Err(BindError::Taken(port));
         }
-        bits::mask(self.info, port);
+        self.mask(port);
+        self.changed();
         Ok(BoundPort::new(self, port))
     }
 
     /// Masks a port and closes it, unless it is the toolstack's; to be called in a section of the gate.
     pub(crate) fn leave(&self, port: Port) -> Result<(), Errno> {
         let Some(slot) = self.slot(port) else { return Ok(()) };
-        bits::mask(self.info, port);
+        self.mask(port);
         let kind = slot.kind();
         // Before Xen may give the number to another processor, which then finds the slot free. If Xen does not close it,
         // nobody else can have got the number.
         slot.set(Kind::Free);
+        self.changed();
         if kind == Kind::Adopted {
             return Ok(());
         }
-        event_channel::close(&self.hook, port).inspect_err(|_| slot.set(kind))
+        // E14: the word of a port that is still in a queue comes out of it without an event.
+        event_channel::close(&self.hook, port).inspect_err(|_| {
+            slot.set(kind);
+            self.changed();
+        })
     }
 
     /// Does as [`Events::leave`], and counts what Xen does not close.

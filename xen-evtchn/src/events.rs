@@ -8,9 +8,9 @@ use xen_hypercall::{EpochCell, Errno, Hypercall, IrqGate, Nanos, NoGate, Port, S
 
 use crate::scan::Scan;
 use crate::slot::Kind;
-use crate::{Slot, bits};
+use crate::{Fifo, Slot};
 
-/// The event channels of a guest, in the 2-level ABI.
+/// The event channels of a guest, in either ABI.
 ///
 /// A port without a guard is masked, always. All methods take `&self`; each change is one section of the gate.
 pub struct Events<'s, H, G = NoGate> {
@@ -22,23 +22,28 @@ pub struct Events<'s, H, G = NoGate> {
     /// Of vCPU 0; others have a [`Scanner`](crate::Scanner) each.
     pub(crate) scan: Scan,
     pub(crate) strays: AtomicU64,
+    /// Advances with every change of a slot.
+    pub(crate) changes: AtomicU64,
+    pub(crate) fifo: Option<Fifo<'s>>,
 }
 
 impl<'s, H: Hypercall> Events<'s, H> {
     /// Makes a table of the caller's storage, with no port in it.
     ///
-    /// `slots` holds one slot for each port number from 0 up; [`MAX_PORTS`](crate::MAX_PORTS) are all that there can be.
-    /// [`Events::mask_all`] comes next, as soon as `info` is mapped.
+    /// `slots` holds one slot for each port number from 0 up; [`MAX_PORTS`](crate::MAX_PORTS) are all that there can be in the
+    /// 2-level ABI, [`MAX_FIFO_PORTS`](crate::MAX_FIFO_PORTS) in the other one. [`Events::mask_all`] or [`Events::choose`]
+    /// comes next, as soon as `info` is mapped.
     #[must_use]
     pub const fn new(hook: H, epoch: &'s EpochCell, info: &'s SharedInfo, slots: &'s [Slot]) -> Self {
-        Self { hook, gate: NoGate, epoch, info, slots, scan: Scan::new(), strays: AtomicU64::new(0) }
+        let (strays, changes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { hook, gate: NoGate, epoch, info, slots, scan: Scan::new(), strays, changes, fifo: None }
     }
 
     /// Puts a gate around every change: needed as soon as an interrupt handler may run in between.
     #[must_use]
     pub fn with_gate<G: IrqGate>(self, gate: G) -> Events<'s, H, G> {
-        let Self { hook, epoch, info, slots, scan, strays, .. } = self;
-        Events { hook, gate, epoch, info, slots, scan, strays }
+        let Self { hook, epoch, info, slots, scan, strays, changes, fifo, .. } = self;
+        Events { hook, gate, epoch, info, slots, scan, strays, changes, fifo }
     }
 }
 
@@ -54,11 +59,6 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// `SCHEDOP_poll`.
     pub fn wait(&self, ports: &[Port], deadline: Option<Nanos>) -> Result<(), Errno> {
         sched::poll(&self.hook, ports, deadline)
-    }
-
-    /// Masks every port that the ABI has.
-    pub fn mask_all(&self) {
-        bits::mask_all(self.info);
     }
 
     /// Counts the ports that are open by our doing or in our use; those with a guard, mostly.
@@ -79,8 +79,16 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         self.strays.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn slot(&self, port: Port) -> Option<&Slot> {
         self.slots.get(usize::try_from(port.0).ok()?)
+    }
+}
+
+impl<H, G> Events<'_, H, G> {
+    /// Says that a slot has changed, after it has: who looked at it before looks again.
+    pub(crate) fn changed(&self) -> u64 {
+        self.changes.fetch_add(1, Ordering::SeqCst).wrapping_add(1)
     }
 }
 

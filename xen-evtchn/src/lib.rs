@@ -41,18 +41,32 @@
 //! guard knows its number. It maps no page.
 #![no_std]
 
+mod abi;
 mod bind;
 mod bits;
+mod dispatch;
 mod error;
 mod events;
+mod fifo;
 mod port;
 mod resume;
 mod scan;
 mod slot;
+mod two_level;
+mod word;
 
 pub use bits::MAX_PORTS;
 pub use error::{BindError, CloseError, PortError};
 pub use events::Events;
+pub use fifo::{Abi, AbiError, Fifo, MAX_FIFO_PORTS};
 pub use port::BoundPort;
 pub use scan::Scanner;
 pub use slot::Slot;
+
+/// What is done to words that Xen changes, too: for the models of `tests/loom.rs`.
+#[doc(hidden)]
+pub mod model {
+    pub use crate::bits::{Bit, claim};
+    pub use crate::fifo::{Queues, Shared, Step, Unmasked, take_pending, unmask};
+    pub use crate::word::Word;
+}

@@ -3,10 +3,10 @@
 use core::fmt;
 use core::mem::ManuallyDrop;
 
-use xen_hypercall::op::event_channel::{self, Binding};
+use xen_hypercall::op::event_channel::{self, Binding, Priority};
 use xen_hypercall::{Epoch, Errno, Hypercall, IrqGate, NoGate, Port, Stale, Vcpu};
 
-use crate::{CloseError, Events, PortError, bits};
+use crate::{CloseError, Events, PortError};
 
 /// An open port; closed when it is dropped, but never in a later epoch than its own.
 ///
@@ -63,7 +63,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// # Errors
     /// [`Stale`] if the guard is of an earlier epoch.
     pub fn mask(&self) -> Result<(), Stale> {
-        self.fresh(|| bits::mask(self.events.info, self.port))
+        self.fresh(|| self.events.mask(self.port))
     }
 
     /// Lets the port disturb again; an event that has come meanwhile is delivered.
@@ -93,9 +93,21 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
             let Some(slot) = self.events.slot(self.port) else { return Ok(()) };
             event_channel::bind_vcpu(&self.events.hook, self.port, vcpu)?;
             slot.tell(vcpu);
+            self.events.changed();
             // Whichever of the two was told before this, and found that the port is not its own.
-            if bits::is_masked(self.events.info, self.port) { Ok(()) } else { Ok(self.events.unmask(self.port)?) }
+            if self.events.is_masked(self.port) { Ok(()) } else { Ok(self.events.unmask(self.port)?) }
         })?
+    }
+
+    /// Has the port's next events come before or after those of others; in the 2-level ABI all are alike.
+    ///
+    /// # Errors
+    /// [`PortError`]; `ENOSYS` in the 2-level ABI.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_set_priority`, Xen 4.4.
+    pub fn set_priority(&self, priority: Priority) -> Result<(), PortError> {
+        self.fresh(|| event_channel::set_priority(&self.events.hook, self.port, priority).map_err(PortError::from))?
     }
 
     /// Tells whether an event has come.
@@ -103,7 +115,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// # Errors
     /// [`Stale`] if the guard is of an earlier epoch.
     pub fn is_pending(&self) -> Result<bool, Stale> {
-        self.fresh(|| bits::is_pending(self.events.info, self.port))
+        self.fresh(|| self.events.is_pending(self.port))
     }
 
     /// Tells whether an event has come, and forgets it.
@@ -111,7 +123,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// # Errors
     /// [`Stale`] if the guard is of an earlier epoch.
     pub fn take_pending(&self) -> Result<bool, Stale> {
-        self.fresh(|| bits::take_pending(self.events.info, self.port))
+        self.fresh(|| self.events.take_pending(self.port))
     }
 
     /// Closes the port; a port of an earlier epoch is gone already, an adopted one is only forgotten.

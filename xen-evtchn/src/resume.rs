@@ -6,20 +6,32 @@ use xen_hypercall::op::event_channel::{self, Binding, Status, Virq};
 use xen_hypercall::{Errno, Hypercall, IrqGate, Port, Vcpu};
 
 use crate::slot::Kind;
-use crate::{BindError, BoundPort, Events, Slot, bits};
+use crate::{Abi, AbiError, BindError, BoundPort, Events, Slot};
 
 impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
-    /// Forgets every port and masks all: for a new domain, after `shared_info` is mapped. Every other processor calls
-    /// [`Scanner::reset`](crate::Scanner::reset).
+    /// Forgets every port, masks all, and chooses the ABI anew: for a new domain, after `shared_info` is mapped. Every other
+    /// processor has its scanner [join](Events::join).
     ///
     /// Closes nothing: the numbers may be those of the new store and console ports. Pending bits stay as they are; they are
-    /// of the new domain, and an event too many does no harm.
-    pub fn rebuild(&self) {
+    /// of the new domain, and an event too many does no harm. Every word is looked at by the next poll, whether Xen names it
+    /// or not.
+    ///
+    /// # Errors
+    /// [`AbiError`], see [`Events::choose`]: Xen has switched to the FIFO ABI, which is of no use.
+    ///
+    /// # Xen
+    /// In the 2-level ABI no hypercall, else those of [`Events::choose`]: one, and one a page of event words.
+    pub fn rebuild(&self) -> Result<Abi, AbiError> {
         self.gate.run(|| {
-            bits::mask_all(self.info);
-            self.scan.reset();
-            self.slots.iter().for_each(Slot::reset);
-        });
+            self.forget();
+            self.negotiate()
+        })
+    }
+
+    pub(crate) fn forget(&self) {
+        self.scan.reset();
+        self.slots.iter().for_each(Slot::reset);
+        self.changed();
     }
 
     /// Goes on in the same domain, after the epoch has advanced: all guards are stale, but what they guarded exists.
@@ -28,7 +40,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// [`Events::rebind_virq`] and [`Events::rebind_ipi`]. All are masked.
     pub fn reconcile(&self) {
         self.gate.run(|| {
-            bits::mask_all(self.info);
+            self.mask_all();
             for (port, slot) in self.numbered() {
                 match slot.kind() {
                     Kind::Free | Kind::Kept => {}
@@ -37,6 +49,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
                     Kind::Channel | Kind::Leaked => self.leave_or_leak(port),
                 }
             }
+            self.changed();
         });
     }
 
@@ -122,7 +135,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     }
 
     /// Names every slot that can be a port's.
-    fn numbered(&self) -> impl Iterator<Item = (Port, &Slot)> {
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (Port, &Slot)> {
         let number = |(at, slot)| Ok::<_, TryFromIntError>((Port(u32::try_from(at)?), slot));
         self.slots.iter().enumerate().skip(1).map_while(move |slot| number(slot).ok())
     }

@@ -1,88 +1,31 @@
-//! Finds the ports on which events have come: the 2-level algorithm.
+//! Finds the ports on which events have come, one after the other.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
-use xen_hypercall::op::event_channel;
-use xen_hypercall::{EVENT_WORDS, Errno, Hypercall, IrqGate, Port, SharedInfo, Vcpu, VcpuInfo};
+use xen_hypercall::op::event_channel::ControlBlock;
+use xen_hypercall::{Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
-use crate::Events;
-use crate::bits::{self, MAX_PORTS};
+use crate::bits::Bit;
+use crate::fifo::{self, Queues, Shared, Step};
+use crate::two_level::{Claim, TwoLevel, View};
+use crate::{Events, Fifo};
 
-/// Where one processor's scan stands.
+/// Where one processor's scan stands, in either ABI.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    /// Words that Xen named and that have not been found empty since.
-    selected: AtomicU64,
-    /// The port number to begin with: the one after the last that was handed out, so that no busy port starves others.
-    next: AtomicU32,
+    pub(crate) two: TwoLevel,
+    pub(crate) queues: Queues,
 }
 
 impl Scan {
     pub(crate) const fn new() -> Self {
-        Self { selected: AtomicU64::new(0), next: AtomicU32::new(0) }
+        Self { two: TwoLevel::new(), queues: Queues::new() }
     }
 
     pub(crate) fn reset(&self) {
-        self.selected.store(0, Ordering::Relaxed);
-        self.next.store(0, Ordering::Relaxed);
+        self.two.reset();
+        self.queues.reset();
     }
-
-    /// Takes over what Xen named since last time.
-    fn select(&self, vcpu: VcpuInfo<'_>) {
-        // Before the selector is read: Xen sets pending bit, selector, upcall in this order, so that an event of which we
-        // miss the selector bit makes a new upcall.
-        vcpu.upcall_pending().store(0, Ordering::SeqCst);
-        // Pairs with Xen's locked set of the selector bit after that of the pending bit.
-        let named = vcpu.pending_sel().swap(0, Ordering::SeqCst);
-        self.selected.fetch_or(named, Ordering::Relaxed);
-    }
-
-    /// Takes the next event on a port that is `mine`, from where the last one was, around.
-    fn take(&self, info: &SharedInfo, mine: &impl Fn(Port) -> bool) -> Option<Port> {
-        let start = self.next.load(Ordering::Relaxed);
-        let above = u64::MAX.wrapping_shl(start);
-        let window = |turn| match turn {
-            0 => above,
-            // The first word again, what is below.
-            FULL_TURN => !above,
-            _ => u64::MAX,
-        };
-        let port = (0..=FULL_TURN).find_map(|turn| {
-            let word = (start >> 6).wrapping_add(turn) % FULL_TURN;
-            self.take_in(info, (word, window(turn)), mine)
-        })?;
-        self.next.store(port.0.wrapping_add(1), Ordering::Relaxed);
-        Some(port)
-    }
-
-    fn take_in(&self, info: &SharedInfo, (word, window): (u32, u64), mine: &impl Fn(Port) -> bool) -> Option<Port> {
-        let bit = 1_u64.wrapping_shl(word);
-        if self.selected.load(Ordering::Relaxed) & bit == 0 {
-            return None;
-        }
-        let index = usize::try_from(word).ok()?;
-        let (pending, mask) = (info.pending().get(index)?, info.mask().get(index)?);
-        let ready = pending.load(Ordering::SeqCst) & !mask.load(Ordering::SeqCst);
-        let port = |low: u32| Port(word.wrapping_mul(64).wrapping_add(low));
-        // Of the others in this word their own processors are told.
-        if !ones(ready).map(port).any(mine) {
-            self.selected.fetch_and(!bit, Ordering::Relaxed);
-        }
-        ones(ready & window).map(port).filter(|&port| mine(port)).find(|&port| bits::take_pending(info, port))
-    }
-}
-
-const FULL_TURN: u32 = 64;
-const _: () = assert!(EVENT_WORDS == 64, "the turn visits every word");
-
-/// Names the bits that are set, the lowest first.
-fn ones(bits: u64) -> impl Iterator<Item = u32> {
-    let mut left = bits;
-    core::iter::from_fn(move || {
-        let low = left.trailing_zeros();
-        left &= left.wrapping_sub(1);
-        (low < u64::BITS).then_some(low)
-    })
 }
 
 /// One processor's way to its events: its record, and where its scan stands.
@@ -92,6 +35,7 @@ fn ones(bits: u64) -> impl Iterator<Item = u32> {
 pub struct Scanner<'a> {
     vcpu: Vcpu,
     record: VcpuInfo<'a>,
+    control: Option<ControlBlock<'a>>,
     scan: Scan,
 }
 
@@ -99,7 +43,21 @@ impl<'a> Scanner<'a> {
     /// Makes the scanner of a processor whose record is `record`.
     #[must_use]
     pub const fn new(vcpu: Vcpu, record: VcpuInfo<'a>) -> Self {
-        Self { vcpu, record, scan: Scan::new() }
+        Self { vcpu, record, control: None, scan: Scan::new() }
+    }
+
+    /// Adds the control block, without which the processor gets no events in the FIFO ABI; [`Events::join`] gives it to Xen,
+    /// which writes to it until the domain ends.
+    #[must_use]
+    pub const fn with_control(mut self, control: ControlBlock<'a>) -> Self {
+        self.control = Some(control);
+        self
+    }
+
+    /// Returns the processor.
+    #[must_use]
+    pub const fn vcpu(&self) -> Vcpu {
+        self.vcpu
     }
 
     /// Returns the processor's record.
@@ -108,33 +66,180 @@ impl<'a> Scanner<'a> {
         self.record
     }
 
+    /// Returns the processor's control block.
+    #[must_use]
+    pub const fn control(&self) -> Option<ControlBlock<'a>> {
+        self.control
+    }
+
     /// Forgets what it found in an earlier domain; Xen names anew what there is.
     pub fn reset(&self) {
         self.scan.reset();
     }
+
+    pub(crate) fn look_everywhere(&self) {
+        self.scan.two.select_all();
+    }
+
+    pub(crate) const fn seat(&self) -> Seat<'_> {
+        Seat { vcpu: self.vcpu, record: self.record, control: self.control, scan: &self.scan }
+    }
 }
 
-impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
+/// A processor at work: vCPU 0 by the table itself, another by its scanner.
+#[derive(Clone, Copy)]
+pub(crate) struct Seat<'a> {
+    pub(crate) vcpu: Vcpu,
+    pub(crate) record: VcpuInfo<'a>,
+    pub(crate) control: Option<ControlBlock<'a>>,
+    pub(crate) scan: &'a Scan,
+}
+
+impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Returns a port of vCPU 0's on which an event has come and forgets the event; `None` when there is no more.
     ///
-    /// For the upcall handler, or for a guest without one. Ports take turns. A port without a guard is masked, counted
+    /// For a guest without an upcall handler, or one that may wait for another port before it has handled this one; else
+    /// [`Events::dispatch`] is faster. Ports take turns. A port without a guard is masked, counted
     /// in [`Events::strays`] and not returned. An owner that cannot work at once masks its port until it has.
     pub fn poll_pending(&self) -> Option<Port> {
-        self.poll_of(Vcpu(0), self.info.vcpu0(), &self.scan)
+        self.poll_of(self.seat())
     }
 
     /// Does as [`Events::poll_pending`] on another processor: names the ports of which that one is told.
     pub fn poll_pending_on(&self, scanner: &Scanner<'_>) -> Option<Port> {
-        self.poll_of(scanner.vcpu, scanner.record, &scanner.scan)
+        self.poll_of(scanner.seat())
     }
 
-    fn poll_of(&self, vcpu: Vcpu, record: VcpuInfo<'_>, scan: &Scan) -> Option<Port> {
+    pub(crate) fn seat(&self) -> Seat<'_> {
+        let control = self.fifo.as_ref().map(|fifo| fifo.control);
+        Seat { vcpu: Vcpu(0), record: self.info.vcpu0(), control, scan: &self.scan }
+    }
+
+    fn poll_of(&self, seat: Seat<'_>) -> Option<Port> {
         self.gate.run(|| {
-            scan.select(record);
-            let mine = |port| self.slot(port).is_none_or(|slot| !slot.kind().is_live() || slot.vcpu() == vcpu);
-            // A stray port is masked, so each comes once and the bound is never reached.
-            (0..=MAX_PORTS).map_while(|_| scan.take(self.info, &mine)).find(|&port| self.has_guard(port))
+            self.begin(seat);
+            match self.in_fifo() {
+                Some(fifo) => self.next_queued(fifo, seat),
+                None => self.next_claimed(seat),
+            }
         })
+    }
+
+    /// Has Xen make an upcall for what comes from now on.
+    #[inline]
+    pub(crate) fn begin(&self, seat: Seat<'_>) {
+        // Before the selector, or ready bits, are read: Xen sets the event, those, and this in this order, so that an event of
+        // which we miss them makes a new upcall.
+        if seat.record.upcall_pending().load(Ordering::SeqCst) != 0 {
+            seat.record.upcall_pending().store(0, Ordering::SeqCst);
+        }
+        if self.in_fifo().is_none() {
+            seat.scan.two.select(seat.record);
+        }
+    }
+
+    fn next_claimed(&self, seat: Seat<'_>) -> Option<Port> {
+        // A claim may turn out to be a closed port's. A stray is masked, so the bound is never reached.
+        (0..=self.limit()).map_while(|_| self.claim(seat, 1)).find_map(|claim| {
+            let port = claim.ports().next()?;
+            self.reconsider(port, claim, seat.vcpu).then_some(port)
+        })
+    }
+
+    #[inline]
+    pub(crate) fn claim(&self, seat: Seat<'_>, most: usize) -> Option<Claim> {
+        seat.scan.two.claim(self.view(seat.vcpu), most, |port| self.stray(port))
+    }
+
+    fn view(&self, vcpu: Vcpu) -> View<'_> {
+        View { info: self.info, slots: self.slots, changes: &self.changes, vcpu }
+    }
+
+    /// Tells whether a claimed event can be handed out as it is: nothing has happened since to any port.
+    #[inline]
+    pub(crate) fn is_undisturbed(&self, port: Port, claim: Claim) -> bool {
+        self.changes.load(Ordering::SeqCst) == claim.since
+            && Bit::of(self.info, port).is_some_and(|bit| !bit.is_masked())
+    }
+
+    /// Decides on a claimed event of a port to which something may have happened; to be called in a section of the gate.
+    ///
+    /// A masked port gets it back. Of a port that was closed it is forgotten, and so it is if the number is in use again:
+    /// what comes for the new owner is in the bitmap, not here.
+    #[cold]
+    pub(crate) fn reconsider(&self, port: Port, claim: Claim, vcpu: Vcpu) -> bool {
+        let Some(life) = self.slot(port).map(crate::Slot::life) else { return false };
+        let Some(bit) = Bit::of(self.info, port) else { return false };
+        if !life.kind.is_live() || !claim.is_of(life) {
+            return false;
+        }
+        if life.vcpu == vcpu {
+            return !bit.is_masked() || bit.put_back();
+        }
+        if bit.put_back() {
+            // Nobody masks it, and it is another processor's.
+            bit.pending.fetch_or(bit.bit, Ordering::SeqCst);
+            self.raise_again(port);
+        }
+        false
+    }
+
+    /// Takes the next event out of the queues; to be called in a section of the gate.
+    pub(crate) fn next_queued(&self, fifo: &Fifo<'s>, seat: Seat<'_>) -> Option<Port> {
+        let control = seat.control?;
+        let queues = &seat.scan.queues;
+        let shared = Shared { ready: control.ready(), heads: control.heads(), word: |port| fifo.word(Port(port)) };
+        let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(seat.vcpu));
+        // Each step takes a word out of a queue, or a queue off the list: a bound that only disorder reaches (E09).
+        for _ in 0..=self.limit().saturating_mul(2) {
+            if queues.is_searching() {
+                match self.search(fifo, seat) {
+                    None => continue,
+                    found => return found,
+                }
+            }
+            match queues.step(&shared, ours) {
+                Step::Empty => return None,
+                Step::Nothing => {}
+                Step::Event(port) => return Some(Port(port)),
+                Step::Foreign(port) => self.foreign(fifo, Port(port)),
+                Step::Disorder => {
+                    fifo.disorders.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes a port that is not the processor's, and that was in its queue.
+    fn foreign(&self, fifo: &Fifo<'s>, port: Port) {
+        if !fifo.word(port).is_some_and(fifo::is_pending) {
+            return;
+        }
+        if self.slot(port).is_some_and(|slot| slot.kind().is_live()) {
+            // It was told of before the port was told to another one.
+            self.raise_again(port);
+        } else {
+            self.take_pending(port);
+            self.stray(port);
+        }
+    }
+
+    /// Goes on through all ports of the processor, after its queues were given up; twice, since Xen may link words to others
+    /// that the first turn has passed.
+    fn search(&self, fifo: &Fifo<'s>, seat: Seat<'_>) -> Option<Port> {
+        let last = fifo.words().saturating_sub(1);
+        let from = seat.scan.queues.searched();
+        for at in from..=last.saturating_mul(2) {
+            let port = Port(if at > last { at.wrapping_sub(last) } else { at });
+            let ours = self.slot(port).is_some_and(|slot| slot.is_live_on(seat.vcpu));
+            if ours && fifo.word(port).is_some_and(fifo::rescue) {
+                seat.scan.queues.search_from(at.wrapping_add(1));
+                return Some(port);
+            }
+        }
+        seat.scan.queues.search_from(0);
+        None
     }
 
     /// Returns at most `budget` ports, as [`Events::poll_pending`] does.
@@ -147,40 +252,35 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// Tells whether another [`Events::poll_pending`] may be worth while.
     #[must_use]
     pub fn may_have_more(&self) -> bool {
-        let named = self.info.vcpu0().pending_sel().load(Ordering::SeqCst);
-        named | self.scan.selected.load(Ordering::Relaxed) != 0
+        self.has_more(self.seat())
     }
 
-    fn has_guard(&self, port: Port) -> bool {
-        let is_live = || self.slot(port).is_some_and(|slot| slot.kind().is_live());
-        let known = is_live();
-        if !known {
-            bits::mask(self.info, port);
-            self.strays.fetch_add(1, Ordering::Relaxed);
-            if is_live() {
-                // Another processor has bound it meanwhile, and may have unmasked it before: at worst it is told once too
-                // often. Refused, it is as deaf as its own unmasking would have left it.
-                let _ = self.unmask(port);
-            }
+    /// Tells whether another [`Events::poll_pending_on`] may be worth while.
+    #[must_use]
+    pub fn may_have_more_on(&self, scanner: &Scanner<'_>) -> bool {
+        self.has_more(scanner.seat())
+    }
+
+    fn has_more(&self, seat: Seat<'_>) -> bool {
+        if self.in_fifo().is_some() {
+            let named = seat.control.map_or(0, |control| control.ready().load(Ordering::SeqCst));
+            return named != 0 || seat.scan.queues.is_ready();
         }
-        known
+        seat.record.pending_sel().load(Ordering::SeqCst) != 0 || seat.scan.two.is_ready()
     }
 
-    /// Unmasks a port, and has Xen deliver what is pending; to be called in a section of the gate.
-    pub(crate) fn unmask(&self, port: Port) -> Result<(), Errno> {
-        if bits::unmask(self.info, port) { event_channel::unmask(&self.hook, port) } else { Ok(()) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ones;
-
-    #[test]
-    fn names_each_set_bit_once() {
-        for bits in [0, 1, 1 << 63, u64::MAX, 0x8000_0000_0000_0001, 0x00F0] {
-            assert_eq!(ones(bits).fold(0, |sum, low| sum | 1_u64 << low), bits);
-            assert_eq!(ones(bits).count(), usize::try_from(bits.count_ones()).unwrap());
+    /// Masks and counts a port without a guard on which an event has come.
+    fn stray(&self, port: Port) {
+        let is_live = || self.slot(port).is_some_and(|slot| slot.kind().is_live());
+        if is_live() {
+            return;
+        }
+        self.mask(port);
+        self.strays.fetch_add(1, Ordering::Relaxed);
+        if is_live() {
+            // Another processor has bound it meanwhile, and may have unmasked it before: at worst it is told once too
+            // often. Refused, it is as deaf as its own unmasking would have left it.
+            let _ = self.unmask(port);
         }
     }
 }

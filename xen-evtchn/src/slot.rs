@@ -1,6 +1,6 @@
 //! What the table remembers of one port.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use xen_hypercall::Vcpu;
 
@@ -31,8 +31,40 @@ impl Kind {
     }
 
     #[expect(clippy::as_conversions, reason = "the discriminant of a field-less enum, which no other form gives")]
-    const fn code(self) -> u32 {
-        self as u32
+    const fn code(self) -> u64 {
+        self as u64
+    }
+}
+
+/// One use of a port's number, from its binding on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub(crate) kind: Kind,
+    /// The processor that Xen tells of its events.
+    pub(crate) vcpu: Vcpu,
+    /// What the count of changes was when it began; two lives of one number differ in it.
+    pub(crate) born: u64,
+}
+
+// The kind is in the low bits, then the processor, then the birth.
+const KIND_BITS: u32 = 4;
+const KIND: u64 = (1 << KIND_BITS) - 1;
+const BORN_SHIFT: u32 = 24;
+const VCPU: u64 = (1 << BORN_SHIFT) - 1 - KIND;
+/// What is left for the birth: a count that no guest comes to the end of, since each birth takes a hypercall.
+pub(crate) const BORN: u64 = u64::MAX >> BORN_SHIFT;
+
+impl Life {
+    const fn pack(self) -> u64 {
+        #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
+        let vcpu = self.vcpu.0 as u64;
+        (self.born << BORN_SHIFT) | (vcpu << KIND_BITS & VCPU) | self.kind.code()
+    }
+
+    fn unpack(value: u64) -> Self {
+        let kind = usize::try_from(value & KIND).ok().and_then(|code| KINDS.get(code)).copied();
+        let vcpu = u32::try_from((value & VCPU) >> KIND_BITS).unwrap_or(0);
+        Self { kind: kind.unwrap_or(Kind::Free), vcpu: Vcpu(vcpu), born: value >> BORN_SHIFT }
     }
 }
 
@@ -40,66 +72,63 @@ impl Kind {
 ///
 /// Xen gives out the lowest free number, so a table of as many slots as there are ports is enough.
 #[derive(Debug, Default)]
-pub struct Slot(AtomicU32);
-
-/// The kind is in the low bits, the processor above.
-const KIND_BITS: u32 = 8;
-const KIND: u32 = (1 << KIND_BITS) - 1;
-
-/// What is known of a port.
-const fn pack(kind: Kind, vcpu: Vcpu) -> u32 {
-    vcpu.0.wrapping_shl(KIND_BITS) | kind.code()
-}
-
-fn kind_of(value: u32) -> Kind {
-    let code = usize::try_from(value & KIND).ok();
-    code.and_then(|code| KINDS.get(code)).copied().unwrap_or(Kind::Free)
-}
+pub struct Slot(AtomicU64);
 
 impl Slot {
     /// Makes an empty slot.
     #[must_use]
     pub const fn new() -> Self {
-        Self(AtomicU32::new(0))
+        Self(AtomicU64::new(0))
+    }
+
+    #[inline]
+    pub(crate) fn life(&self) -> Life {
+        Life::unpack(self.0.load(Ordering::Acquire))
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        kind_of(self.0.load(Ordering::Relaxed))
+        self.life().kind
     }
 
-    /// Names the processor that Xen tells of the port's events.
-    pub(crate) fn vcpu(&self) -> Vcpu {
-        Vcpu(self.0.load(Ordering::Relaxed) >> KIND_BITS)
+    /// Tells whether the port has a guard and `vcpu` is told of it.
+    #[inline]
+    pub(crate) fn is_live_on(&self, vcpu: Vcpu) -> bool {
+        let life = self.life();
+        life.kind.is_live() && life.vcpu == vcpu
     }
 
     /// Forgets all, in a new domain.
     pub(crate) fn reset(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.0.store(0, Ordering::Release);
     }
 
     pub(crate) fn set(&self, kind: Kind) {
-        let keep = |value: u32| Some(value & !KIND | kind.code());
-        // The closure refuses nothing.
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep);
+        self.change(|life| Some(Life { kind, ..life }));
     }
 
     /// Has another processor told.
     pub(crate) fn tell(&self, vcpu: Vcpu) {
-        let keep = |value: u32| Some(pack(kind_of(value), vcpu));
-        // The closure refuses nothing.
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep);
+        self.change(|life| Some(Life { vcpu, ..life }));
     }
 
     /// Takes the slot unless it has a guard, and tells whether it did.
-    pub(crate) fn claim(&self, kind: Kind, vcpu: Vcpu) -> bool {
-        let take = |value| (!kind_of(value).is_live()).then_some(pack(kind, vcpu));
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    pub(crate) fn claim(&self, life: Life) -> bool {
+        self.change(|old| (!old.kind.is_live()).then_some(life))
+    }
+
+    fn change(&self, change: impl Fn(Life) -> Option<Life>) -> bool {
+        let repacked = |value| change(Life::unpack(value)).map(Life::pack);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, repacked).is_ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KINDS, Kind, Slot, Vcpu};
+    use super::{BORN, KINDS, Kind, Life, Slot, Vcpu};
+
+    fn claim(slot: &Slot, kind: Kind, vcpu: Vcpu) -> bool {
+        slot.claim(Life { kind, vcpu, born: BORN })
+    }
 
     #[test]
     fn codes_are_indices_and_zero_is_free() {
@@ -116,18 +145,20 @@ mod tests {
         for kind in KINDS {
             let slot = Slot::new();
             slot.set(kind);
-            assert_eq!(slot.claim(Kind::Local, Vcpu(0)), !kind.is_live(), "{kind:?}");
+            assert_eq!(claim(&slot, Kind::Local, Vcpu(0)), !kind.is_live(), "{kind:?}");
         }
     }
 
     #[test]
-    fn kind_and_processor_do_not_disturb_each_other() {
+    fn kind_processor_and_birth_do_not_disturb_each_other() {
         let slot = Slot::new();
-        assert!(slot.claim(Kind::Local, Vcpu(127)));
+        assert!(claim(&slot, Kind::Local, Vcpu(127)));
         slot.set(Kind::Kept);
-        assert_eq!((slot.kind(), slot.vcpu()), (Kind::Kept, Vcpu(127)));
-        assert!(slot.claim(Kind::Channel, Vcpu(0)));
-        slot.tell(Vcpu(4095));
-        assert_eq!((slot.kind(), slot.vcpu()), (Kind::Channel, Vcpu(4095)));
+        assert_eq!(slot.life(), Life { kind: Kind::Kept, vcpu: Vcpu(127), born: BORN });
+        assert!(slot.claim(Life { kind: Kind::Channel, vcpu: Vcpu(0), born: 1 }));
+        slot.tell(Vcpu(0xF_FFFF));
+        assert_eq!(slot.life(), Life { kind: Kind::Channel, vcpu: Vcpu(0xF_FFFF), born: 1 });
+        slot.reset();
+        assert_eq!(slot.life(), Life { kind: Kind::Free, vcpu: Vcpu(0), born: 0 });
     }
 }

@@ -70,7 +70,7 @@ fn a_stale_guard_is_inert() {
     let [port, other] = [events.bind_ipi(Vcpu(0)).unwrap(), events.bind_ipi(Vcpu(0)).unwrap()];
     let stale = Stale(port.epoch());
     g.epoch.advance();
-    events.rebuild();
+    events.rebuild().unwrap();
     let stranger = events.adopt(Port(1)).unwrap();
     stranger.unmask().unwrap();
     g.xen.raise(1);
@@ -113,6 +113,6 @@ fn every_change_is_one_section_of_the_gate() {
     assert_eq!(events.poll_pending(), Some(Port(1)));
     port.close().unwrap();
     events.reconcile();
-    events.rebuild();
+    events.rebuild().unwrap();
     assert_eq!((gate.0.get(), gate.1.get()), (0, 7));
 }

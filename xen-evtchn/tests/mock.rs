@@ -112,7 +112,7 @@ fn a_restore_makes_all_guards_inert() {
     assert_eq!(events.still_ipi(canary.number()), Ok(false));
     memory::map_shared_info(&p.xen, p.info.page()).unwrap();
     p.epoch.advance();
-    events.rebuild();
+    events.rebuild().unwrap();
     let mark = p.host.trace().mark();
     assert!(store.notify().is_err() && canary.unmask().is_err());
     own.close().unwrap();

@@ -3,7 +3,7 @@
 mod fake;
 
 use fake::{CLOSED, EEXIST, EINVAL, OFFERED, guest};
-use xen_evtchn::{BindError, Events};
+use xen_evtchn::{Abi, BindError, Events};
 use xen_hypercall::op::event_channel::Virq;
 use xen_hypercall::{DomId, Errno, Nanos, Port, Vcpu};
 
@@ -19,8 +19,13 @@ fn rebuild_forgets_all_and_closes_nothing() {
     assert_eq!(events.poll_pending(), Some(Port(1)));
     let calls = g.xen.calls();
     g.epoch.advance();
-    events.rebuild();
-    assert!(!events.may_have_more(), "what the old Xen named is forgotten");
+    assert_eq!(events.rebuild(), Ok(Abi::TwoLevel));
+    assert_eq!(
+        (events.may_have_more(), events.poll_pending()),
+        (true, None),
+        "one look everywhere is due, all is masked"
+    );
+    assert!(!events.may_have_more());
     drop(old);
     assert_eq!((g.xen.calls(), events.open()), (calls, 0));
     assert!([1, 2, 4095].iter().all(|port| g.xen.is_masked(*port)));

@@ -1,4 +1,5 @@
-//! A Xen of a few event channels that lies when told to, as the mock host does not: one domain, one processor.
+//! A Xen of a few event channels that lies when told to, as the mock host does not: one domain, several processors in the FIFO
+//! ABI alone.
 #![allow(unsafe_code, reason = "implements the hook and decodes argument blocks")]
 #![allow(dead_code, reason = "each test uses its own part")]
 #![allow(
@@ -9,7 +10,10 @@
 )]
 #![allow(clippy::panic, clippy::expect_used, clippy::std_instead_of_core, reason = "a panic fails the test; hosted")]
 
+pub(crate) mod fifo;
+
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -56,6 +60,11 @@ pub(crate) struct Xen {
     /// The next port given out, if not the lowest free one.
     pub(crate) give: Cell<Option<u32>>,
     pub(crate) polled: RefCell<Option<(Vec<u32>, u64)>>,
+    pub(crate) fifo: fifo::State,
+    /// The processors that are told of ports; of others it is vCPU 0.
+    pub(crate) told: RefCell<BTreeMap<u32, u32>>,
+    /// Processors that were called, and have not been asked about since.
+    pub(crate) called: RefCell<Vec<u32>>,
 }
 
 impl Xen {
@@ -67,6 +76,9 @@ impl Xen {
             answer: Cell::new(None),
             give: Cell::new(None),
             polled: RefCell::default(),
+            fifo: fifo::State::default(),
+            told: RefCell::default(),
+            called: RefCell::default(),
         }
     }
 
@@ -83,11 +95,31 @@ impl Xen {
     }
 
     pub(crate) fn is_masked(&self, port: u32) -> bool {
+        if self.fifo.is_on() {
+            return self.fifo.word(port).is_none_or(|word| word.load(SeqCst) & fifo::MASKED != 0);
+        }
         self.info.mask()[port as usize / 64].load(SeqCst) >> (port % 64) & 1 != 0
+    }
+
+    fn told(&self, port: u32) -> u32 {
+        self.told.borrow().get(&port).copied().unwrap_or(0)
+    }
+
+    fn call(&self, vcpu: u32) {
+        self.called.borrow_mut().push(vcpu);
+        if vcpu == 0 {
+            self.info.vcpu0().upcall_pending().store(1, SeqCst);
+        }
     }
 
     /// Sends an event, as Xen does.
     pub(crate) fn raise(&self, port: u32) {
+        if self.fifo.is_on() {
+            if self.fifo.raise(port, self.told(port)) {
+                self.call(self.told(port));
+            }
+            return;
+        }
         let bit = 1 << (port % 64);
         if self.info.pending()[port as usize / 64].fetch_or(bit, SeqCst) & bit == 0 && !self.is_masked(port) {
             self.select(port);
@@ -101,8 +133,10 @@ impl Xen {
 
     fn make(&self, state: [u32; 3]) -> u32 {
         let mut ports = self.ports.borrow_mut();
-        let lowest = || (1..64).find(|at| ports[*at as usize] == CLOSED).expect("a free port");
+        let busy = |at: u32| self.fifo.word(at).is_some_and(|word| word.load(SeqCst) & fifo::LINKED != 0);
+        let lowest = || (1..64).find(|at| ports[*at as usize] == CLOSED && !busy(*at)).expect("a free port");
         let port = self.give.take().unwrap_or_else(lowest);
+        self.told.borrow_mut().remove(&port);
         if let Some(slot) = ports.get_mut(port as usize) {
             *slot = state;
         }
@@ -118,15 +152,42 @@ impl Xen {
             1 if self.ports.borrow().contains(&[4, block[0], 0]) => return EEXIST,
             1 => block[2] = self.make([4, block[0], 0]),
             6 => block[1] = self.make([1, block[0] >> 16, 0]),
-            7 => block[1] = self.make([5, 0, 0]),
+            7 => {
+                block[1] = self.make([5, 0, 0]);
+                self.told.borrow_mut().insert(block[1], block[0]);
+            }
+            8 => drop(self.told.borrow_mut().insert(block[0], block[1])),
+            10 => {
+                self.ports.borrow_mut().fill(CLOSED);
+                self.fifo.forget();
+            }
+            11 => {
+                let result = self.fifo.init_control(block);
+                block[4] = 17;
+                return result;
+            }
+            12 => return self.fifo.expand(at, |port| self.told(port)),
+            13 => return self.fifo.set_priority(at, block[1]),
             3 | 4 if !open => return EINVAL,
-            3 => self.ports.borrow_mut()[at as usize] = CLOSED,
+            3 => {
+                self.ports.borrow_mut()[at as usize] = CLOSED;
+                // A closed port has no event any more.
+                match self.fifo.word(at) {
+                    Some(word) => drop(word.fetch_and(!fifo::PENDING, SeqCst)),
+                    None => drop(self.info.pending()[at as usize / 64].fetch_and(!(1 << (at % 64)), SeqCst)),
+                }
+            }
             4 if self.state(Port(at))[0] == 5 => self.raise(at),
             4 => {}
             5 if block[1] > 63 => return EINVAL,
             5 => {
                 let [status, u0, u1] = self.state(Port(block[1]));
                 block[2..].copy_from_slice(&[status, 0, u0, u1]);
+            }
+            9 if self.fifo.is_on() => {
+                if self.fifo.unmask(at, self.told(at)) {
+                    self.call(self.told(at));
+                }
             }
             9 => {
                 let (word, bit) = (at as usize / 64, 1_u64 << (at % 64));
@@ -142,7 +203,7 @@ impl Xen {
 }
 
 /// Words of the argument block of each event channel operation.
-const WORDS: [usize; 10] = [3, 3, 0, 1, 1, 6, 2, 2, 0, 1];
+const WORDS: [usize; 14] = [3, 3, 0, 1, 1, 6, 2, 2, 2, 1, 0, 6, 2, 2];
 
 /// `sched_poll`, the padding behind the count taken with it.
 #[repr(C)]
@@ -171,6 +232,9 @@ unsafe impl Hypercall for Xen {
         }
         assert_eq!(number, Number::EVENT_CHANNEL_OP);
         let mut copy = [0; 6];
+        if WORDS[cmd] == 0 {
+            return self.event(cmd, &mut copy);
+        }
         // SAFETY: the block has this many words.
         unsafe { std::ptr::copy_nonoverlapping(block, copy.as_mut_ptr(), WORDS[cmd]) }
         let result = self.event(cmd, &mut copy);

@@ -73,8 +73,8 @@ impl<H: Hypercall, G: IrqGate> CoreService for EventService<'_, H, G> {
             (Stage::Callback, _) => hvm::set_param(self.hook, Param::CALLBACK_IRQ, self.callback),
             (Stage::SharedInfo, Class::New) => memory::map_shared_info(self.hook, self.info.page()),
             (Stage::Mask, Class::New) => {
-                self.events.rebuild();
-                Ok(())
+                let chosen = self.events.rebuild().map(drop);
+                return chosen.map_err(|error| Fatal { stage, errno: error.errno() });
             }
             (Stage::Mask, _) => {
                 self.events.reconcile();

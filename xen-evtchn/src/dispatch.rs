@@ -1,0 +1,60 @@
+//! The body of an upcall handler.
+
+use xen_hypercall::{Hypercall, IrqGate, Port};
+
+use crate::scan::Seat;
+use crate::{Events, Scanner};
+
+impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
+    /// Calls `handler` with each port of vCPU 0's on which an event has come, at most `budget` times, and returns how often.
+    ///
+    /// The body of an upcall handler. Bitmaps are taken in whole words, by one locked instruction for up to 64 events; a queue of the
+    /// FIFO ABI by one an event. It is one pass: for what comes meanwhile there is a new upcall. For what the budget leaves there is
+    /// none: see [`Events::may_have_more`]; the next call begins where this one ended.
+    ///
+    /// Ports without a guard are masked and counted, as by [`Events::poll_pending`]. A handler may bind, mask and close any
+    /// port. It must not wait for the event of another one, which may have been taken together with its own: who does that
+    /// takes them one by one, by [`Events::poll_pending`].
+    pub fn dispatch(&self, budget: usize, handler: impl FnMut(Port)) -> usize {
+        self.dispatch_of(self.seat(), budget, handler)
+    }
+
+    /// Does as [`Events::dispatch`] on another processor, with the ports of which that one is told.
+    pub fn dispatch_on(&self, scanner: &Scanner<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
+        self.dispatch_of(scanner.seat(), budget, handler)
+    }
+
+    fn dispatch_of(&self, seat: Seat<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
+        self.gate.run(|| self.begin(seat));
+        match self.in_fifo() {
+            None => self.dispatch_words(seat, budget, handler),
+            Some(_) => self.dispatch_queues(seat, budget, handler),
+        }
+    }
+
+    /// No more is claimed than is handed out before this returns: an event that waits here is seen by nobody else.
+    fn dispatch_words(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
+        let (mut left, mut done) = (budget, 0_usize);
+        while left > 0 {
+            let Some(claim) = self.gate.run(|| self.claim(seat, left)) else { break };
+            for port in claim.ports() {
+                left = left.saturating_sub(1);
+                if self.is_undisturbed(port, claim) || self.gate.run(|| self.reconsider(port, claim, seat.vcpu)) {
+                    done = done.saturating_add(1);
+                    handler(port);
+                }
+            }
+        }
+        done
+    }
+
+    fn dispatch_queues(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
+        for done in 0..budget {
+            // A handler may be where the domain is resumed in another ABI.
+            let next = self.gate.run(|| self.in_fifo().and_then(|fifo| self.next_queued(fifo, seat)));
+            let Some(port) = next else { return done };
+            handler(port);
+        }
+        budget
+    }
+}
