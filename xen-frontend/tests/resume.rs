@@ -21,14 +21,7 @@ const LINES: &[(State, &str)] = &[
 ];
 const ALL: &str = "requested\nrendezvous\ncall\nrebuild\nreconnecting\n";
 
-const ELSEWHERE: Save = Save::Restore(Destination {
-    uptime: xen_hypercall::Nanos::from_secs(100),
-    vendor: None,
-    version: None,
-    fifo: None,
-    domid: None,
-    ports_before: 3,
-});
+const ELSEWHERE: Save = Save::Restore(Destination { ports_before: 3, ..Destination::DEFAULT });
 
 #[test]
 fn a_new_domain_has_another_port_and_an_empty_ring_and_gets_the_backlog() {

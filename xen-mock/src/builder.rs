@@ -2,7 +2,8 @@
 
 use xen_hypercall::{DomId, Nanos};
 
-use crate::config::{Config, ControlNodes, Daemon, Device, FifoAbi, Kind, Leaves, Vendor};
+use crate::config::{Config, ControlNodes, Daemon, Device, FifoAbi, GrantOps, Kind, Leaves, Vendor};
+use crate::grants::Version;
 use crate::host::Host;
 use crate::xenstored::Quotas;
 
@@ -67,7 +68,28 @@ impl Builder {
     /// If there are none.
     pub fn max_grant_frames(mut self, frames: u16) -> Self {
         assert!(frames > 0, "a grant table has a frame");
-        self.config.shape.max_grant_frames = usize::from(frames);
+        self.config.shape.grants.frames = usize::from(frames);
+        self
+    }
+
+    /// Sets the highest version that the grant table may have, 1 or 2; 2 by default.
+    ///
+    /// # Panics
+    /// If there is no such version.
+    pub fn max_grant_version(mut self, version: u32) -> Self {
+        self.config.shape.grants.version = Version::from_number(version).expect("grant tables have version 1 or 2");
+        self
+    }
+
+    /// Sets how many pages of others the guest may have mapped at a time; 1024 by default.
+    pub fn max_mappings(mut self, mappings: u32) -> Self {
+        self.config.shape.grants.mappings = mappings as usize;
+        self
+    }
+
+    /// Sets which operations on grants the guest may ask for; [`GrantOps::Hvm`] by default.
+    pub const fn grant_ops(mut self, ops: GrantOps) -> Self {
+        self.config.grant_ops = ops;
         self
     }
 

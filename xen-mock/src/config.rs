@@ -3,6 +3,7 @@
 use xen_hypercall::{DomId, Nanos};
 
 use crate::domain::Shape;
+use crate::grants::{Limits, Version};
 use crate::xenstored::Quotas;
 
 /// What kind of guest the toolstack believes to have.
@@ -71,6 +72,16 @@ pub enum ControlNodes {
     Present,
     /// None of them.
     Absent,
+}
+
+/// Which operations on grants a guest may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantOps {
+    /// Those that Xen lets HVM and PVH guests of x86 make: neither `GNTTABOP_get_status_frames` nor
+    /// `GNTTABOP_cache_flush`.
+    Hvm,
+    /// These two as well, as PV guests and those of Arm may.
+    All,
 }
 
 /// A device of the guest, as the toolstack announces it in xenstore: a frontend's node and a backend's in dom0.
@@ -146,6 +157,7 @@ pub(crate) struct Config {
     pub(crate) quotas: Quotas,
     pub(crate) control: ControlNodes,
     pub(crate) budget: u64,
+    pub(crate) grant_ops: GrantOps,
     /// How long the guest stands still for its image to be written.
     pub(crate) blackout: Nanos,
     /// Nodes below the domain's home, or absolute, that the toolstack makes at each creation and restore.
@@ -159,7 +171,11 @@ impl Default for Config {
             name: "guest".into(),
             kind: Kind::Pvh,
             domid: DomId(1),
-            shape: Shape { vcpus: 1, max_ports: 1023, max_grant_frames: 64 },
+            shape: Shape {
+                vcpus: 1,
+                max_ports: 1023,
+                grants: Limits { frames: 64, version: Version::V2, mappings: 1024 },
+            },
             vendor: Vendor::Intel.name(),
             version: (4, 19),
             fifo: FifoAbi::Present,
@@ -171,6 +187,7 @@ impl Default for Config {
             quotas: Quotas::default(),
             control: ControlNodes::Present,
             budget: 5_000_000,
+            grant_ops: GrantOps::Hvm,
             blackout: Nanos::from_millis(100),
             nodes: Vec::new(),
             devices: Vec::new(),

@@ -4,7 +4,7 @@ use xen_hypercall::{DomId, Nanos, Port};
 
 use crate::config::{Config, Kind};
 use crate::events::{Delivery, Fifo, Ports};
-use crate::grants::GrantTable;
+use crate::grants::{GrantTable, Limits};
 use crate::memory::Frame;
 
 /// Number of HVM parameters.
@@ -122,7 +122,7 @@ impl VcpuState {
 pub(crate) struct Shape {
     pub(crate) vcpus: u32,
     pub(crate) max_ports: usize,
-    pub(crate) max_grant_frames: usize,
+    pub(crate) grants: Limits,
 }
 
 impl Domain {
@@ -138,7 +138,7 @@ impl Domain {
             has_lines: config.kind == Kind::Hvm,
             params: [0; PARAMS],
             shared_info: Frame::new(),
-            grants: GrantTable::new(shape.max_grant_frames),
+            grants: GrantTable::new(shape.grants),
             registered: vec![None; vcpus],
             vcpus: VcpuState::all(vcpus),
             timers: vec![None; vcpus],

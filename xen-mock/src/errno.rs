@@ -13,6 +13,7 @@ pub(crate) const EBUSY: isize = -16;
 pub(crate) const EEXIST: isize = -17;
 pub(crate) const EINVAL: isize = -22;
 pub(crate) const ENOSPC: isize = -28;
+pub(crate) const ERANGE: isize = -34;
 pub(crate) const ENOSYS: isize = -38;
 pub(crate) const ETIME: isize = -62;
 pub(crate) const EOPNOTSUPP: isize = -95;

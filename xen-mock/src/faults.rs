@@ -45,6 +45,24 @@ pub(crate) struct StoreRule {
     pub(crate) twist: Twist,
 }
 
+/// What becomes of one operation on grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GrantTwist {
+    /// It is not done, and this is its status.
+    Status(i16),
+    /// It is not done, and its status stays as it was.
+    Unwritten,
+    /// The call ends here, with this error.
+    Call(isize),
+}
+
+#[derive(Debug)]
+pub(crate) struct GrantRule {
+    pub(crate) cmd: usize,
+    pub(crate) window: Window,
+    pub(crate) twist: GrantTwist,
+}
+
 #[derive(Debug)]
 pub(crate) struct EventRule {
     pub(crate) port: Port,
@@ -60,6 +78,11 @@ pub(crate) struct FaultRules {
     pub(crate) wrong_ports: VecDeque<Port>,
     /// What Xen says of the state of ports.
     pub(crate) wrong_states: BTreeMap<u32, u32>,
+    pub(crate) grants: Vec<GrantRule>,
+    /// What is told of the table's size: frames, and frames that there may be.
+    pub(crate) grant_size: Option<(u32, u32)>,
+    /// How many frames are written of those that were asked for.
+    pub(crate) grant_frames_written: Option<usize>,
     /// dom0 wants the emulated devices to be used.
     pub(crate) refuses_drivers: bool,
 }
@@ -72,6 +95,12 @@ impl FaultRules {
         });
         // Every matching rule counts the call, the first that hits it decides.
         matching.filter_map(|rule| rule.window.hits().then_some(rule.result)).collect::<Vec<_>>().first().copied()
+    }
+
+    /// Returns what becomes of an operation on grants.
+    pub(crate) fn grant(&mut self, cmd: usize) -> Option<GrantTwist> {
+        let matching = self.grants.iter_mut().filter(|rule| rule.cmd == cmd);
+        matching.filter_map(|rule| rule.window.hits().then_some(rule.twist)).collect::<Vec<_>>().first().copied()
     }
 
     /// Returns what becomes of a request to xenstored.

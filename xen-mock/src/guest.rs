@@ -43,6 +43,13 @@ impl Guest {
         self.host.world().memory.page()
     }
 
+    /// Takes a place in guest-physical memory where there is none, for a page of another domain. It reads as all ones
+    /// while nothing is mapped there.
+    #[must_use]
+    pub fn hole(&self) -> SharedPage {
+        self.host.world().memory.hole()
+    }
+
     /// Maps a frame by number, as a guest whose memory is mapped one to one does. To be asked once for each frame.
     ///
     /// # Panics

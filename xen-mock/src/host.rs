@@ -4,13 +4,13 @@ use std::cell::{RefCell, RefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
-use xen_hypercall::Nanos;
+use xen_hypercall::{DomId, Nanos};
 
 use crate::builder::Builder;
 use crate::config::Config;
 use crate::domain::{Reason, State};
 use crate::guest::Guest;
-use crate::handles::{Console, Dom0, Events, Faults, Ledger, Store, Toolstack, Trace};
+use crate::handles::{Console, Dom0, Events, Faults, Ledger, Peer, Store, Toolstack, Trace};
 use crate::violation::Violation;
 use crate::world::World;
 
@@ -113,6 +113,16 @@ impl Host {
         Events::new(self.clone())
     }
 
+    /// Returns another domain, of this number, at the guest's grants. Xen knows it from then on.
+    ///
+    /// # Panics
+    /// If it is the guest's own number, or no real domain's.
+    #[must_use]
+    pub fn peer(&self, domain: DomId) -> Peer {
+        assert!(domain.is_real() && domain != self.world().domain.id, "{domain} is another domain than the guest");
+        Peer::new(self.clone(), domain)
+    }
+
     /// Returns the virtual time since the host was built.
     #[must_use]
     pub fn now(&self) -> Nanos {
@@ -161,7 +171,7 @@ impl Host {
     /// All that it did and must not do, in order.
     pub fn check(&self) -> Result<(), Vec<Violation>> {
         let mut world = self.world();
-        world.watch_mapped_grants();
+        world.watch_grants();
         world.watch_events();
         world.watch_emulated();
         world.watch_cut_off();

@@ -6,6 +6,7 @@ mod grant_op;
 mod hvm_op;
 mod memory_op;
 pub(crate) mod sched_op;
+pub(crate) mod uses;
 mod vcpu_op;
 mod version_op;
 
@@ -34,6 +35,7 @@ impl World {
     /// Begins a hypercall; the answer, if it is given without the hypercall being made.
     pub(crate) fn enter(&mut self, number: Number, cmd: usize) -> Option<isize> {
         self.clock.advance(CALL_TIME);
+        self.watch_grants();
         let at = self.now();
         let vcpu = Vcpu(self.current);
         self.records.calls.push(Call { number, cmd, result: None, at, vcpu });
@@ -60,7 +62,7 @@ impl World {
         if self.domain.state == State::Running {
             self.write_times();
         }
-        self.watch_mapped_grants();
+        self.watch_grants();
         self.watch_events();
     }
 

@@ -65,8 +65,9 @@
 //!    and the guest is run again.
 //!
 //! # What it does not do
-//! No emulated devices, save that an HVM guest can unplug some, no more than one running processor, no interrupts (a guest polls; [`Events::upcalls`] counts them), no
-//! grant table version 2, no image files: a save and its restore are one operation.
+//! No emulated devices, save that an HVM guest can unplug some, no more than one running processor, no interrupts (a guest
+//! polls; [`Events::upcalls`] counts them), no image files: a save and its restore are one operation. A page that the guest
+//! has at two places at once is made equal there at each hypercall, and not in between.
 #![allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -83,7 +84,6 @@ mod clock;
 mod config;
 mod console;
 mod daemons;
-mod dom0;
 mod domain;
 mod errno;
 mod events;
@@ -102,19 +102,20 @@ mod world;
 mod xenstored;
 
 pub use builder::Builder;
-pub use config::{ControlNodes, Daemon, Device, FifoAbi, Kind, Leaves, Vendor};
-pub use dom0::{MapError, MapMode};
+pub use config::{ControlNodes, Daemon, Device, FifoAbi, GrantOps, Kind, Leaves, Vendor};
 pub use domain::{Reason, State};
 pub use events::Delivery;
+pub use grants::{MapError, MapMode};
 pub use guest::{Guest, Hook, MockCpu};
 pub use handles::{
-    CallFault, Console, Dom0, Events, Faults, Holdings, Ledger, Mapped, Store, StoreFault, Toolstack, Trace,
+    CallFault, Console, Dom0, Events, Faults, GrantFault, Holdings, Ledger, Store, StoreFault, Toolstack,
 };
+pub use handles::{Granted, InUse, Mapped, Peer, Trace};
 pub use host::{Destroyed, Host};
 pub use platform::PlatformDevice;
 pub use toolstack::{Destination, Operation, Outcome, Save};
 pub use trace::{Call, Mark, Request};
-pub use violation::Violation;
+pub use violation::{GrantMisuse, Violation};
 pub use xenstored::Quotas;
 pub use xenstored::tree::{Access, Permission};
 pub use xenstored::wire::StoreOp;

@@ -1,12 +1,16 @@
 //! The guest's memory: page-sized frames by number.
 #![expect(unsafe_code, reason = "frames are raw memory, which the guest reaches too")]
 
+mod mirrors;
+
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::sync::{Mutex, PoisonError};
 
 use xen_hypercall::{Gfn, SharedPage};
+
+use mirrors::Mirrors;
 
 /// Size of a page, in bytes.
 pub(crate) const PAGE: usize = 4096;
@@ -17,6 +21,9 @@ pub(crate) const CONSOLE_GFN: Gfn = Gfn(0xf_effc);
 pub(crate) const STORE_GFN: Gfn = Gfn(0xf_efff);
 /// The first frame that [`Memory::page`] gives out.
 const FIRST_RAM: u64 = 0x1000;
+
+/// The first frame that [`Memory::hole`] gives out: beyond all RAM.
+const FIRST_HOLE: u64 = 0x10_0000;
 
 /// Keeps every frame reachable for ever: a guest may hold its pages longer than the host lives.
 static KEPT: Mutex<Vec<Frame>> = Mutex::new(Vec::new());
@@ -120,13 +127,16 @@ impl Frame {
 pub(crate) struct Memory {
     frames: BTreeMap<u64, Frame>,
     next: u64,
+    holes: BTreeMap<u64, Frame>,
+    pub(crate) mirrors: Mirrors,
 }
 
 impl Memory {
     /// Makes the memory of a new domain: the special frames, and no RAM in use.
     pub(crate) fn new() -> Self {
         let frames = [CONSOLE_GFN, STORE_GFN].map(|gfn| (gfn.0, Frame::new()));
-        Self { frames: BTreeMap::from(frames), next: FIRST_RAM }
+        let (holes, mirrors) = (BTreeMap::new(), Mirrors::default());
+        Self { frames: BTreeMap::from(frames), next: FIRST_RAM, holes, mirrors }
     }
 
     /// Takes a page of RAM.
@@ -136,6 +146,20 @@ impl Memory {
         let frame = Frame::new();
         self.frames.insert(gfn.0, frame);
         frame.share(gfn)
+    }
+
+    /// Takes a place where there is no memory yet, for a page of another domain.
+    pub(crate) fn hole(&mut self) -> SharedPage {
+        let gfn = Gfn(FIRST_HOLE + self.holes.len() as u64);
+        let frame = Frame::new();
+        frame.vanish();
+        self.holes.insert(gfn.0, frame);
+        frame.share(gfn)
+    }
+
+    /// Returns the hole of that number, whatever is there now.
+    pub(crate) fn place(&self, gfn: Gfn) -> Option<Frame> {
+        self.holes.get(&gfn.0).copied()
     }
 
     /// Returns how many pages of RAM the guest has taken.

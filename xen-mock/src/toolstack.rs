@@ -8,6 +8,7 @@ use xen_hypercall::{DomId, Nanos};
 
 use crate::config::{FifoAbi, Vendor};
 use crate::domain::Reason;
+use crate::grants::{Limits, Version};
 
 pub(crate) use operation::Operations;
 
@@ -26,12 +27,35 @@ pub struct Destination {
     pub domid: Option<DomId>,
     /// How many ports the toolstack takes for itself before those of xenstore and the console.
     pub ports_before: u32,
+    /// Another limit of the grant table's frames, if any.
+    pub max_grant_frames: Option<u16>,
+    /// Another highest version of the grant table, 1 or 2, if any.
+    pub max_grant_version: Option<u32>,
+}
+
+impl Destination {
+    /// A host of the same kind that has been up for 100 s only.
+    pub const DEFAULT: Self = Self {
+        uptime: Nanos::from_secs(100),
+        vendor: None,
+        version: None,
+        fifo: None,
+        domid: None,
+        ports_before: 0,
+        max_grant_frames: None,
+        max_grant_version: None,
+    };
+
+    /// Sets what grants the host offers.
+    fn limit(self, limits: &mut Limits) {
+        limits.frames = self.max_grant_frames.map_or(limits.frames, usize::from);
+        limits.version = self.max_grant_version.and_then(Version::from_number).unwrap_or(limits.version);
+    }
 }
 
 impl Default for Destination {
-    /// A host of the same kind that has been up for 100 s only.
     fn default() -> Self {
-        Self { uptime: Nanos::from_secs(100), vendor: None, version: None, fifo: None, domid: None, ports_before: 0 }
+        Self::DEFAULT
     }
 }
 

@@ -1,8 +1,12 @@
 //! What a correct guest never does.
 
+mod grants;
+
 use std::fmt;
 
 use xen_hypercall::{DomId, Gfn, GrantRef, Number, Port, Vcpu};
+
+pub use grants::GrantMisuse;
 
 /// Something that the guest did and must not do, even where Xen bears it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub enum Violation {
     NoControlBlock(Port, Vcpu),
     /// It changed a grant entry that a backend still has mapped.
     ChangedWhileMapped(DomId, GrantRef),
+    /// It used grants wrongly.
+    Grant(GrantMisuse),
     /// It broke the ring of xenstore: indices out of range, or a request too long.
     BrokenStoreRing,
     /// It broke the ring of the console: indices out of range.
@@ -84,6 +90,7 @@ impl fmt::Display for Violation {
             Self::ChangedWhileMapped(domain, gref) => {
                 write!(f, "grant {gref} was changed while domain {domain} had it mapped")
             }
+            Self::Grant(misuse) => misuse.fmt(f),
             Self::BrokenStoreRing => f.write_str("the ring of xenstore makes no sense"),
             Self::BrokenConsoleRing => f.write_str("the ring of the console makes no sense"),
             Self::SuspendedUnasked => f.write_str("the guest suspended, and the toolstack does not wait for it"),

@@ -7,10 +7,10 @@ use xen_hypercall::{DomId, Gfn, GrantRef, Nanos, Port};
 use crate::clock::Clock;
 use crate::config::{Config, FifoAbi};
 use crate::console::ConsoleDaemon;
-use crate::dom0::Backends;
 use crate::domain::{CONSOLE_EVTCHN, CONSOLE_PFN, Domain, STORE_EVTCHN, STORE_PFN, State};
 use crate::events::{Channel, FarEnds, Service};
 use crate::faults::FaultRules;
+use crate::grants::{Peers, Tracks};
 use crate::memory::{CONSOLE_GFN, Memory, STORE_GFN};
 use crate::platform::Emulated;
 use crate::toolstack::Operations;
@@ -43,9 +43,12 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) store: Xenstored,
     pub(crate) console: ConsoleDaemon,
-    pub(crate) backends: Backends,
     /// The far ends of the guest's ports.
     pub(crate) ends: FarEnds,
+    /// Other domains at grants.
+    pub(crate) peers: Peers,
+    /// What the guest has mapped.
+    pub(crate) tracks: Tracks,
     pub(crate) operations: Operations,
     pub(crate) faults: FaultRules,
     pub(crate) records: Records,
@@ -76,8 +79,9 @@ impl World {
             clock: Clock::new(config.uptime, config.wall),
             store: Xenstored::new(config.quotas),
             console: ConsoleDaemon::new(),
-            backends: Backends::new(),
             ends: FarEnds::new(),
+            peers: Peers::new(),
+            tracks: Tracks::new(config.shape.grants.mappings),
             operations: Operations::new(),
             faults: FaultRules::default(),
             records: Records::default(),

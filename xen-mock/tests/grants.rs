@@ -33,7 +33,7 @@ fn flags(table: &SharedPage, gref: u32) -> u16 {
 
 #[test]
 fn size_and_version() {
-    let host = Host::builder().max_grant_frames(2).build();
+    let host = Host::builder().max_grant_frames(2).max_grant_version(1).build();
     let guest = host.guest();
     let xen = guest.hook();
     let size = grant_table::query_size(&xen).unwrap();

@@ -58,9 +58,8 @@ impl Dom0 {
         self.host.world().close_far_end(port);
     }
 
-    /// A driver domain ends, and with it all of its ports: the guest's ends wait for a domain that there is not. Of dom0 only the
-    /// test's backends end; the daemons stay.
+    /// A driver domain ends, as by [`Peer::die`](crate::Peer::die). Of dom0 only the test's backends end; the daemons stay.
     pub fn die(&self, domain: DomId) {
-        self.host.world().end_peer(domain);
+        self.host.peer(domain).die();
     }
 }

@@ -3,7 +3,7 @@
 use xen_hypercall::{DomId, Nanos, Number, Port};
 
 use super::handle;
-use crate::faults::{CallRule, EventRule, StoreRule, Window};
+use crate::faults::{CallRule, EventRule, GrantRule, GrantTwist, StoreRule, Window};
 use crate::xenstored::Twist;
 use crate::xenstored::path::absolute;
 use crate::xenstored::tree::{Access, Permission};
@@ -23,6 +23,21 @@ impl Faults {
     /// Begins a fault of hypercalls of every number.
     pub fn on_any_call(&self) -> CallFault {
         CallFault { host: self.host.clone(), number: None, cmd: None, window: Window::ONCE }
+    }
+
+    /// Begins a fault of operations on grants with this command, counted one by one through all batches.
+    pub fn on_grant(&self, cmd: usize) -> GrantFault {
+        GrantFault { host: self.host.clone(), cmd, window: Window::ONCE }
+    }
+
+    /// Has Xen claim that the grant table has this size: frames in use, and frames that there may be.
+    pub fn grant_size(&self, frames: u32, max_frames: u32) {
+        self.host.world().faults.grant_size = Some((frames, max_frames));
+    }
+
+    /// Has Xen write at most so many of the frames that `GNTTABOP_setup_table` or `GNTTABOP_get_status_frames` were asked for.
+    pub fn grant_frames_written(&self, frames: usize) {
+        self.host.world().faults.grant_frames_written = Some(frames);
     }
 
     /// Begins a fault of requests to xenstored.
@@ -96,6 +111,49 @@ impl CallFault {
     pub fn returns(self, result: isize) {
         let Self { host, number, cmd, window } = self;
         host.world().faults.calls.push(CallRule { number, cmd, window, result });
+    }
+}
+
+/// A fault of operations on grants in the making: by default, the next matching one is hit, once.
+#[derive(Debug)]
+#[must_use = "nothing happens before its result is named"]
+pub struct GrantFault {
+    host: crate::Host,
+    cmd: usize,
+    window: Window,
+}
+
+impl GrantFault {
+    /// Only from the `n`-th matching operation on, counted from 1.
+    pub const fn nth(mut self, n: u64) -> Self {
+        self.window.skip = n.saturating_sub(1);
+        self
+    }
+
+    /// So many matching operations, one after the other.
+    pub const fn times(mut self, times: u64) -> Self {
+        self.window.times = times;
+        self
+    }
+
+    /// Has them end with this status without being done; a positive one is such as no Xen may give, and one has given.
+    pub fn status(self, status: i16) {
+        self.push(GrantTwist::Status(status));
+    }
+
+    /// Has them not be done, and their status stay as the guest left it, while the call succeeds.
+    pub fn unwritten(self) {
+        self.push(GrantTwist::Unwritten);
+    }
+
+    /// Has the whole call end here with this result: what came before in the batch is done, the rest is as it was.
+    pub fn fails_call(self, result: isize) {
+        self.push(GrantTwist::Call(result));
+    }
+
+    fn push(self, twist: GrantTwist) {
+        let Self { host, cmd, window } = self;
+        host.world().faults.grants.push(GrantRule { cmd, window, twist });
     }
 }
 

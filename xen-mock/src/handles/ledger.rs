@@ -34,6 +34,8 @@ pub struct Holdings {
     pub vcpu_infos: usize,
     /// Pages that backends have mapped.
     pub mappings: usize,
+    /// Handles of pages of other domains, or of its own, that the guest has mapped.
+    pub foreign: Vec<u32>,
 }
 
 impl Ledger {
@@ -52,7 +54,8 @@ impl Ledger {
             grant_frames: world.domain.grants.mapped().collect(),
             shared_info: world.domain.shared_info_mapped,
             vcpu_infos: world.domain.registered.iter().flatten().count(),
-            mappings: world.backends.mappings(),
+            mappings: world.peers.mappings(),
+            foreign: world.tracks.all().map(|(handle, _)| handle).collect(),
         }
     }
 

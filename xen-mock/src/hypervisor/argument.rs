@@ -20,6 +20,12 @@ impl Argument {
         Self(word.as_ptr())
     }
 
+    /// Returns the block that begins so many bytes further on.
+    pub(crate) fn at(self, offset: usize) -> Self {
+        // The first page stays forbidden, however far from it an array goes on.
+        if self.0.addr() < LOWEST { self } else { Self(self.0.wrapping_add(offset)) }
+    }
+
     /// Reads a block.
     pub(crate) fn read<const N: usize>(self) -> Result<[u8; N], isize> {
         self.read_at(0)

@@ -1,60 +1,64 @@
-//! `grant_table_op` (`grant_table.h`): what a guest asks about its own table.
+//! `grant_table_op` (`grant_table.h`).
+
+mod copies;
+mod maps;
+mod tables;
 
 use super::Args;
-use super::argument::{Argument, Fields};
+use super::argument::Argument;
+use crate::config::GrantOps;
 use crate::errno::{Answer, EINVAL, ENOSYS};
+use crate::faults::GrantTwist;
 use crate::world::World;
 
-/// `GNTST_bad_domain` and `GNTST_permission_denied`.
-const BAD_DOMAIN: i16 = -2;
-const DENIED: i16 = -8;
+/// An operation of a batch: what it does with its block, and the status that comes of it.
+type Operation = fn(&mut World, Args, Argument) -> Result<i16, isize>;
+
+/// The block of an operation: how long it is, and where its status stands.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    size: usize,
+    status: usize,
+}
+
+const fn block(size: usize, status: usize) -> Block {
+    Block { size, status }
+}
 
 impl World {
-    pub(super) fn grant_op(&mut self, args: Args, block: Argument) -> Answer {
+    pub(super) fn grant_op(&mut self, args: Args, blocks: Argument) -> Answer {
+        let count = args.third.addr();
+        let all = self.config.grant_ops == GrantOps::All;
         match args.cmd {
-            6 | 8 | 10 if args.third.addr() != 1 => Err(EINVAL),
-            6 => self.query_size(args, block),
-            8 => set_version(block),
-            10 => self.version(args, block),
+            // The count is a C `unsigned int`, and none has its top bit set.
+            _ if count as u32 > i32::MAX as u32 => Err(EINVAL),
+            2 | 6 if count != 1 => Err(EINVAL),
+            9 if all && count != 1 => Err(EINVAL),
+            0 => self.batch(args, blocks, (block(32, 18), Self::map_grant)),
+            1 => self.batch(args, blocks, (block(24, 20), Self::unmap_grant)),
+            2 => self.batch(args, blocks, (block(24, 8), Self::setup_table)),
+            5 => self.batch(args, blocks, (block(40, 36), Self::copy_grant)),
+            6 => self.batch(args, blocks, (block(16, 12), Self::query_size)),
+            8 => self.set_version(blocks),
+            9 if all => self.batch(args, blocks, (block(16, 6), Self::status_frames)),
+            10 => self.version(args, blocks),
+            12 if all => self.flush_caches(args, blocks),
             _ => Err(ENOSYS),
         }
     }
 
-    fn status_for(&self, domain: u16) -> i16 {
-        match self.only_self(domain) {
-            Ok(_) => 0,
-            Err(crate::errno::EPERM) => DENIED,
-            Err(_) => BAD_DOMAIN,
+    /// Does one operation after the other. Each has a status of its own; an error of the call leaves the rest as it is.
+    fn batch(&mut self, args: Args, blocks: Argument, (block, operation): (Block, Operation)) -> Answer {
+        for index in 0..args.third.addr() as u32 as usize {
+            let one = blocks.at(index * block.size);
+            let status = match self.faults.grant(args.cmd) {
+                Some(GrantTwist::Call(error)) => return Err(error),
+                Some(GrantTwist::Unwritten) => continue,
+                Some(GrantTwist::Status(status)) => status,
+                None => operation(self, args, one)?,
+            };
+            one.write_at(block.status, &status.to_le_bytes())?;
         }
-    }
-
-    fn query_size(&mut self, args: Args, block: Argument) -> Answer {
-        let fields = block.read::<16>()?;
-        self.padding(args, u64::from(fields.u16(2) | fields.u16(14)));
-        let status = self.status_for(fields.u16(0));
-        if status == 0 {
-            let (frames, max) = self.domain.grants.size();
-            block.write_at(4, &frames.to_le_bytes())?;
-            block.write_at(8, &max.to_le_bytes())?;
-        }
-        block.write_at(12, &status.to_le_bytes()).map(|()| 0)
-    }
-
-    fn version(&mut self, args: Args, block: Argument) -> Answer {
-        let fields = block.read::<8>()?;
-        self.padding(args, u64::from(fields.u16(2)));
-        self.only_self(fields.u16(0))?;
-        block.write_at(4, &1_u32.to_le_bytes()).map(|()| 0)
-    }
-}
-
-/// As a Xen with `gnttab=max-ver:1`: the version in force comes back in any case.
-fn set_version(block: Argument) -> Answer {
-    let wanted = block.read::<4>()?.u32(0);
-    block.write_at(0, &1_u32.to_le_bytes())?;
-    match wanted {
-        1 => Ok(0),
-        2 => Err(ENOSYS),
-        _ => Err(EINVAL),
+        Ok(0)
     }
 }

@@ -160,11 +160,4 @@ impl World {
         let other = self.domain.others_wake();
         self.domain.state == State::Running && (event || upcall || late || other)
     }
-
-    /// Looks whether the guest left alone what is mapped from it.
-    pub(crate) fn watch_mapped_grants(&mut self) {
-        for (domain, gref) in self.backends.changed_grants(&self.domain.grants) {
-            self.violation(Violation::ChangedWhileMapped(domain, gref));
-        }
-    }
 }

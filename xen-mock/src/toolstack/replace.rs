@@ -6,6 +6,7 @@ use super::Destination;
 use crate::config::Vendor;
 use crate::domain::{Domain, State};
 use crate::events::Channel;
+use crate::grants::Tracks;
 use crate::memory::{Frame, Memory};
 use crate::platform::Emulated;
 use crate::world::World;
@@ -25,6 +26,7 @@ impl World {
         self.vendor = to.vendor.map_or(self.vendor, Vendor::name);
         self.version = to.version.unwrap_or(self.version);
         self.fifo = to.fifo.unwrap_or(self.fifo);
+        to.limit(&mut self.config.shape.grants);
         self.clock.move_to_host(to.uptime);
         self.incarnation += 1;
         let vcpus: Vec<_> = self.domain.vcpus.iter().map(|vcpu| vcpu.saved()).collect();
@@ -45,9 +47,7 @@ impl World {
 
     fn replace_domain(&mut self, id: DomId, ports_before: u32) {
         self.remove_tree();
-        self.backends.forget_guest();
-        self.ends.forget_guest();
-        (self.storm, self.cut_off) = (Vec::new(), Vec::new());
+        self.forget_guest();
         self.cancel_all();
         self.domain = Domain::new(id, &self.config);
         self.emulated = Emulated::new(self.config.kind);
@@ -57,12 +57,19 @@ impl World {
         self.introduce();
     }
 
+    /// The domain is no more: what others had of it goes, and what it had of others.
+    fn forget_guest(&mut self) {
+        self.ends.forget_guest();
+        (self.storm, self.cut_off) = (Vec::new(), Vec::new());
+        self.peers.forget_guest();
+        self.memory.mirrors.detach_all();
+        self.tracks = Tracks::new(self.config.shape.grants.mappings);
+    }
+
     /// Destroys the domain: the guest's run ends.
     pub(crate) fn destroy(&mut self) {
         self.remove_tree();
-        self.backends.forget_guest();
-        self.ends.forget_guest();
-        (self.storm, self.cut_off) = (Vec::new(), Vec::new());
+        self.forget_guest();
         self.cancel_all();
         self.operations.abandon();
         self.domain.state = State::Gone;

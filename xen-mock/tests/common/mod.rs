@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub(crate) mod events;
+pub(crate) mod grant;
 
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -113,7 +113,7 @@ pub(super) fn holds(holdings: &Holdings) -> (usize, usize, Vec<String>, usize, u
     let within = |path: &str| path.splitn(5, '/').nth(4).unwrap_or_default().to_owned();
     let Holdings { ports, grants, watches, transactions, grant_frames, shared_info, vcpu_infos, mappings, .. } =
         holdings;
-    let rest = [*mappings, holdings.control_blocks, holdings.event_pages];
+    let rest = [*mappings + holdings.foreign.len(), holdings.control_blocks, holdings.event_pages];
     let paths = watches.iter().map(|(path, _)| within(path)).collect();
     (ports.len(), grants.len(), paths, transactions.len(), grant_frames.len(), *shared_info, *vcpu_infos, rest)
 }
