@@ -1,50 +1,77 @@
-//! Our events: what comes in is dispatched up to where a handler would be called.
+//! Our events: what comes in is dispatched up to the handler's call.
 
-use core::hint::black_box;
+use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
 
-use xen_evtchn::{BoundPort, Events, Slot};
-use xen_hypercall::{EpochCell, Port, SharedInfo};
+use xen_evtchn::{Abi, BoundPort, Events, Fifo, Slot};
+use xen_hypercall::op::event_channel::ControlBlock;
+use xen_hypercall::{EpochCell, Port, SharedInfo, SharedPage};
 
+use crate::handle::handle;
 use crate::page::one;
 use crate::yes::Yes;
 
-/// Ports of the 2-level kind, number 0 included, which is none.
+/// Port numbers that there are; 0 is none.
 const PORTS: u32 = 4096;
+/// Event words in a page.
+const WORDS: usize = 1024;
+/// The queue of events that have no priority of their own.
+const DEFAULT: usize = 7;
+const PENDING: u32 = 1 << 31;
+const LINKED: u32 = 1 << 29;
 
-/// One processor's events of the 2-level kind, each port with an owner.
+/// One processor's events, each port with an owner.
 #[derive(Debug)]
 pub struct OurEvents {
     info: &'static SharedInfo,
+    words: Vec<&'static AtomicU32>,
+    control: ControlBlock<'static>,
     events: &'static Events<'static, Yes>,
     ports: Vec<BoundPort<'static, Yes>>,
 }
 
 impl OurEvents {
-    /// Binds every port, and unmasks it.
+    /// Binds every port of the ABI, and unmasks it.
     ///
     /// # Panics
     /// If a port is refused.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(abi: Abi) -> Self {
         let info: &SharedInfo = Box::leak(Box::new(SharedInfo::new(one(1))));
+        let pages: &[SharedPage] = Vec::leak((2..6).map(one).collect());
+        let control = ControlBlock::new(Box::leak(Box::new(one(6))), 0).expect("within the page");
         let slots = Vec::leak((0..PORTS).map(|_| Slot::new()).collect());
-        let epoch = Box::leak(Box::new(EpochCell::new()));
-        let events: &Events<'_, Yes> = Box::leak(Box::new(Events::new(Yes, epoch, info, slots)));
+        let events = Events::new(Yes, Box::leak(Box::new(EpochCell::new())), info, slots);
+        let events = if abi == Abi::Fifo { events.with_fifo(Fifo::new(pages, control)) } else { events };
+        assert_eq!(events.choose(), Ok(abi), "nobody refuses");
+        let events: &Events<'_, Yes> = Box::leak(Box::new(events));
         let ports: Vec<_> = (1..PORTS).map(|port| events.adopt(Port(port)).expect("free")).collect();
         ports.iter().for_each(|port| port.unmask().expect("no hypercall"));
-        Self { info, events, ports }
+        // What a new table looks for everywhere is behind it.
+        assert_eq!(events.dispatch(usize::MAX, |_| {}), 0, "nothing has come");
+        let words = (0..PORTS as usize).map(|at| &pages[at / WORDS].u32_slice(0, WORDS).expect("a page")[at % WORDS]);
+        Self { info, words: words.collect(), control, events, ports }
     }
 
-    /// Has `pending` events come in and dispatches them, as often; returns the sum of the ports.
-    pub fn rounds(&mut self, rounds: u32, pending: u32) -> u64 {
-        let mut sum = 0;
-        for _ in 0..rounds {
+    /// Has `pending` events of the 2-level kind come in and dispatches them, as often; returns the sum of the ports.
+    pub fn two_level(&mut self, rounds: u32, pending: u32) -> u64 {
+        (0..rounds).fold(0, |sum, _| {
             self.raise(pending);
-            while let Some(port) = self.events.poll_pending() {
-                sum += u64::from(black_box(port.0));
-            }
-        }
+            sum + self.dispatch()
+        })
+    }
+
+    /// Has `pending` events of the FIFO kind come in and dispatches them, as often; returns the sum of the ports.
+    pub fn fifo(&mut self, rounds: u32, pending: u32) -> u64 {
+        (0..rounds).fold(0, |sum, _| {
+            self.link(pending);
+            sum + self.dispatch()
+        })
+    }
+
+    fn dispatch(&self) -> u64 {
+        let mut sum = 0;
+        self.events.dispatch(usize::MAX, |port| sum += handle(port.0));
         sum
     }
 
@@ -61,7 +88,18 @@ impl OurEvents {
         self.info.vcpu0().upcall_pending().store(1, Relaxed);
     }
 
-    /// Masks, handles and unmasks a port on which an event came, as often; returns the sum of the ports.
+    /// What Xen does, with no more than stores: the first ports from 1 on, in a queue.
+    fn link(&self, pending: u32) {
+        let linked = (1..).zip(&self.words[1..]).take(pending as usize);
+        linked.for_each(|(port, word)| {
+            let next = if port == pending { 0 } else { port + 1 };
+            word.store(PENDING | LINKED | next, Relaxed);
+        });
+        self.control.heads()[DEFAULT].store(1, Relaxed);
+        self.control.ready().store(1 << DEFAULT, Relaxed);
+    }
+
+    /// Masks, handles and unmasks a port on which an event of the 2-level kind came, as often; returns the sum of the ports.
     pub fn late(&mut self, rounds: u32) -> Option<u64> {
         const LATE: usize = 65;
         let port = &self.ports[LATE - 1];
@@ -70,15 +108,9 @@ impl OurEvents {
             let word = &self.info.pending()[LATE / 64];
             word.store(word.load(Relaxed) | 1 << (LATE % 64), Relaxed);
             port.mask().ok()?;
-            sum += u64::from(black_box(port.number().0));
+            sum += handle(port.number().0);
             port.unmask().ok()?;
         }
         Some(sum)
-    }
-}
-
-impl Default for OurEvents {
-    fn default() -> Self {
-        Self::new()
     }
 }

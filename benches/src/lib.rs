@@ -27,6 +27,7 @@ pub mod duel;
 pub mod ends;
 pub mod events;
 pub mod grants;
+pub mod handle;
 #[cfg(xen_headers)]
 pub mod harness;
 pub mod ours;

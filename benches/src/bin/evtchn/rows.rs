@@ -7,23 +7,74 @@ use xen_benches::events::OurEvents;
 use xen_benches::harness::count;
 use xen_benches::harness::report::{Report, Row};
 use xen_benches::harness::sample::{Contender, Effort, Role, Work};
+use xen_evtchn::Abi;
 
-/// How many events are pending: one, a word's worth, and all of the 2-level kind.
+/// How many events are pending: a word's worth, and all that the 2-level kind has.
 const FEW: u32 = 64;
-const ALL: u32 = 4095;
+const MANY: u32 = 4095;
 /// The port that is acknowledged late.
 const LATE: u64 = 65;
 
-const BOUND: &str = "a locked read-modify-write each";
+/// What the dispatch of either kind may take of the usual way's time.
+const KINDS: [(Kind, f64); 2] = [(Kind::TwoLevel, 0.45), (Kind::Fifo, 0.6)];
+
+/// How events are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    TwoLevel,
+    Fifo,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::TwoLevel => "2-level",
+            Self::Fifo => "FIFO",
+        }
+    }
+
+    const fn abi(self) -> Abi {
+        match self {
+            Self::TwoLevel => Abi::TwoLevel,
+            Self::Fifo => Abi::Fifo,
+        }
+    }
+
+    fn ours(self, pending: u32) -> impl FnMut(u32) -> u64 {
+        let mut events = OurEvents::new(self.abi());
+        move |rounds| match self {
+            Self::TwoLevel => events.two_level(rounds, pending),
+            Self::Fifo => events.fifo(rounds, pending),
+        }
+    }
+
+    fn c(self, compiled: Compiled, pending: u32) -> impl FnMut(u32) -> u64 {
+        let mut events = CEvents::new(compiled);
+        move |rounds| match self {
+            Self::TwoLevel => events.two_level(rounds, pending),
+            Self::Fifo => events.fifo(rounds, pending),
+        }
+    }
+
+    /// Locked instructions that so many events need: one a word of bits, or one an event.
+    const fn locked(self, pending: u32) -> u32 {
+        match self {
+            Self::TwoLevel => (pending + 1).div_ceil(64),
+            Self::Fifo => pending,
+        }
+    }
+}
 
 /// Measures everything that is measured in time.
 pub(crate) fn all(report: &mut Report, effort: &Effort) -> Result<()> {
-    for pending in [FEW, ALL] {
-        let name = format!("2-level, {pending} pending");
-        let figures = Work::measure(effort, || Ok(two_level(pending))).with_context(|| name.clone())?;
-        report.time(&Row { name: &name, target: 0.45, bound: "a locked read-modify-write a word" }, &figures);
+    for (kind, target) in KINDS {
+        for pending in [FEW, MANY] {
+            let name = format!("{}, {pending} pending", kind.name());
+            let figures = Work::measure(effort, || Ok(dispatch(kind, pending))).with_context(|| name.clone())?;
+            report.time(&Row { name: &name, target, bound: "its locked read-modify-writes" }, &figures);
+        }
     }
-    let row = Row { name: "late acknowledge", target: 1.05, bound: BOUND };
+    let row = Row { name: "late acknowledge", target: 1.05, bound: "two locked read-modify-writes" };
     report.time(&row, &Work::measure(effort, || Ok(late())).context(row.name)?);
     Ok(())
 }
@@ -34,20 +85,15 @@ fn ports(rounds: u32, pending: u32) -> u64 {
     u64::from(rounds) * (pending * (pending + 1) / 2)
 }
 
-fn two_level(pending: u32) -> Work<'static> {
-    let mut ours = OurEvents::new();
-    let ours = Contender::new(Role::Ours, move |rounds| ours.rounds(rounds, pending));
-    let c = Compiled::ALL.map(|compiled| {
-        let mut events = CEvents::new(compiled);
-        Contender::new(Role::C(compiled.words()), move |rounds| events.two_level(rounds, pending))
-    });
-    let words = (pending + 1).div_ceil(64);
-    let bound = Contender::new(Role::Bound, move |rounds| bounds::locked(rounds * words));
+fn dispatch(kind: Kind, pending: u32) -> Work<'static> {
+    let ours = Contender::new(Role::Ours, kind.ours(pending));
+    let c = Compiled::ALL.map(|compiled| Contender::new(Role::C(compiled.words()), kind.c(compiled, pending)));
+    let bound = Contender::new(Role::Bound, move |rounds| bounds::locked(rounds * kind.locked(pending)));
     Work { operations: pending, expected: ports, contenders: [ours, bound].into_iter().chain(c).collect() }
 }
 
 fn late() -> Work<'static> {
-    let mut ours = OurEvents::new();
+    let mut ours = OurEvents::new(Abi::TwoLevel);
     let ours = Contender::new(Role::Ours, move |rounds| ours.late(rounds).unwrap_or(u64::MAX));
     let c = Compiled::ALL.map(|compiled| {
         let mut events = CEvents::new(compiled);
@@ -58,13 +104,13 @@ fn late() -> Work<'static> {
     Work { operations: 1, expected, contenders: [ours, bound].into_iter().chain(c).collect() }
 }
 
-/// What is counted: the row's name, and the word for `--work`.
-const COUNTED: [(&str, &str); 1] = [("2-level, 1 pending", "one")];
+/// What is counted, and the word for `--work`.
+const COUNTED: [(Kind, &str); 2] = [(Kind::TwoLevel, "two-level"), (Kind::Fifo, "fifo")];
 
-/// Adds the rows that are counted.
+/// Adds the rows that are counted: one event, with the beginning and the end of its upcall.
 pub(crate) fn instructions(report: &mut Report) -> Result<()> {
-    for (name, work) in COUNTED {
-        let name = format!("instructions: {name}");
+    for (kind, work) in COUNTED {
+        let name = format!("instructions: {}, 1 pending", kind.name());
         let each = |side| count::each(work, side, 1);
         let (Some(ours), Some(c)) = (each("ours")?, each("c")?) else {
             report.needs(&name, "valgrind")?;
@@ -81,10 +127,10 @@ pub(crate) fn instructions(report: &mut Report) -> Result<()> {
 pub(crate) fn work(words: &[String]) -> Result<()> {
     let [work, side, rounds] = words else { bail!("a row, a side and a number of rounds") };
     let rounds = rounds.parse()?;
-    let sum = match (work.as_str(), side.as_str()) {
-        ("one", "ours") => OurEvents::new().rounds(rounds, 1),
-        ("one", _) => CEvents::new(Compiled::O2).two_level(rounds, 1),
-        _ => bail!("no row {work}"),
+    let Some((kind, _)) = COUNTED.iter().find(|(_, word)| word == work) else { bail!("no row {work}") };
+    let sum = match side.as_str() {
+        "ours" => kind.ours(1)(rounds),
+        _ => kind.c(Compiled::O2, 1)(rounds),
     };
     ensure!(sum == ports(rounds, 1), "a wrong sum");
     Ok(())
