@@ -21,18 +21,21 @@ pub struct EpochCell(AtomicU32);
 
 impl EpochCell {
     /// Starts at epoch 0.
+    #[inline]
     #[must_use]
     pub const fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
     /// Returns the current epoch.
+    #[inline]
     #[must_use]
     pub fn now(&self) -> Epoch {
         Epoch(self.0.load(Ordering::Relaxed))
     }
 
     /// Makes every handle of the current epoch stale and returns the new epoch.
+    #[inline]
     pub fn advance(&self) -> Epoch {
         Epoch(self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1))
     }
@@ -41,6 +44,7 @@ impl EpochCell {
     ///
     /// # Errors
     /// [`Stale`] if `epoch` is not the current one.
+    #[inline]
     pub fn check(&self, epoch: Epoch) -> Result<(), Stale> {
         if self.now() == epoch { Ok(()) } else { Err(Stale(epoch)) }
     }

@@ -39,30 +39,35 @@ pub struct SharedInfo(SharedPage);
 
 impl SharedInfo {
     /// Takes the page where Xen's `shared_info` is, or will be, mapped.
+    #[inline]
     #[must_use]
     pub const fn new(page: SharedPage) -> Self {
         Self(page)
     }
 
     /// Returns the page, to map it.
+    #[inline]
     #[must_use]
     pub const fn page(&self) -> &SharedPage {
         &self.0
     }
 
     /// Returns the bits of events that have come (`evtchn_pending`): set by Xen, cleared by the guest.
+    #[inline]
     #[must_use]
     pub fn pending(&self) -> &[AtomicU64; EVENT_WORDS] {
         self.0.u64s_at::<PENDING, EVENT_WORDS>()
     }
 
     /// Returns the bits of ports that shall not disturb (`evtchn_mask`): written by the guest.
+    #[inline]
     #[must_use]
     pub fn mask(&self) -> &[AtomicU64; EVENT_WORDS] {
         self.0.u64s_at::<MASK, EVENT_WORDS>()
     }
 
     /// Returns the record of vCPU 0, the only one of this page that a guest of one processor uses.
+    #[inline]
     #[must_use]
     pub const fn vcpu0(&self) -> VcpuInfo<'_> {
         VcpuInfo { page: &self.0, place: 0 }
@@ -70,6 +75,7 @@ impl SharedInfo {
 
     /// Returns the record that a processor has in this page as long as it has registered none elsewhere; `None` for those
     /// from [`LEGACY_VCPUS`] on, which have no place here.
+    #[inline]
     #[must_use]
     pub fn vcpu(&self, vcpu: Vcpu) -> Option<VcpuInfo<'_>> {
         let place = usize::try_from(vcpu.0).ok().filter(|&place| place < LEGACY_VCPUS)?;
@@ -77,6 +83,7 @@ impl SharedInfo {
     }
 
     /// Returns `wc_version`, `wc_sec` (low), `wc_nsec` and `wc_sec_hi`: the wall clock at system time 0.
+    #[inline]
     #[must_use]
     pub fn wall_clock(&self) -> [&AtomicU32; 4] {
         let page = &self.0;
@@ -100,17 +107,20 @@ impl<'a> VcpuInfo<'a> {
     pub const PLACES: usize = PAGE_SIZE / VCPU_INFO_SIZE;
 
     /// Names a place in a page of records, to register it; `None` from [`VcpuInfo::PLACES`] on.
+    #[inline]
     #[must_use]
     pub fn new(page: &'a SharedPage, place: usize) -> Option<Self> {
         (place < Self::PLACES).then_some(Self { page, place })
     }
 
     /// Returns the page, and the byte in it where the record begins.
+    #[inline]
     pub(crate) const fn location(self) -> (&'a SharedPage, usize) {
         (self.page, self.place.wrapping_mul(VCPU_INFO_SIZE))
     }
 
     /// Returns `evtchn_upcall_pending`: set by Xen when there is a new event, cleared by the guest before it looks.
+    #[inline]
     #[must_use]
     pub fn upcall_pending(self) -> &'a AtomicU8 {
         let [byte] = self.at(UPCALL_PENDING);
@@ -118,6 +128,7 @@ impl<'a> VcpuInfo<'a> {
     }
 
     /// Returns `evtchn_pending_sel`: a bit for each word of [`SharedInfo::pending`] that is worth a look.
+    #[inline]
     #[must_use]
     pub fn pending_sel(self) -> &'a AtomicU64 {
         let [word] = self.at(PENDING_SEL);
@@ -125,6 +136,7 @@ impl<'a> VcpuInfo<'a> {
     }
 
     /// Returns the 8 words of `vcpu_time_info`, which Xen writes under a version.
+    #[inline]
     #[must_use]
     pub fn time(self) -> &'a [AtomicU32; TIME_WORDS] {
         self.at(TIME)

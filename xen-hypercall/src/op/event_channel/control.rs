@@ -26,12 +26,14 @@ impl Priority {
     pub const LOWEST: Self = Self(LOWEST);
 
     /// Makes a priority; `None` above 15.
+    #[inline]
     #[must_use]
     pub const fn new(number: u8) -> Option<Self> {
         if number <= LOWEST { Some(Self(number)) } else { None }
     }
 
     /// Returns the number.
+    #[inline]
     #[must_use]
     pub const fn number(self) -> u32 {
         #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
@@ -69,17 +71,20 @@ impl<'a> ControlBlock<'a> {
     pub const PLACES: usize = PAGE_SIZE / STRIDE;
 
     /// Names a place in a page, which must be zero there; `None` from [`ControlBlock::PLACES`] on.
+    #[inline]
     #[must_use]
     pub fn new(page: &'a SharedPage, place: usize) -> Option<Self> {
         (place < Self::PLACES).then_some(Self { page, place })
     }
 
     /// Returns the page, and the byte in it where the block begins.
+    #[inline]
     pub(crate) const fn location(self) -> (&'a SharedPage, usize) {
         (self.page, self.place.wrapping_mul(STRIDE))
     }
 
     /// Returns the bits of the queues that have events: set by Xen, taken by the guest; those above bit 15 mean nothing.
+    #[inline]
     #[must_use]
     pub fn ready(self) -> &'a AtomicU32 {
         let [word] = self.at(READY);
@@ -87,6 +92,7 @@ impl<'a> ControlBlock<'a> {
     }
 
     /// Returns the port numbers with which the queues begin, one a priority: written by Xen, 0 for none.
+    #[inline]
     #[must_use]
     pub fn heads(self) -> &'a [AtomicU32; QUEUES] {
         self.at(HEAD)
