@@ -1,81 +1,205 @@
 //! The part of the table that needs no hypercall: entries given out and taken back.
 
 use core::fmt;
-use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 
-use xen_hypercall::{DomId, Epoch, EpochCell, GrantRef, IrqGate, SharedPage};
+use xen_hypercall::{DomId, Epoch, EpochCell, Gfn, GrantRef, IrqGate, SharedPage};
 
-use crate::entry::{Entry, Flags};
-use crate::free::{self, Queue};
-use crate::sync::{AtomicU32, Mutex};
-use crate::{RESERVED_ENTRIES, Refusal, Slot};
+use crate::aside::Aside;
+use crate::entry::{Entry, Flags, Permit};
+use crate::queue::Queue;
+use crate::shape::Shape;
+use crate::slot::{Kind, State, slot};
+use crate::{Owner, Page, RESERVED_ENTRIES, Refusal, Slot, Version};
 
 pub(crate) struct Core<'s, G> {
     pub(crate) gate: G,
     pub(crate) epoch: &'s EpochCell,
     pub(crate) frames: &'s [SharedPage],
+    /// Where the status words of version 2 go.
+    pub(crate) status: &'s [SharedPage],
     pub(crate) slots: &'s [Slot],
-    /// Taken inside the gate only.
-    pub(crate) queue: Mutex<Queue>,
-    /// Which making of the table this is: grants of an earlier one are void.
-    pub(crate) life: AtomicU32,
-    /// Pages in quarantine at which a peer gets no more.
-    pub(crate) cap: u32,
+    pub(crate) shape: Shape,
+    /// Reached inside the gate only, as is the other queue.
+    pub(crate) free: Queue,
+    pub(crate) aside: Aside,
+}
+
+/// Of the reserved entries, those whose slots are the queues' own.
+const FREE: GrantRef = GrantRef(0);
+
+/// Who gets access, and in whose name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim {
+    pub(crate) peer: DomId,
+    pub(crate) owner: Owner,
+}
+
+/// An entry in use, without its page.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    pub(crate) reference: GrantRef,
+    pub(crate) epoch: Epoch,
+    pub(crate) life: u32,
+    pub(crate) claim: Claim,
+}
+
+/// What became of a grant that was to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It was void, with the table that it was of.
+    Void,
+    /// Now: the entry can be used again.
+    Now,
+    /// Not at all.
+    Mapped,
+}
+
+impl<'s, G> Core<'s, G> {
+    pub(crate) const fn new(gate: G, epoch: &'s EpochCell, frames: &'s [SharedPage], slots: &'s [Slot]) -> Self {
+        let (shape, free, aside) = (Shape::new(), Queue::new(FREE), Aside::new());
+        Self { gate, epoch, frames, status: &[], slots, shape, free, aside }
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, reference: GrantRef) -> Option<Entry<'_>> {
+        Entry::of(self.shape.version()?, (self.frames, self.status), reference)
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, reference: GrantRef, state: State) {
+        if let Some(slot) = slot(self.slots, reference) {
+            slot.set(state);
+        }
+    }
+
+    /// Takes the entry that is free for the longest time.
+    pub(crate) fn take(&self) -> Result<GrantRef, Refusal> {
+        self.free.pop(self.slots).ok_or(Refusal::NoRefs)
+    }
+
+    /// Takes back an entry that nobody reaches, unless it is beyond the table.
+    pub(crate) fn give(&self, reference: GrantRef) {
+        if reference.0 < self.shape.limit() {
+            self.set(reference, State::FREE);
+            self.free.push(self.slots, reference);
+        } else {
+            self.set(reference, State::ABSENT);
+        }
+    }
+
+    /// Lets a peer reach a frame through an entry that is the caller's.
+    #[inline]
+    pub(crate) fn permit(
+        &self,
+        reference: GrantRef,
+        claim: Claim,
+        (frame, flags): (Gfn, Flags),
+    ) -> Result<Grant, Refusal> {
+        let entry = self.entry(reference).ok_or(Refusal::NoRefs)?;
+        entry.permit(frame, Permit { peer: claim.peer, flags })?;
+        self.set(reference, State { kind: Kind::InUse, owner: claim.owner, peer: claim.peer });
+        Ok(Grant { reference, epoch: self.epoch.now(), life: self.shape.life(), claim })
+    }
+
+    /// Ends a grant; what becomes of the entry is the caller's to say.
+    #[inline]
+    pub(crate) fn end(&self, grant: &Grant, flags: Flags) -> Ended {
+        if grant.life != self.shape.life() {
+            return self.end_void(grant);
+        }
+        let permit = Permit { peer: grant.claim.peer, flags };
+        match self.entry(grant.reference) {
+            Some(entry) if entry.revoke(permit) => Ended::Now,
+            _ => Ended::Mapped,
+        }
+    }
+
+    /// A grant of an earlier table is void, unless the new one has found its entry in use.
+    #[cold]
+    fn end_void(&self, grant: &Grant) -> Ended {
+        match slot(self.slots, grant.reference) {
+            Some(slot) if slot.state().kind == Kind::Stray => Ended::Mapped,
+            _ => Ended::Void,
+        }
+    }
 }
 
 impl<G: IrqGate> Core<'_, G> {
-    /// Runs `section` on the queue, which no other processor and no handler touches meanwhile.
-    pub(crate) fn locked<R>(&self, section: impl FnOnce(&mut Queue) -> R) -> R {
-        self.gate.run(|| section(&mut self.queue.lock()))
-    }
-
-    pub(crate) fn permit(&self, peer: DomId, frame: u32, flags: Flags) -> Result<Grant<'_, G>, Refusal> {
-        self.locked(|queue| {
-            if queue.ledger.quarantined >= self.cap && self.aside(peer) >= self.cap {
-                return Err(Refusal::Distrusted(peer));
-            }
-            let reference = queue.take(self.slots).ok_or(Refusal::NoRefs)?;
-            if let Some(entry) = self.entry(reference) {
-                entry.permit(peer, frame, flags);
-            }
-            Ok(Grant { core: self, reference, epoch: self.epoch.now(), life: self.life() })
+    /// Lets a peer reach a frame, by an entry of the shared queue.
+    pub(crate) fn offer(&self, claim: Claim, asked: (Gfn, Flags)) -> Result<Grant, Refusal> {
+        if !claim.peer.is_real() {
+            return Err(Refusal::NotAPeer(claim.peer));
+        }
+        self.gate.run(|| {
+            self.aside.trusts(self.slots, claim.peer)?;
+            let reference = self.take()?;
+            self.permit(reference, claim, asked).inspect_err(|_| self.give(reference))
         })
     }
 
-    /// Ends what peers have let go meanwhile, of all that is in quarantine.
-    pub(crate) fn sweep(&self) {
-        self.locked(|queue| {
-            for reference in free::quarantined(self.slots) {
-                if self.entry(reference).is_some_and(Entry::revoke) {
-                    queue.release(self.slots, reference);
+    /// Ends a grant and gives its entry to the shared queue.
+    pub(crate) fn finish(&self, grant: &Grant, flags: Flags) -> Ended {
+        self.gate.run(|| self.end_shared(grant, flags))
+    }
+
+    /// As [`Core::finish`], for the last time: what the peer does not let go is set aside with its page.
+    pub(crate) fn abandon(&self, grant: &Grant, flags: Flags, page: Page) {
+        self.gate.run(|| {
+            // One section: the table is not made anew in between.
+            let mapped = self.end_shared(grant, flags) == Ended::Mapped;
+            // In the place of a grant of an earlier table stands something else: the page is lost.
+            if mapped && grant.life == self.shape.life() {
+                self.quarantine(grant, page);
+            }
+        });
+    }
+
+    fn end_shared(&self, grant: &Grant, flags: Flags) -> Ended {
+        let ended = self.end(grant, flags);
+        if ended == Ended::Now {
+            self.give(grant.reference);
+        }
+        ended
+    }
+
+    /// Makes everything void that was; nothing is given out before all is well again.
+    pub(crate) fn close(&self) {
+        self.gate.run(|| {
+            self.shape.close();
+            self.free.clear(self.slots);
+            let settled = |slot: &&Slot| !matches!(slot.state().kind, Kind::Aside | Kind::Stray);
+            self.slots.iter().filter(settled).for_each(|slot| slot.set(State::ABSENT));
+        });
+    }
+
+    /// Makes the entries free, save the reserved ones and those that something holds.
+    ///
+    /// In a new domain nothing does. In the old one, where this has no business, peers may have pages mapped: their entries
+    /// are set aside, and the guards of before do not give the pages back either.
+    pub(crate) fn open(&self, version: Version, frames: usize, limit: u32) {
+        self.gate.run(|| {
+            self.shape.open(version, frames, limit);
+            self.free.clear(self.slots);
+            self.aside.clear(self.slots);
+            let all = (0..).map(GrantRef).zip(self.slots);
+            for (reference, slot) in all.filter(|(reference, _)| reference.0 >= RESERVED_ENTRIES) {
+                let void = self.entry(reference).filter(|_| reference.0 < limit).is_none_or(|entry| entry.void());
+                if slot.page.lock().is_some() {
+                    self.aside.push(self.slots, reference);
+                } else if void {
+                    self.give(reference);
+                } else {
+                    slot.set(State::STRAY);
+                    self.aside.push(self.slots, reference);
                 }
             }
         });
     }
 
-    /// Makes all entries below `limit` free and void.
-    pub(crate) fn rebuild(&self, limit: u32) {
-        self.locked(|queue| {
-            self.life.fetch_add(1, Ordering::Relaxed);
-            (RESERVED_ENTRIES..limit).filter_map(|at| self.entry(GrantRef(at))).for_each(Entry::clear);
-            self.slots.iter().for_each(Slot::reset);
-            queue.rebuild(self.slots, limit);
-        });
-    }
-
-    fn life(&self) -> u32 {
-        self.life.load(Ordering::Relaxed)
-    }
-
-    fn entry(&self, reference: GrantRef) -> Option<Entry<'_>> {
-        Entry::of(self.frames, reference)
-    }
-
-    /// Counts the entries of a peer in quarantine.
-    fn aside(&self, peer: DomId) -> u32 {
-        let theirs = free::quarantined(self.slots).filter_map(|at| self.entry(at)).filter(|entry| entry.peer() == peer);
-        theirs.fold(0, |count, _| u32::saturating_add(count, 1))
+    /// Makes the table larger.
+    pub(crate) fn extend(&self, frames: usize, limit: u32) {
+        self.gate.run(|| (self.shape.extend(frames, limit)..limit).for_each(|at| self.give(GrantRef(at))));
     }
 }
 
@@ -84,44 +208,8 @@ impl<G> fmt::Debug for Core<'_, G> {
         f.debug_struct("Core")
             .field("frames", &self.frames.len())
             .field("slots", &self.slots.len())
+            .field("shape", &self.shape)
+            .field("quarantined", &self.aside.count(Ordering::Relaxed))
             .finish_non_exhaustive()
-    }
-}
-
-/// An entry in use, without its page.
-pub(crate) struct Grant<'t, G: IrqGate> {
-    core: &'t Core<'t, G>,
-    pub(crate) reference: GrantRef,
-    pub(crate) epoch: Epoch,
-    life: u32,
-}
-
-impl<G: IrqGate> Grant<'_, G> {
-    /// Ends the access; an entry of an earlier table is void already.
-    pub(crate) fn end(self) -> Result<(), Self> {
-        // The guard's own attempt is this one: it shall not try again.
-        let grant = ManuallyDrop::new(self);
-        if grant.core.locked(|queue| grant.revoke(queue)) { Ok(()) } else { Err(ManuallyDrop::into_inner(grant)) }
-    }
-
-    fn revoke(&self, queue: &mut Queue) -> bool {
-        if self.life != self.core.life() {
-            return true;
-        }
-        let ended = self.core.entry(self.reference).is_some_and(Entry::revoke);
-        if ended {
-            queue.give(self.core.slots, self.reference);
-        }
-        ended
-    }
-}
-
-impl<G: IrqGate> Drop for Grant<'_, G> {
-    fn drop(&mut self) {
-        self.core.locked(|queue| {
-            if !self.revoke(queue) {
-                queue.quarantine(self.core.slots, self.reference);
-            }
-        });
     }
 }

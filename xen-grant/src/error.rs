@@ -2,9 +2,10 @@
 
 use core::fmt;
 
+use xen_hypercall::op::grant_table::GrantError;
 use xen_hypercall::{DomId, Errno, Gfn, IrqGate, SharedPage};
 
-use crate::{Access, Offer};
+use crate::{Access, Grantable, Offer};
 
 /// Why a page was not offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,55 +35,80 @@ impl core::error::Error for Refusal {}
 
 /// A page was not offered: here it is back.
 #[derive(Debug)]
-pub struct OfferError {
+pub struct OfferError<P = SharedPage> {
     /// The page, ours alone as before.
-    pub page: SharedPage,
+    pub page: P,
     /// The reason.
     pub refusal: Refusal,
 }
 
-impl fmt::Display for OfferError {
+impl<P> fmt::Display for OfferError<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.refusal.fmt(f)
     }
 }
 
-impl core::error::Error for OfferError {}
+impl<P: fmt::Debug> core::error::Error for OfferError<P> {}
 
 /// The peer has the page mapped, so its access does not end: here is the offer back.
-pub struct StillMapped<'t, A: Access, G: IrqGate> {
-    /// The offer, as it was.
-    pub offer: Offer<'t, A, G>,
+pub struct StillMapped<'t, A: Access, G: IrqGate, P: Grantable = SharedPage> {
+    /// The offer: to be ended later, or dropped into quarantine.
+    pub offer: Offer<'t, A, G, P>,
 }
 
-impl<A: Access, G: IrqGate> fmt::Debug for StillMapped<'_, A, G> {
+impl<A: Access, G: IrqGate, P: Grantable + fmt::Debug> fmt::Debug for StillMapped<'_, A, G, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StillMapped").field("offer", &self.offer).finish()
     }
 }
 
-impl<A: Access, G: IrqGate> fmt::Display for StillMapped<'_, A, G> {
+impl<A: Access, G: IrqGate, P: Grantable> fmt::Display for StillMapped<'_, A, G, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the peer has the page of grant reference {} mapped", self.offer.reference())
     }
 }
 
-impl<A: Access, G: IrqGate> core::error::Error for StillMapped<'_, A, G> {}
+impl<A: Access, G: IrqGate, P: Grantable + fmt::Debug> core::error::Error for StillMapped<'_, A, G, P> {}
 
-/// Why the table was not made; no page can be offered.
+/// Why there is no table; no page can be offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableError {
-    /// The table keeps another version than 1.
+    /// The version could not be set.
     Version(Errno),
+    /// The table is of a version that is not ours.
+    Changed(u32),
     /// This frame of the table could not be mapped.
     Frame(u32, Errno),
+    /// This frame of the status words could not be mapped.
+    StatusFrame(u32, Errno),
+    /// Frames were not listed.
+    List(GrantError),
+}
+
+impl TableError {
+    /// Returns what Xen said of the hypercall, if it said no to that.
+    #[must_use]
+    pub const fn errno(self) -> Option<Errno> {
+        match self {
+            Self::Version(errno)
+            | Self::Frame(_, errno)
+            | Self::StatusFrame(_, errno)
+            | Self::List(GrantError::Call(errno)) => Some(errno),
+            Self::Changed(_) | Self::List(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for TableError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Version(errno) => write!(f, "the grant table is not of version 1: {errno}"),
+            Self::Version(errno) => write!(f, "the grant table has no version: {errno}"),
+            Self::Changed(version) => write!(f, "the grant table is of version {version}"),
             Self::Frame(frame, errno) => write!(f, "frame {frame} of the grant table was not mapped: {errno}"),
+            Self::StatusFrame(frame, errno) => {
+                write!(f, "status frame {frame} of the grant table was not mapped: {errno}")
+            }
+            Self::List(error) => write!(f, "the frames of the grant table were not listed: {error}"),
         }
     }
 }

@@ -35,19 +35,35 @@
 //! entry comes back when the peer lets go.
 #![no_std]
 
+mod account;
+mod aside;
 mod entries;
 mod entry;
 mod error;
-mod free;
+mod frames;
+mod ledger;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
 mod offer;
+mod page;
+mod pool;
+mod queue;
+mod rebuild;
+mod shape;
+mod slot;
 mod sync;
 mod table;
+mod word;
 
-pub use entry::{ENTRIES_PER_FRAME, Flags, RESERVED_ENTRIES};
+pub use account::Account;
+pub use aside::DEFAULT_CAP;
+pub use entry::{Flags, RESERVED_ENTRIES};
 pub use error::{OfferError, Refusal, StillMapped, TableError};
-pub use free::{Ledger, Slot};
+pub use ledger::{Hold, Holding, Ledger, Owner};
 pub use offer::{Access, Offer, Read, Write};
-pub use table::{DEFAULT_CAP, Table};
+pub use page::{Grantable, Page};
+pub use pool::Pool;
+pub use shape::Version;
+pub use slot::Slot;
+pub use table::Table;

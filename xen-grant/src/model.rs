@@ -42,36 +42,56 @@ fn this(tell: impl Fn(&dyn Processor)) {
     }
 }
 
-/// A word of loom's.
-#[derive(Debug, Default)]
-pub(crate) struct AtomicU32 {
-    first: u32,
-    word: OnceLock<atomic::AtomicU32>,
+macro_rules! word {
+    ($name:ident, $value:ty) => {
+        /// A word of loom's.
+        #[derive(Debug, Default)]
+        pub(crate) struct $name {
+            first: $value,
+            word: OnceLock<atomic::$name>,
+        }
+
+        impl $name {
+            pub(crate) const fn new(first: $value) -> Self {
+                Self { first, word: OnceLock::new() }
+            }
+
+            pub(crate) fn load(&self, order: Ordering) -> $value {
+                instant();
+                self.word().load(order)
+            }
+
+            fn word(&self) -> &atomic::$name {
+                self.word.get_or_init(|| atomic::$name::new(self.first))
+            }
+        }
+    };
 }
 
+word!(AtomicU32, u32);
+word!(AtomicU64, u64);
+
 impl AtomicU32 {
-    pub(crate) const fn new(first: u32) -> Self {
-        Self { first, word: OnceLock::new() }
-    }
-
-    pub(crate) fn load(&self, order: Ordering) -> u32 {
-        instant();
-        self.word().load(order)
-    }
-
-    pub(crate) fn store(&self, value: u32, order: Ordering) {
-        instant();
-        self.word().store(value, order);
-    }
-
     pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
         instant();
         self.word().fetch_add(value, order)
     }
+}
 
-    fn word(&self) -> &atomic::AtomicU32 {
-        self.word.get_or_init(|| atomic::AtomicU32::new(self.first))
+impl AtomicU64 {
+    pub(crate) fn store(&self, value: u64, order: Ordering) {
+        instant();
+        self.word().store(value, order);
     }
+
+    pub(crate) fn compare_exchange(&self, seen: u64, new: u64, ok: Ordering, no: Ordering) -> Result<u64, u64> {
+        instant();
+        self.word().compare_exchange(seen, new, ok, no)
+    }
+}
+
+pub(crate) fn full_fence() {
+    loom::sync::atomic::fence(Ordering::SeqCst);
 }
 
 /// A lock as `spin` has it: an exchange to take it, a store to give it back.

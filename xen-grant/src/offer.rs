@@ -3,11 +3,11 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use xen_hypercall::{Epoch, GrantRef, IrqGate, NoGate, SharedPage};
+use xen_hypercall::{DomId, Epoch, GrantRef, IrqGate, NoGate, SharedPage};
 
-use crate::StillMapped;
-use crate::entries::Grant;
+use crate::entries::{Claim, Core, Ended, Grant};
 use crate::entry::Flags;
+use crate::{Grantable, OfferError, Owner, Refusal, StillMapped};
 
 mod sealed {
     #[expect(unnameable_types, reason = "that is what seals the trait")]
@@ -16,17 +16,17 @@ mod sealed {
     impl Sealed for super::Write {}
 }
 
-/// What a peer may do with an offered page: [`Read`] or [`Write`].
+/// What may be done with a page across domains: [`Read`] or [`Write`].
 pub trait Access: sealed::Sealed {
     #[doc(hidden)]
     const FLAGS: Flags;
 }
 
-/// The peer may only read.
+/// Reading only.
 #[derive(Debug)]
 pub enum Read {}
 
-/// The peer may read and write.
+/// Reading and writing.
 #[derive(Debug)]
 pub enum Write {}
 
@@ -40,16 +40,44 @@ impl Access for Write {
 
 /// A page and the grant by which another domain may reach it.
 ///
-/// [`Offer::end`] gives the page back. Dropping it ends the access too, if the peer lets it, and else sets the entry aside;
-/// either way the page is not handed to anybody, so that nothing of ours ever comes to lie in a page that is still mapped.
+/// [`Offer::end`] gives the page back. Dropping the offer ends the access too, if the peer lets it, and the page is dropped
+/// with it; else both go to quarantine, from where [`Table::poll_quarantine`](crate::Table::poll_quarantine) gives the page
+/// back once the peer has let go. A forgotten offer stays, page and all, and [`Table::holdings`](crate::Table::holdings) tells
+/// whose it was.
 #[must_use = "dropping an offer loses its page"]
-pub struct Offer<'t, A: Access, G: IrqGate = NoGate> {
-    pub(crate) page: SharedPage,
-    pub(crate) grant: Grant<'t, G>,
-    pub(crate) access: PhantomData<A>,
+pub struct Offer<'t, A: Access, G: IrqGate = NoGate, P: Grantable = SharedPage> {
+    pub(crate) core: &'t Core<'t, G>,
+    /// There until the offer has ended.
+    pub(crate) page: Option<P>,
+    pub(crate) grant: Grant,
+    access: PhantomData<A>,
 }
 
-impl<'t, A: Access, G: IrqGate> Offer<'t, A, G> {
+impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
+    /// Makes the guard of a page that is granted, or hands the page back.
+    #[inline]
+    pub(crate) fn of(core: &'t Core<'t, G>, page: P, granted: Result<Grant, Refusal>) -> Result<Self, OfferError<P>> {
+        match granted {
+            Ok(grant) => Ok(Self { core, page: Some(page), grant, access: PhantomData }),
+            Err(refusal) => Err(OfferError { page, refusal }),
+        }
+    }
+
+    /// Offers a page by an entry of the shared queue.
+    pub(crate) fn make(core: &'t Core<'t, G>, page: P, claim: Claim) -> Result<Self, OfferError<P>> {
+        let granted = core.offer(claim, (page.gfn(), A::FLAGS));
+        Self::of(core, page, granted)
+    }
+
+    /// Takes the page out of an offer that has ended, so that nothing is left for the guard to do.
+    #[inline]
+    pub(crate) fn settle(mut self, ended: Ended) -> Result<P, StillMapped<'t, A, G, P>> {
+        match self.page.take_if(|_| ended != Ended::Mapped) {
+            Some(page) => Ok(page),
+            None => Err(StillMapped { offer: self }),
+        }
+    }
+
     /// Returns the reference, to publish it.
     #[must_use]
     pub const fn reference(&self) -> GrantRef {
@@ -62,10 +90,22 @@ impl<'t, A: Access, G: IrqGate> Offer<'t, A, G> {
         self.grant.epoch
     }
 
+    /// Returns the domain that may reach the page.
+    #[must_use]
+    pub const fn peer(&self) -> DomId {
+        self.grant.claim.peer
+    }
+
+    /// Returns in whose name the page was offered.
+    #[must_use]
+    pub const fn owner(&self) -> Owner {
+        self.grant.claim.owner
+    }
+
     /// Returns the page.
     #[must_use]
-    pub const fn page(&self) -> &SharedPage {
-        &self.page
+    pub fn page(&self) -> &P {
+        self.page.as_ref().unwrap_or_else(|| unreachable!("there until the offer is consumed"))
     }
 
     /// Ends the peer's access and returns the page.
@@ -74,20 +114,27 @@ impl<'t, A: Access, G: IrqGate> Offer<'t, A, G> {
     /// [`Table::reconcile`](crate::Table::reconcile) it has not: the peer may have the page mapped as before.
     ///
     /// # Errors
-    /// [`StillMapped`] with the offer, if the peer has the page mapped.
+    /// [`StillMapped`] with the offer, if the peer has the page mapped. Under version 2 that is the last of it: once the peer
+    /// lets go, it cannot map the page again.
     ///
     /// # Xen
-    /// No hypercall: compare and swap on the entry.
-    pub fn end(self) -> Result<SharedPage, StillMapped<'t, A, G>> {
-        let Self { page, grant, access } = self;
-        match grant.end() {
-            Ok(()) => Ok(page),
-            Err(grant) => Err(StillMapped { offer: Self { page, grant, access } }),
+    /// No hypercall: the steps of `grant_table.h`. Version 1: compare and swap on the entry. Version 2: flags cleared, full
+    /// barrier, status read.
+    pub fn end(self) -> Result<P, StillMapped<'t, A, G, P>> {
+        let ended = self.core.finish(&self.grant, A::FLAGS);
+        self.settle(ended)
+    }
+}
+
+impl<A: Access, G: IrqGate, P: Grantable> Drop for Offer<'_, A, G, P> {
+    fn drop(&mut self) {
+        if let Some(page) = self.page.take() {
+            self.core.abandon(&self.grant, A::FLAGS, page.into());
         }
     }
 }
 
-impl<A: Access, G: IrqGate> fmt::Debug for Offer<'_, A, G> {
+impl<A: Access, G: IrqGate, P: Grantable + fmt::Debug> fmt::Debug for Offer<'_, A, G, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Offer").field("reference", &self.reference()).field("page", &self.page).finish_non_exhaustive()
     }

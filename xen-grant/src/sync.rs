@@ -1,9 +1,15 @@
-//! The lock and the words of the free list, which a loom model replaces by loom's.
+//! Lock, words and fence of the table, which a loom model replaces by loom's.
 
+#[cfg(loom)]
+pub(crate) use crate::model::{AtomicU32, AtomicU64, Mutex, full_fence};
 #[cfg(not(loom))]
-pub(crate) use core::sync::atomic::AtomicU32;
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(not(loom))]
 pub(crate) use spin::Mutex;
 
-#[cfg(loom)]
-pub(crate) use crate::model::{AtomicU32, Mutex};
+/// The full barrier.
+#[cfg(not(loom))]
+#[inline]
+pub(crate) fn full_fence() {
+    core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+}

@@ -1,148 +1,125 @@
 //! The grant table of a guest.
 
-use core::marker::PhantomData;
+use xen_hypercall::{DomId, EpochCell, Hypercall, IrqGate, NoGate, SharedPage};
 
-use xen_hypercall::op::{grant_table, memory};
-use xen_hypercall::{DomId, EpochCell, Errno, Hypercall, IrqGate, NoGate, SharedPage};
+use crate::entries::{Claim, Core};
+use crate::ledger::{count, holdings};
+use crate::offer::{Read, Write};
+use crate::{Account, Grantable, Holding, Ledger, Offer, OfferError, Owner, Page, Slot, Version};
 
-use crate::entries::Core;
-use crate::free::Queue;
-use crate::offer::{Access, Read, Write};
-use crate::sync::{AtomicU32, Mutex};
-use crate::{ENTRIES_PER_FRAME, Ledger, Offer, OfferError, Refusal, Slot, TableError};
-
-/// Pages in quarantine at which a peer gets no more, unless [`Table::with_cap`] says otherwise.
-pub const DEFAULT_CAP: u32 = 64;
-
-/// The version of the table that this library keeps.
-const VERSION: u32 = 1;
-
-/// The grant table, version 1.
+/// The grant table: of version 1, or of version 2 where it was asked for and is to be had.
 ///
-/// The first eight entries are the toolstack's and never touched.
+/// The first eight entries are the toolstack's and never touched. A domain has one grant table, so there shall be one of these.
 #[derive(Debug)]
 pub struct Table<'s, H, G = NoGate> {
-    hook: H,
-    core: Core<'s, G>,
+    pub(crate) hook: H,
+    pub(crate) core: Core<'s, G>,
+    /// Frames that are mapped at first, if there are so many places.
+    pub(crate) first: usize,
 }
 
 impl<'s, H: Hypercall> Table<'s, H> {
     /// Makes a table of the caller's pages and storage; it has no entry to give until [`Table::rebuild`].
     ///
-    /// `frames` are the places where the table's frames get mapped, in order; each has 512 entries. `slots` holds one slot
-    /// for each entry from 0 up. The smaller of the two is the limit.
+    /// `frames` are the places where the table's frames get mapped, in order; each has 512 entries of version 1, or 256 of
+    /// version 2. `slots` holds one slot for each entry from 0 up. The smaller of the two is the limit.
     #[must_use]
     pub const fn new(hook: H, epoch: &'s EpochCell, frames: &'s [SharedPage], slots: &'s [Slot]) -> Self {
-        let queue = Mutex::new(Queue::new());
-        let life = AtomicU32::new(0);
-        Self { hook, core: Core { gate: NoGate, epoch, frames, slots, queue, life, cap: DEFAULT_CAP } }
+        Self { hook, core: Core::new(NoGate, epoch, frames, slots), first: usize::MAX }
     }
 
     /// Puts a gate around every change: needed as soon as an interrupt handler may run in between.
     #[must_use]
     pub fn with_gate<G: IrqGate>(self, gate: G) -> Table<'s, H, G> {
-        let Core { epoch, frames, slots, queue, life, cap, .. } = self.core;
-        Table { hook: self.hook, core: Core { gate, epoch, frames, slots, queue, life, cap } }
+        let Core { epoch, frames, status, slots, shape, free, aside, .. } = self.core;
+        let core = Core { gate, epoch, frames, status, slots, shape, free, aside };
+        Table { hook: self.hook, core, first: self.first }
     }
 }
 
-impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
+impl<'s, H: Hypercall, G: IrqGate> Table<'s, H, G> {
     /// Sets how many pages that a peer did not let go may be in quarantine before it gets no more; at least 1.
     #[must_use]
     pub fn with_cap(mut self, cap: u32) -> Self {
-        self.core.cap = cap.max(1);
+        self.core.aside.cap = cap.max(1);
         self
     }
 
-    /// Maps the table and makes all its entries free: at the start, and in a new domain. Returns the frames mapped.
-    ///
-    /// All grants of before are void. If Xen has fewer frames for us than there are places, the table is smaller.
-    ///
-    /// # Errors
-    /// [`TableError`]: the table is of another version, or not mapped.
-    ///
-    /// # Xen
-    /// `GNTTABOP_set_version`, `XENMEM_add_to_physmap` of each frame, the highest first.
-    pub fn rebuild(&self) -> Result<usize, TableError> {
-        // Nothing is given out, and no guard reaches an entry, before all is well.
-        self.core.rebuild(0);
-        match grant_table::set_version(&self.hook, VERSION) {
-            // Where there is no such operation there is no other version.
-            Ok(VERSION) | Err(Errno::ENOSYS) => {}
-            Ok(_) => return Err(TableError::Version(Errno::EINVAL)),
-            Err(errno) => return Err(TableError::Version(errno)),
-        }
-        let mapped = self.map()?;
-        let entries = mapped.saturating_mul(ENTRIES_PER_FRAME).min(self.core.slots.len());
-        self.core.rebuild(u32::try_from(entries).unwrap_or(u32::MAX));
-        Ok(mapped)
+    /// Sets how many pages may be in quarantine before any peer that has some there gets no more; at least 1.
+    #[must_use]
+    pub fn with_total_cap(mut self, total: u32) -> Self {
+        self.core.aside.total = total.max(1);
+        self
     }
 
-    /// Goes on in the same domain, where all grants are as they were; takes back what peers have let go meanwhile.
+    /// Asks for version 2, where it is to be had; `status` are the places of the frames with the status words.
     ///
-    /// Offers of before may be ended, and fail to as long as the page is mapped.
-    pub fn reconcile(&self) {
-        self.sweep();
+    /// Each of those is for 8 frames of the table ([`Version::status_frames`]). Where version 2 is refused, the table is of
+    /// version 1: pages above 16 TiB cannot be offered then. After each [`Table::rebuild`] it may be another.
+    #[must_use]
+    pub const fn with_status(mut self, status: &'s [SharedPage]) -> Self {
+        self.core.status = status;
+        self
     }
 
-    /// Tries again to end what is in quarantine; the entries, not the pages, come back.
-    pub fn sweep(&self) {
-        self.core.sweep();
+    /// Maps so many frames at first, though there are places for more, up to which [`Table::grow`] maps them.
+    #[must_use]
+    pub const fn with_first(mut self, frames: usize) -> Self {
+        self.first = frames;
+        self
+    }
+
+    /// Returns the version of the table; `None` where it was not made.
+    pub fn version(&self) -> Option<Version> {
+        self.core.shape.version()
     }
 
     /// Lets `peer` read a page.
     ///
     /// # Errors
     /// [`OfferError`] with the page.
-    pub fn offer_read(&self, page: SharedPage, peer: DomId) -> Result<Offer<'_, Read, G>, OfferError> {
-        self.offer(page, peer)
+    ///
+    /// # Xen
+    /// No hypercall: the steps of `grant_table.h`, "Introducing a valid entry".
+    pub fn offer_read<P: Grantable>(&self, page: P, peer: DomId) -> Result<Offer<'_, Read, G, P>, OfferError<P>> {
+        Offer::make(&self.core, page, Claim { peer, owner: Owner::NONE })
     }
 
     /// Lets `peer` read and write a page.
     ///
     /// # Errors
     /// [`OfferError`] with the page.
-    pub fn offer_write(&self, page: SharedPage, peer: DomId) -> Result<Offer<'_, Write, G>, OfferError> {
-        self.offer(page, peer)
+    ///
+    /// # Xen
+    /// As [`Table::offer_read`].
+    pub fn offer_write<P: Grantable>(&self, page: P, peer: DomId) -> Result<Offer<'_, Write, G, P>, OfferError<P>> {
+        Offer::make(&self.core, page, Claim { peer, owner: Owner::NONE })
+    }
+
+    /// Offers in the name of an owner.
+    pub const fn account(&self, owner: Owner) -> Account<'_, G> {
+        Account::new(&self.core, owner)
+    }
+
+    /// Tries so many times to end what is in quarantine, and returns the first page that the peer has let go.
+    ///
+    /// It goes on where it stopped. After [`Table::rebuild`] all pages of before come back.
+    pub fn poll_quarantine(&self, budget: u32) -> Option<Page> {
+        self.core.poll_quarantine(budget)
     }
 
     /// Counts the entries.
     pub fn ledger(&self) -> Ledger {
-        self.core.locked(|queue| queue.ledger)
+        count(self.core.slots, |_| true)
+    }
+
+    /// Lists what peers may reach: at a suspend, or to find a leak.
+    pub fn holdings(&self) -> impl Iterator<Item = Holding> + '_ {
+        holdings(self.core.slots)
     }
 
     /// Counts the entries that have no guard, but whose page a peer may still reach.
     pub fn quarantined(&self) -> u32 {
         self.ledger().quarantined
-    }
-
-    fn offer<A: Access>(&self, page: SharedPage, peer: DomId) -> Result<Offer<'_, A, G>, OfferError> {
-        let permit = || {
-            if !peer.is_real() {
-                return Err(Refusal::NotAPeer(peer));
-            }
-            let frame = u32::try_from(page.gfn().0).map_err(|_| Refusal::TooHigh(page.gfn()))?;
-            self.core.permit(peer, frame, A::FLAGS)
-        };
-        match permit() {
-            Ok(grant) => Ok(Offer { page, grant, access: PhantomData }),
-            Err(refusal) => Err(OfferError { page, refusal }),
-        }
-    }
-
-    /// Maps as many frames as Xen has, the highest first so that the table grows once, and returns how many.
-    fn map(&self) -> Result<usize, TableError> {
-        let mut mapped = None;
-        for (at, frame) in self.core.frames.iter().enumerate().rev() {
-            // More frames than numbers there cannot be: the last is left out.
-            let Ok(index) = u32::try_from(at) else { continue };
-            match memory::map_grant_frame(&self.hook, index, frame) {
-                Ok(()) => mapped = mapped.max(at.checked_add(1)),
-                // Above Xen's limit; below a frame that it gave there is none.
-                Err(_) if mapped.is_none() && index > 0 => {}
-                Err(errno) => return Err(TableError::Frame(index, errno)),
-            }
-        }
-        Ok(mapped.unwrap_or(0))
     }
 }

@@ -5,26 +5,30 @@ mod fake;
 
 use std::cell::Cell;
 
-use fake::{guest, page};
+use fake::{guest, lent, page};
 use proptest::prelude::*;
-use xen_grant::{Flags, Ledger, Offer, Refusal, Table, Write};
+use xen_grant::{Flags, Hold, Holding, Ledger, Offer, Owner, Page, Refusal, Write};
 use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate};
 
 const PEER: DomId = DomId(5);
 const OTHER: DomId = DomId(6);
 
+fn ledger(free: u32, in_use: u32, quarantined: u32) -> Ledger {
+    Ledger { free, pooled: 0, in_use, quarantined }
+}
+
 /// G28: reading alone where reading is enough.
 #[test]
 fn an_entry_says_who_what_and_how() {
     let g = guest(1, 512);
-    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+    let table = g.table();
     table.rebuild().unwrap();
     let read = table.offer_read(page(0x77), PEER).unwrap();
     let write = table.offer_write(page(0x78), OTHER).unwrap();
     assert_eq!([read.reference(), write.reference()], [GrantRef(8), GrantRef(9)]);
     assert_eq!(g.entry(GrantRef(8)), [0x0005_0005, 0x77]);
     assert_eq!(g.entry(GrantRef(9)), [0x0006_0001, 0x78]);
-    assert_eq!(table.ledger(), Ledger { free: 502, in_use: 2, quarantined: 0 });
+    assert_eq!(table.ledger(), ledger(502, 2, 0));
     assert_eq!(read.end().unwrap().gfn(), Gfn(0x77));
     assert_eq!(g.entry(GrantRef(8))[0], 0);
 }
@@ -33,7 +37,7 @@ fn an_entry_says_who_what_and_how() {
 #[test]
 fn a_mapped_page_does_not_come_back() {
     let g = guest(1, 512);
-    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+    let table = g.table();
     table.rebuild().unwrap();
     for flags in [Flags::READING, Flags::WRITING, Flags::READING | Flags::WRITING] {
         let offer = table.offer_write(page(0x77), PEER).unwrap();
@@ -46,35 +50,41 @@ fn a_mapped_page_does_not_come_back() {
         g.peer_unmaps(reference);
         assert_eq!(refused.offer.end().unwrap().gfn(), Gfn(0x77));
     }
-    assert_eq!(table.ledger(), Ledger { free: 504, in_use: 0, quarantined: 0 });
+    assert_eq!(table.ledger(), ledger(504, 0, 0));
 }
 
 /// G03: what is dropped while mapped is set aside, its entry never given out before the peer lets go.
 #[test]
 fn dropping_a_mapped_page_sets_it_aside() {
     let g = guest(1, 10);
-    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+    let table = g.table();
     table.rebuild().unwrap();
     drop(table.offer_read(page(1), PEER).unwrap());
-    assert_eq!(table.ledger(), Ledger { free: 2, in_use: 0, quarantined: 0 }, "not mapped: ended");
+    assert_eq!(table.ledger(), ledger(2, 0, 0), "not mapped: ended");
     let offer = table.offer_read(page(1), PEER).unwrap();
     let reference = offer.reference();
     g.peer_maps(reference, Flags::READING);
     drop(offer);
-    table.sweep();
-    assert_eq!(table.ledger(), Ledger { free: 1, in_use: 0, quarantined: 1 });
+    assert!(table.poll_quarantine(9).is_none());
+    assert_eq!(table.ledger(), ledger(1, 0, 1));
     let neighbour = table.offer_read(page(2), PEER).unwrap();
     assert_ne!(neighbour.reference(), reference);
     g.peer_unmaps(reference);
-    table.reconcile();
-    assert_eq!(table.ledger(), Ledger { free: 1, in_use: 1, quarantined: 0 });
+    assert!(table.poll_quarantine(0).is_none(), "no budget, no look");
+    table.reconcile().unwrap();
+    assert!(
+        matches!(table.poll_quarantine(1), Some(Page::Shared(page)) if page.gfn() == Gfn(1)),
+        "the page that was dropped"
+    );
+    assert_eq!(table.ledger(), ledger(1, 1, 0));
+    assert!(table.poll_quarantine(9).is_none());
 }
 
 /// G09, G24: a refusal hands the page back and takes no entry.
 #[test]
 fn a_refusal_hands_the_page_back() {
     let g = guest(1, 9);
-    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+    let table = g.table();
     table.rebuild().unwrap();
     for domain in [DomId(0x7FF0), DomId(0x7FF4), DomId(0xFFFF)] {
         let refused = table.offer_read(page(3), domain).unwrap_err();
@@ -93,7 +103,7 @@ fn a_refusal_hands_the_page_back() {
 #[test]
 fn a_peer_that_lets_nothing_go_gets_no_more() {
     let g = guest(1, 512);
-    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots).with_cap(3);
+    let table = g.table().with_cap(3);
     table.rebuild().unwrap();
     let pin = |peer| {
         let offer = table.offer_write(page(1), peer).unwrap();
@@ -105,8 +115,70 @@ fn a_peer_that_lets_nothing_go_gets_no_more() {
     assert_eq!(table.offer_read(page(2), PEER).unwrap_err().refusal, Refusal::Distrusted(PEER));
     assert!(table.offer_read(page(2), OTHER).is_ok());
     g.peer_unmaps(pinned[1]);
-    table.sweep();
+    assert!(table.poll_quarantine(9).is_some());
     assert!(table.offer_read(page(2), PEER).is_ok());
+}
+
+/// G10: in all, too; but those who let go are not punished for others.
+#[test]
+fn g10_the_total_is_capped_for_those_who_have_a_part_in_it() {
+    let g = guest(1, 512);
+    let table = g.table().with_cap(3).with_total_cap(4);
+    table.rebuild().unwrap();
+    for peer in [PEER, PEER, OTHER, OTHER] {
+        let offer = table.offer_write(page(1), peer).unwrap();
+        g.peer_maps(offer.reference(), Flags::WRITING);
+    }
+    for peer in [PEER, OTHER] {
+        assert_eq!(table.offer_read(page(2), peer).unwrap_err().refusal, Refusal::Distrusted(peer));
+    }
+    assert!(table.offer_read(page(2), DomId(7)).is_ok());
+}
+
+/// One look an entry, and the next time another one: a peer that holds on keeps nobody's page back.
+#[test]
+fn quarantine_is_looked_through_in_turn() {
+    let g = guest(1, 512);
+    let table = g.table();
+    table.rebuild().unwrap();
+    let references = [1, 2, 3].map(|gfn| {
+        let offer = table.offer_read(lent(gfn), PEER).unwrap();
+        g.peer_maps(offer.reference(), Flags::READING);
+        offer.reference()
+    });
+    g.peer_unmaps(references[2]);
+    assert!(table.poll_quarantine(2).is_none());
+    assert!(matches!(table.poll_quarantine(1), Some(Page::Lent(page)) if page.gfn() == Gfn(3)));
+    g.peer_unmaps(references[0]);
+    g.peer_unmaps(references[1]);
+    let back: Vec<_> = core::iter::from_fn(|| table.poll_quarantine(1)).map(|page| page.gfn().0).collect();
+    assert_eq!((back, table.ledger()), (vec![1, 2], ledger(504, 0, 0)));
+}
+
+/// What is offered in whose name, guarded, forgotten and set aside; and nothing of others'.
+#[test]
+fn an_owner_is_told_what_it_holds() {
+    let g = guest(1, 512);
+    let table = g.table();
+    table.rebuild().unwrap();
+    let (disk, net) = (table.account(Owner(7)), table.account(Owner(8)));
+    let (kept, forgotten) = (disk.offer_write(page(1), PEER).unwrap(), disk.offer_read(page(2), OTHER).unwrap());
+    let set_aside = net.offer_read(lent(3), PEER).unwrap();
+    assert_eq!((kept.owner(), kept.peer(), set_aside.page().gfn()), (Owner(7), PEER, Gfn(3)));
+    g.peer_maps(set_aside.reference(), Flags::READING);
+    drop(set_aside);
+    core::mem::forget(forgotten);
+    let held: Vec<Holding> = table.holdings().collect();
+    let holding = |at, owner, peer, hold| Holding { reference: GrantRef(at), owner: Owner(owner), peer, hold };
+    let expected = [
+        holding(8, 7, PEER, Hold::Guarded),
+        holding(9, 7, OTHER, Hold::Guarded),
+        holding(10, 8, PEER, Hold::Quarantined),
+    ];
+    assert_eq!(held, expected);
+    assert_eq!((disk.ledger(), net.ledger()), (ledger(0, 2, 0), ledger(0, 0, 1)));
+    kept.end().unwrap();
+    assert_eq!((disk.ledger().total(), table.ledger()), (1, ledger(502, 1, 1)));
 }
 
 #[derive(Default)]
@@ -128,7 +200,7 @@ impl IrqGate for Gate {
 #[test]
 fn every_change_is_one_section_of_the_gate() {
     let (g, gate) = (guest(1, 512), Gate::default());
-    let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots).with_gate(&gate);
+    let table = g.table().with_gate(&gate);
     table.rebuild().unwrap();
     gate.1.set(0);
     let [one, two] = [1, 2].map(|gfn| table.offer_read(page(gfn), PEER).unwrap());
@@ -143,7 +215,7 @@ proptest! {
     #[test]
     fn no_entry_is_lost_or_shared(steps in prop::collection::vec((0_u8..6, any::<prop::sample::Index>()), 0..200)) {
         let g = guest(1, 24);
-        let table = Table::new(&g.xen, &g.epoch, &g.frames, &g.slots);
+        let table = g.table();
         table.rebuild().unwrap();
         let mut offers: Vec<Offer<'_, Write>> = vec![];
         for (step, at) in steps {
@@ -159,10 +231,13 @@ proptest! {
                     offers.extend(ended.err().map(|refused| refused.offer));
                 }
                 (5, Some(at)) => drop(offers.remove(at)),
-                _ => table.sweep(),
+                _ => {
+                    let back = table.poll_quarantine(1);
+                    prop_assert_eq!(back.is_some_and(|page| page.gfn() != Gfn(1)), false);
+                }
             }
             let ledger = table.ledger();
-            prop_assert_eq!(ledger.free + ledger.in_use + ledger.quarantined, 16);
+            prop_assert_eq!(ledger.total(), 16);
             prop_assert_eq!(usize::try_from(ledger.in_use).unwrap(), offers.len());
             let owned: std::collections::BTreeSet<_> = offers.iter().map(|offer| offer.reference()).collect();
             prop_assert_eq!(owned.len(), offers.len());

@@ -7,7 +7,6 @@ use crate::Gfn;
 ///
 /// It is a token: it gives no access to the bytes.
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "the page stays lent"]
 pub struct LentPage(Gfn);
 
 impl LentPage {

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "the one place where shared memory is touched")]
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 use crate::{Circle, Gfn, bulk, record};
 
@@ -87,6 +87,20 @@ impl SharedPage {
     #[must_use]
     pub fn u8s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU8; N]> {
         self.atomics(offset, N)?.first_chunk()
+    }
+
+    /// Returns `N` 16-bit words from byte `offset` on, unless they are beyond the page or not aligned.
+    #[inline]
+    #[must_use]
+    pub fn u16s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU16; N]> {
+        self.array(offset)
+    }
+
+    /// Returns `N` 64-bit words from byte `offset` on, unless they are beyond the page or not aligned.
+    #[inline]
+    #[must_use]
+    pub fn u64s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU64; N]> {
+        self.array(offset)
     }
 
     /// Returns `N` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.
@@ -228,6 +242,7 @@ pub(crate) struct Aligned;
 pub(crate) trait Atomic {}
 
 impl Atomic for AtomicU8 {}
+impl Atomic for AtomicU16 {}
 impl Atomic for AtomicU32 {}
 impl Atomic for AtomicU64 {}
 
@@ -271,6 +286,10 @@ mod tests {
             assert!(page.u32s::<2>(offset).is_none(), "{offset}");
         }
         assert_eq!(page.u64_slice(PAGE_SIZE - 16, 2).unwrap()[1].load(Relaxed), 7 << 32);
+        assert_eq!(page.u16s::<1>(PAGE_SIZE - 4).unwrap()[0].load(Relaxed), 7);
+        assert!(page.u16s::<1>(PAGE_SIZE - 1).is_none() && page.u16s::<1>(PAGE_SIZE).is_none());
+        assert_eq!(page.u64s::<1>(PAGE_SIZE - 8).unwrap()[0].load(Relaxed), 7 << 32);
+        assert!(page.u64s::<1>(PAGE_SIZE - 4).is_none() && page.u64s::<1>(PAGE_SIZE).is_none());
         for (offset, count) in
             [(4, 1), (PAGE_SIZE - 8, 2), (0, PAGE_SIZE / 8 + 1), (8, usize::MAX), (usize::MAX - 7, 1)]
         {

@@ -65,6 +65,7 @@ const TABLE: &[Operation] = &[
     ),
     row((Number::GRANT_TABLE_OP, 6), "GNTTABOP_query_size", Light, &[EFAULT, EINVAL, ENOSYS]),
     row((Number::GRANT_TABLE_OP, 8), "GNTTABOP_set_version", Vital, &[ENOMEM, EFAULT, EBUSY, EINVAL, ENOSYS]),
+    row((Number::GRANT_TABLE_OP, 10), "GNTTABOP_get_version", Light, &[EFAULT, EINVAL, ENOSYS]),
     row((Number::VCPU_OP, 0), "VCPUOP_initialise", Light, &[ENOENT, ENOMEM, EFAULT, EEXIST, EINVAL, EOPNOTSUPP]),
     row((Number::VCPU_OP, 1), "VCPUOP_up", Light, &[ENOENT, EINVAL]),
     row((Number::VCPU_OP, 2), "VCPUOP_down", Light, &[ENOENT]),

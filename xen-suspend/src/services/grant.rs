@@ -1,7 +1,7 @@
 //! The grant table across a suspend.
 
-use xen_grant::{Table, TableError};
-use xen_hypercall::{Errno, Hypercall, IrqGate};
+use xen_grant::Table;
+use xen_hypercall::{Hypercall, IrqGate};
 
 use crate::{Class, CoreService, Dark, Fatal, Stage};
 
@@ -14,18 +14,7 @@ impl<H: Hypercall, G: IrqGate> CoreService for GrantService<'_, '_, H, G> {
         if stage != Stage::Grants {
             return Ok(());
         }
-        if class == Class::New {
-            let failed = |error| Fatal { stage, errno: said(error) };
-            self.0.rebuild().map_err(failed)?;
-        } else {
-            self.0.reconcile();
-        }
-        Ok(())
-    }
-}
-
-const fn said(error: TableError) -> Option<Errno> {
-    match error {
-        TableError::Version(errno) | TableError::Frame(_, errno) => Some(errno),
+        let done = if class == Class::New { self.0.rebuild().map(drop) } else { self.0.reconcile() };
+        done.map_err(|error| Fatal { stage, errno: error.errno() })
     }
 }

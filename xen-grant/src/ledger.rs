@@ -1,0 +1,97 @@
+//! What the entries are used for, and by whom.
+
+use core::fmt;
+
+use xen_hypercall::{DomId, GrantRef};
+
+use crate::Slot;
+use crate::slot::{Kind, State};
+
+/// Whose offers these are: a device, a queue, as the embedder numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner(pub u32);
+
+impl Owner {
+    /// Nobody in particular.
+    pub const NONE: Self = Self(0);
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How many entries there are, and of what kind; the reserved ones left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// Ready to be given out.
+    pub free: u32,
+    /// In a pool, ready to be given out there.
+    pub pooled: u32,
+    /// With a guard.
+    pub in_use: u32,
+    /// Without a guard, but the peer may still reach the page.
+    pub quarantined: u32,
+}
+
+impl Ledger {
+    /// Returns how many there are in all.
+    #[must_use]
+    pub const fn total(self) -> u32 {
+        self.free.saturating_add(self.pooled).saturating_add(self.in_use).saturating_add(self.quarantined)
+    }
+
+    fn add(mut self, kind: Kind) -> Self {
+        let count = match kind {
+            Kind::Absent => return self,
+            Kind::Free => &mut self.free,
+            Kind::Pooled => &mut self.pooled,
+            Kind::InUse => &mut self.in_use,
+            Kind::Aside | Kind::Stray => &mut self.quarantined,
+        };
+        *count = count.saturating_add(1);
+        self
+    }
+}
+
+/// An entry through which a peer may reach a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// The entry.
+    pub reference: GrantRef,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Who may reach the page.
+    pub peer: DomId,
+    /// Whether there is a guard.
+    pub hold: Hold,
+}
+
+/// How an entry is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// By an [`Offer`](crate::Offer): alive, or forgotten.
+    Guarded,
+    /// By the peer, in quarantine.
+    Quarantined,
+}
+
+/// Counts the entries of which `which` is true.
+pub(crate) fn count(slots: &[Slot], which: impl Fn(State) -> bool) -> Ledger {
+    let states = slots.iter().map(Slot::state).filter(|state| which(*state));
+    states.fold(Ledger::default(), |ledger, state| ledger.add(state.kind))
+}
+
+/// Lists what peers may reach.
+pub(crate) fn holdings(slots: &[Slot]) -> impl Iterator<Item = Holding> + '_ {
+    let states = (0..).map(GrantRef).zip(slots.iter().map(Slot::state));
+    states.filter_map(|(reference, State { kind, owner, peer })| {
+        let hold = match kind {
+            Kind::InUse => Hold::Guarded,
+            Kind::Aside | Kind::Stray => Hold::Quarantined,
+            Kind::Absent | Kind::Free | Kind::Pooled => return None,
+        };
+        Some(Holding { reference, owner, peer, hold })
+    })
+}

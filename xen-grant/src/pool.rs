@@ -1,0 +1,225 @@
+//! Entries that one queue has for itself.
+
+use core::fmt;
+
+use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate};
+
+use crate::entries::{Claim, Core, Ended, Grant};
+use crate::entry::Flags;
+use crate::offer::{Access, Read, Write};
+use crate::slot::{Kind, State};
+use crate::{Grantable, Offer, OfferError, Owner, Refusal, StillMapped};
+
+/// Up to `N` entries for offers to one peer, without a word that others write: the way for a queue of many requests.
+///
+/// The entry that ended last is offered next, while its words are in the cache; the peer can do nothing by the old number that
+/// it could not do by the new one, for it is the same peer. Entries come from the table, the longest unused first, when the
+/// pool is empty, and those of the pool that are unused for the longest time go there when it is full, so that numbers that
+/// another peer knows come back late.
+///
+/// Offers do not borrow the pool: they end here, or by themselves, and outlive it.
+pub struct Pool<'t, G: IrqGate = NoGate, const N: usize = 32> {
+    core: &'t Core<'t, G>,
+    claim: Claim,
+    /// Of the table that the entries are of.
+    life: u32,
+    /// The turn of quarantine in which the peer was found trustworthy.
+    trusted: Option<u32>,
+    entries: [GrantRef; N],
+    len: usize,
+}
+
+impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
+    pub(crate) fn new(core: &'t Core<'t, G>, claim: Claim) -> Result<Self, Refusal> {
+        const { assert!(N > 1, "a pool has room for entries, and moves half of them") }
+        if !claim.peer.is_real() {
+            return Err(Refusal::NotAPeer(claim.peer));
+        }
+        Ok(Self { core, claim, life: core.shape.life(), trusted: None, entries: [GrantRef(0); N], len: 0 })
+    }
+
+    /// Lets the peer read a page.
+    ///
+    /// # Errors
+    /// [`OfferError`] with the page.
+    ///
+    /// # Xen
+    /// No hypercall: the steps of `grant_table.h`, "Introducing a valid entry".
+    #[inline]
+    pub fn offer_read<P: Grantable>(&mut self, page: P) -> Result<Offer<'t, Read, G, P>, OfferError<P>> {
+        self.offer(page)
+    }
+
+    /// Lets the peer read and write a page.
+    ///
+    /// # Errors
+    /// As [`Pool::offer_read`].
+    ///
+    /// # Xen
+    /// As [`Pool::offer_read`].
+    #[inline]
+    pub fn offer_write<P: Grantable>(&mut self, page: P) -> Result<Offer<'t, Write, G, P>, OfferError<P>> {
+        self.offer(page)
+    }
+
+    /// Ends the peer's access, returns the page, and keeps the entry.
+    ///
+    /// The offer may be one of the table's, or of another pool; where it is one to another peer, the table gets the entry.
+    ///
+    /// # Errors
+    /// [`StillMapped`] with the offer, if the peer has the page mapped; as [`Offer::end`].
+    ///
+    /// # Xen
+    /// As [`Offer::end`].
+    #[inline]
+    pub fn end<A: Access, P: Grantable>(&mut self, offer: Offer<'t, A, G, P>) -> Result<P, StillMapped<'t, A, G, P>> {
+        let core = self.core;
+        if !core::ptr::eq(core, offer.core) || offer.grant.claim.peer != self.claim.peer {
+            return offer.end();
+        }
+        let ended = core.gate.run(|| {
+            let ended = core.end(&offer.grant, A::FLAGS);
+            if ended == Ended::Now {
+                self.keep(offer.grant.reference);
+            }
+            ended
+        });
+        offer.settle(ended)
+    }
+
+    /// Gets entries from the table until there are so many, at most `N`, and returns how many there are.
+    pub fn reserve(&mut self, count: usize) -> usize {
+        self.core.gate.run(|| {
+            self.renew();
+            while self.len < count.min(N) {
+                let Ok(reference) = self.core.take() else { break };
+                self.push(reference);
+            }
+        });
+        self.len
+    }
+
+    /// Returns how many entries are here, ready to be offered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        if self.life == self.core.shape.life() { self.len } else { 0 }
+    }
+
+    /// Tells whether the next offer has to ask the table for entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the peer.
+    #[must_use]
+    pub const fn peer(&self) -> DomId {
+        self.claim.peer
+    }
+
+    /// Returns in whose name the pool offers.
+    #[must_use]
+    pub const fn owner(&self) -> Owner {
+        self.claim.owner
+    }
+
+    #[inline]
+    fn offer<A: Access, P: Grantable>(&mut self, page: P) -> Result<Offer<'t, A, G, P>, OfferError<P>> {
+        let (core, asked) = (self.core, (page.gfn(), A::FLAGS));
+        let granted = core.gate.run(|| self.permit(asked));
+        Offer::of(core, page, granted)
+    }
+
+    #[inline]
+    fn permit(&mut self, asked: (Gfn, Flags)) -> Result<Grant, Refusal> {
+        self.renew();
+        let turn = self.core.aside.turns();
+        if self.trusted != Some(turn) {
+            self.core.aside.trusts(self.core.slots, self.claim.peer)?;
+            self.trusted = Some(turn);
+        }
+        let reference = match self.pop() {
+            Some(reference) => reference,
+            None => self.refill()?,
+        };
+        self.core.permit(reference, self.claim, asked).inspect_err(|_| self.push(reference))
+    }
+
+    /// Forgets entries of a table that is no more: they are in the new one.
+    #[inline]
+    fn renew(&mut self) {
+        let life = self.core.shape.life();
+        if self.life != life {
+            (self.life, self.len) = (life, 0);
+        }
+    }
+
+    /// Gets half as many entries as there is room for, and returns one more.
+    #[cold]
+    fn refill(&mut self) -> Result<GrantRef, Refusal> {
+        let first = self.core.take()?;
+        for _ in 1..N / 2 {
+            let Ok(reference) = self.core.take() else { break };
+            self.push(reference);
+        }
+        Ok(first)
+    }
+
+    /// Keeps an entry of the table that is.
+    #[inline]
+    fn keep(&mut self, reference: GrantRef) {
+        self.renew();
+        if self.len == N {
+            self.spill();
+        }
+        self.push(reference);
+    }
+
+    /// Gives the older half of the entries to the table.
+    #[cold]
+    fn spill(&mut self) {
+        let (old, _) = self.entries.split_at(N / 2);
+        old.iter().for_each(|reference| self.core.give(*reference));
+        self.entries.copy_within(N / 2.., 0);
+        self.len = N.saturating_sub(N / 2);
+    }
+
+    #[inline]
+    fn push(&mut self, reference: GrantRef) {
+        match self.entries.get_mut(self.len) {
+            Some(place) => {
+                *place = reference;
+                self.len = self.len.wrapping_add(1);
+                let Claim { owner, peer } = self.claim;
+                self.core.set(reference, State { kind: Kind::Pooled, owner, peer });
+            }
+            None => self.core.give(reference),
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<GrantRef> {
+        let last = self.len.checked_sub(1)?;
+        let reference = *self.entries.get(last)?;
+        self.len = last;
+        Some(reference)
+    }
+}
+
+impl<G: IrqGate, const N: usize> Drop for Pool<'_, G, N> {
+    fn drop(&mut self) {
+        let core = self.core;
+        core.gate.run(|| {
+            self.renew();
+            while let Some(reference) = self.pop() {
+                core.give(reference);
+            }
+        });
+    }
+}
+
+impl<G: IrqGate, const N: usize> fmt::Debug for Pool<'_, G, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("claim", &self.claim).field("len", &self.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! What is the same for all entries, and changes only while everybody else is parked.
+
+use core::fmt;
+use core::sync::atomic::AtomicU32 as Plain;
+use core::sync::atomic::Ordering::Relaxed;
+
+use crate::entry::{PER_FRAME_V1, PER_FRAME_V2, PER_STATUS_FRAME};
+use crate::sync::AtomicU32;
+
+/// The layout of a grant table.
+///
+/// # Xen
+/// `grant_entry_v1` and `grant_entry_v2` of `grant_table.h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// Entries of 8 bytes, frames of 32 bits.
+    V1,
+    /// Entries of 16 bytes, frames of 64 bits, and words apart that say what is mapped.
+    V2,
+}
+
+impl Version {
+    /// Returns the number by which Xen knows it.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+
+    /// Returns the version that Xen knows by a number, if there is one.
+    #[must_use]
+    pub const fn of(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::V1),
+            2 => Some(Self::V2),
+            _ => None,
+        }
+    }
+
+    /// Returns how many entries are in a frame.
+    #[must_use]
+    pub const fn entries_per_frame(self) -> usize {
+        match self {
+            Self::V1 => PER_FRAME_V1,
+            Self::V2 => PER_FRAME_V2,
+        }
+    }
+
+    /// Returns how many frames of status words a table of so many frames has.
+    #[must_use]
+    pub const fn status_frames(self, frames: usize) -> usize {
+        match self {
+            Self::V1 => 0,
+            Self::V2 => frames.div_ceil(PER_STATUS_FRAME / PER_FRAME_V2),
+        }
+    }
+
+    /// Returns how many entries are in the frames, and in the frames of status words where they have such.
+    pub(crate) const fn entries(self, frames: usize, status: usize) -> usize {
+        let entries = frames.saturating_mul(self.entries_per_frame());
+        match self {
+            Self::V2 if status.saturating_mul(PER_STATUS_FRAME) < entries => status.saturating_mul(PER_STATUS_FRAME),
+            _ => entries,
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number().fmt(f)
+    }
+}
+
+/// Version, size and life of the table.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// 0 while there is no table.
+    version: Plain,
+    /// The first entry that there is not, in any of the arrays.
+    limit: Plain,
+    /// Frames mapped.
+    frames: Plain,
+    /// Which making of the table this is: grants of an earlier one are void.
+    life: AtomicU32,
+}
+
+impl Shape {
+    pub(crate) const fn new() -> Self {
+        Self { version: Plain::new(0), limit: Plain::new(0), frames: Plain::new(0), life: AtomicU32::new(0) }
+    }
+
+    #[inline]
+    pub(crate) fn version(&self) -> Option<Version> {
+        Version::of(self.version.load(Relaxed))
+    }
+
+    #[inline]
+    pub(crate) fn life(&self) -> u32 {
+        self.life.load(Relaxed)
+    }
+
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit.load(Relaxed)
+    }
+
+    pub(crate) fn frames(&self) -> usize {
+        usize::try_from(self.frames.load(Relaxed)).unwrap_or(0)
+    }
+
+    /// Ends the life of the table that was.
+    pub(crate) fn close(&self) {
+        self.life.fetch_add(1, Relaxed);
+        self.lose();
+        self.limit.store(0, Relaxed);
+        self.frames.store(0, Relaxed);
+    }
+
+    /// No entry is to be touched any more.
+    pub(crate) fn lose(&self) {
+        self.version.store(0, Relaxed);
+    }
+
+    pub(crate) fn open(&self, version: Version, frames: usize, limit: u32) {
+        self.frames.store(u32::try_from(frames).unwrap_or(u32::MAX), Relaxed);
+        self.limit.store(limit, Relaxed);
+        self.version.store(version.number(), Relaxed);
+    }
+
+    /// Makes the table larger, unless it is so already, and returns the limit that was.
+    pub(crate) fn extend(&self, frames: usize, limit: u32) -> u32 {
+        self.frames.fetch_max(u32::try_from(frames).unwrap_or(u32::MAX), Relaxed);
+        self.limit.fetch_max(limit, Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G29: entries are those that every array has.
+    #[test]
+    fn g29_one_bound_for_both_arrays() {
+        assert_eq!((Version::V1.entries(3, 0), Version::V1.status_frames(64)), (1536, 0));
+        for (frames, status, entries) in
+            [(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 256), (8, 1, 2048), (9, 1, 2048), (9, 2, 2304)]
+        {
+            assert_eq!(Version::V2.entries(frames, status), entries, "{frames} {status}");
+        }
+        assert_eq!([0, 1, 8, 9, 64].map(|frames| Version::V2.status_frames(frames)), [0, 1, 1, 2, 8]);
+        assert_eq!(Version::V2.entries(usize::MAX, usize::MAX), usize::MAX);
+    }
+
+    #[test]
+    fn versions_have_numbers() {
+        assert_eq!([0, 1, 2, 3, u32::MAX].map(Version::of), [None, Some(Version::V1), Some(Version::V2), None, None]);
+    }
+}
