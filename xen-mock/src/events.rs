@@ -26,17 +26,33 @@ const PRIORITY_DEFAULT: u8 = 7;
 pub(crate) enum Channel {
     Free,
     Reserved,
-    Unbound { remote: DomId },
-    Interdomain { remote: DomId, port: Port },
-    Pirq { pirq: u32 },
-    Virq { virq: u32, vcpu: u32 },
-    Ipi { vcpu: u32 },
+    /// Xen itself is at this end: how the device model tells it that an access was emulated. The guest can but ask for its state.
+    Attached {
+        port: Port,
+    },
+    Unbound {
+        remote: DomId,
+    },
+    Interdomain {
+        remote: DomId,
+        port: Port,
+    },
+    Pirq {
+        pirq: u32,
+    },
+    Virq {
+        virq: u32,
+        vcpu: u32,
+    },
+    Ipi {
+        vcpu: u32,
+    },
 }
 
 impl Channel {
-    /// Tells whether events come in by it.
+    /// Tells whether events come in by it, to the guest.
     pub(crate) const fn is_usable(self) -> bool {
-        !matches!(self, Self::Free | Self::Reserved)
+        !matches!(self, Self::Free | Self::Reserved | Self::Attached { .. })
     }
 }
 
@@ -53,6 +69,12 @@ impl Domain {
             Some(fifo) => fifo.is_pending(port),
             None => self.is_pending_bit(port),
         }
+    }
+
+    /// Tells whether events come in by a port, and whether one is pending.
+    pub(crate) fn look_at(&self, port: Port) -> (bool, bool) {
+        let is_usable = self.ports.is_usable(port);
+        (is_usable, is_usable && self.is_pending(port))
     }
 
     /// Makes an event come in, be the port bound or not.

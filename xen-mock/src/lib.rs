@@ -64,6 +64,27 @@
 //! 4. When the guest has returned and [`Host::state`] says `Shutdown(Reboot)`, [`Toolstack::create`] makes the next domain,
 //!    and the guest is run again.
 //!
+//! # Events
+//! The guest begins with the 2-level ABI, and goes over to FIFO by its first control block, if the host has it
+//! ([`Builder::fifo`]). Xen's part is as in Xen: a port that a queue still holds is not given out, an event that was linked stays
+//! in its queue, what was pending by a bit comes in with the page of its word. What the guest does to words and control
+//! blocks is looked at whenever Xen touches them and after each hypercall. [`Host::events`] tells which processor was
+//! interrupted, and lets Xen or a peer go wrong; [`Host::dom0`] has the far ends.
+//! ```
+//! use xen_hypercall::op::event_channel;
+//! use xen_hypercall::{DomId, Vcpu};
+//! use xen_mock::{Delivery, Host};
+//!
+//! let host = Host::builder().build();
+//! let xen = host.guest().hook();
+//! let port = event_channel::alloc_unbound(&xen, DomId::DOM0).unwrap();
+//! let backend = host.dom0().bind(port).unwrap();
+//! event_channel::send(&xen, port).unwrap();
+//! assert_eq!(host.dom0().take_events(backend), 1);
+//! host.dom0().notify(backend);
+//! assert_eq!(host.events().delivery(Vcpu(0)), Delivery::Nothing, "no callback is set: the guest polls");
+//! ```
+//!
 //! # What it does not do
 //! No emulated devices, save that an HVM guest can unplug some, no more than one running processor, no interrupts (a guest
 //! polls; [`Events::upcalls`] counts them), no image files: a save and its restore are one operation. A page that the guest

@@ -14,7 +14,7 @@ pub use grants::GrantMisuse;
 pub enum Violation {
     /// It closed a port that is not open.
     ClosedTwice(Port),
-    /// It closed the port of xenstore or of the console.
+    /// It closed the port of xenstore or of the console, or one of the device model's.
     ClosedToolstackPort(Port),
     /// A field that the header does not name, or that must be 0, was not 0.
     Padding(Number, usize),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use xen_hypercall::{DomId, Gfn, GrantRef, Nanos, Port};
 
 use crate::clock::Clock;
-use crate::config::{Config, FifoAbi};
+use crate::config::{Config, FifoAbi, Kind};
 use crate::console::ConsoleDaemon;
 use crate::domain::{CONSOLE_EVTCHN, CONSOLE_PFN, Domain, STORE_EVTCHN, STORE_PFN, State};
 use crate::events::{Channel, FarEnds, Service};
@@ -112,6 +112,9 @@ impl World {
         if self.config.console.is_present() {
             self.introduce_console();
         }
+        if self.config.kind == Kind::Hvm {
+            self.attach_device_model();
+        }
         self.publish_rings();
         self.clock.write_wall(self.domain.shared_info);
         self.write_times();
@@ -135,6 +138,14 @@ impl World {
         self.domain.params[CONSOLE_PFN] = CONSOLE_GFN.0;
         self.domain.params[CONSOLE_EVTCHN] = u64::from(port.0);
         self.domain.grants.seed(GrantRef(0), DomId::DOM0, CONSOLE_GFN);
+    }
+
+    /// Makes the ports of the device model: one a processor, and one for buffered accesses.
+    fn attach_device_model(&mut self) {
+        for _ in 0..=self.config.shape.vcpus {
+            let port = self.ends.offer(DomId::DOM0, DomId::DOM0);
+            self.domain.open_port(Channel::Attached { port });
+        }
     }
 
     /// Makes a port of the guest that is bound to a daemon in dom0.

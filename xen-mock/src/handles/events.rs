@@ -47,13 +47,13 @@ impl Events {
         self.host.world().storm.clear();
     }
 
-    /// Has Xen say that the next port which the guest opens has this number. No port is opened.
+    /// Has Xen say that the next port which the guest opens has this number, 0 or one that is in use. No port is opened.
     pub fn next_port(&self, port: Port) {
         self.host.world().faults.wrong_ports.push_back(port);
     }
 
-    /// Has `EVTCHNOP_status` answer this state for a port, from now on.
-    pub fn next_state(&self, port: Port, state: u32) {
+    /// Has `EVTCHNOP_status` answer this state for a port, until the faults are cleared.
+    pub fn claim_state(&self, port: Port, state: u32) {
         self.host.world().faults.wrong_states.insert(port.0, state);
     }
 

@@ -65,6 +65,7 @@ impl World {
         let (status, first, second) = match channel {
             Channel::Free | Channel::Reserved => (0, 0, 0),
             Channel::Unbound { remote } => (1, u32::from(remote.0), 0),
+            Channel::Attached { port } => (2, u32::from(DomId::DOM0.0), port.0),
             Channel::Interdomain { remote, port } => (2, u32::from(remote.0), port.0),
             Channel::Pirq { pirq } => (3, pirq, 0),
             Channel::Virq { virq, .. } => (4, virq, 0),

@@ -70,8 +70,14 @@ impl Host {
         let mut ports = Vec::new();
         for at in 0..count as usize {
             let port = Port(array.read_at::<4>(at * 4)?.u32(0));
-            self.world().domain.ports.at(port).ok_or(EINVAL)?;
+            let (is_usable, is_pending) = self.world().domain.look_at(port);
+            if !is_usable {
+                return Err(EINVAL);
+            }
             ports.push(port);
+            if is_pending {
+                break;
+            }
         }
         let until = (timeout != 0).then(|| self.world().clock.when(timeout));
         self.wait(&Wait { ports, until, upcall: Upcall::Ignored });

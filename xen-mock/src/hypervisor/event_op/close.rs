@@ -11,7 +11,9 @@ use crate::world::World;
 impl World {
     pub(super) fn close(&mut self, port: Port) -> Answer {
         if !self.domain.ports.is_usable(port) {
-            self.violation(Violation::ClosedTwice(port));
+            let is_xens = matches!(self.domain.ports.at(port), Some(Channel::Attached { .. }));
+            let told = if is_xens { Violation::ClosedToolstackPort(port) } else { Violation::ClosedTwice(port) };
+            self.violation(told);
             return Err(EINVAL);
         }
         if self.domain.is_toolstacks(port) {
