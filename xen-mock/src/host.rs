@@ -10,7 +10,7 @@ use crate::builder::Builder;
 use crate::config::Config;
 use crate::domain::{Reason, State};
 use crate::guest::Guest;
-use crate::handles::{Console, Dom0, Events, Faults, Ledger, Peer, Store, Toolstack, Trace};
+use crate::handles::{Console, Dom0, Events, Faults, Grants, Ledger, Peer, Store, Toolstack, Trace};
 use crate::violation::Violation;
 use crate::world::World;
 
@@ -111,6 +111,12 @@ impl Host {
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(self.clone())
+    }
+
+    /// Returns the guest's grant table, as Xen has it.
+    #[must_use]
+    pub fn grants(&self) -> Grants {
+        Grants::new(self.clone())
     }
 
     /// Returns another domain, of this number, at the guest's grants. Xen knows it from then on.

@@ -51,6 +51,21 @@
 //! host.check().unwrap();
 //! ```
 //!
+//! # Grants
+//! A [`Peer`] is another domain: it maps and copies what the guest grants to it, and grants pages of its own, which the guest
+//! maps into a [`Guest::hole`].
+//! ```
+//! use xen_mock::{Host, MapMode};
+//!
+//! let host = Host::builder().build();
+//! let given = host.dom0().grant(MapMode::Write); // dom0 shares a page
+//! given.write(0, b"hello");
+//! let place = host.guest().hole(); // the guest maps `given.gref()` of domain 0 here, by GNTTABOP_map_grant_ref
+//! # let _ = place;
+//! assert_eq!(given.mappings(), 0, "not yet");
+//! assert!(given.withdraw().is_ok(), "while it is mapped, no domain can take it back");
+//! ```
+//!
 //! # Turns
 //! The host acts when the guest makes a hypercall: daemons and timers at each, the director and scripts at those that
 //! may sleep (poll, block, yield, shutdown). A daemon looks at its ring only after an event, about 30 µs later, as the
@@ -131,7 +146,7 @@ pub use guest::{Guest, Hook, MockCpu};
 pub use handles::{
     CallFault, Console, Dom0, Events, Faults, GrantFault, Holdings, Ledger, Store, StoreFault, Toolstack,
 };
-pub use handles::{Granted, InUse, Mapped, Peer, Trace};
+pub use handles::{Granted, Grants, InUse, Mapped, Peer, Trace};
 pub use host::{Destroyed, Host};
 pub use platform::PlatformDevice;
 pub use toolstack::{Destination, Operation, Outcome, Save};

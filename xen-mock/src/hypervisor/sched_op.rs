@@ -116,6 +116,9 @@ impl Host {
         if reason == Reason::Suspend && current != 0 {
             self.world().violation(Violation::SuspendedElsewhere(Vcpu(current)));
         }
+        if matches!(reason, Reason::Poweroff | Reason::Reboot) {
+            self.world().stopped_with_grants();
+        }
         self.world().domain.state = State::Shutdown(reason);
         if reason != Reason::Suspend {
             self.turn();

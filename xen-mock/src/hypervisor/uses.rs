@@ -61,6 +61,13 @@ impl World {
         self.violation(Violation::Grant(misuse));
     }
 
+    /// The guest stops for good, in good order: what it has not given back.
+    pub(crate) fn stopped_with_grants(&mut self) {
+        let mappings: Vec<u32> = self.tracks.all().map(|(handle, _)| handle).collect();
+        self.domain.grants.in_use().into_iter().for_each(|gref| self.misuse(GrantMisuse::GrantLeft(gref)));
+        mappings.into_iter().for_each(|handle| self.misuse(GrantMisuse::MappingLeft(handle)));
+    }
+
     /// Tells whether Xen knows the domain of that number; `DOMID_SELF` is none.
     pub(crate) fn knows_domain(&self, domain: DomId) -> bool {
         domain == self.domain.id || self.peers.knows(domain)
