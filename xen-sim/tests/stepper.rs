@@ -11,16 +11,9 @@ const PAGE: usize = 4096;
 const START: u32 = u32::MAX;
 const SLOTS: u32 = 2;
 
-/// A front in the middle of its work: so many requests staged and published, and so many of them answered.
-fn front<'m>(memory: &'m Memory, kept: &'m mut Kept<64>, staged: u32, answered: usize) -> Asks<'m, 64> {
-    memory.peace(|| {
-        let mut front = Asks::new(memory, kept, [SLOTS, START]);
-        (0..staged).for_each(|_| assert!(front.stage()));
-        assert!(staged == 0 || front.publish().is_some());
-        front.serve();
-        (0..answered).for_each(|_| assert!(front.answer(0)));
-        front
-    })
+/// A front in the middle of its work.
+fn front<'m>(memory: &'m Memory, kept: &'m mut Kept<64>, staged: usize, answered: usize) -> Asks<'m, 64> {
+    Asks::amid(memory, kept, [SLOTS, START], [staged, answered])
 }
 
 type Conversation = fn(&Memory) -> bool;

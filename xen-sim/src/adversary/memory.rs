@@ -100,9 +100,9 @@ impl Memory {
 
     /// Keeps the peer still while a state is prepared; the accesses do not count.
     pub fn peace<R>(&self, prepare: impl FnOnce() -> R) -> R {
-        self.whole.peaceful.set(true);
+        let before = self.whole.peaceful.replace(true);
         let result = prepare();
-        self.whole.peaceful.set(false);
+        self.whole.peaceful.set(before);
         result
     }
 

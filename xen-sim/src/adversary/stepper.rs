@@ -5,9 +5,9 @@ use core::fmt;
 use core::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// A conversation with no more points to strike at than this, which are its accesses and the middles of its copies, is struck
+/// A conversation with fewer points to strike at than this, which are its accesses and the middles of its copies, is struck
 /// by each pair, too.
-const SHORT: usize = 14;
+const SHORT: usize = 15;
 
 /// How much was tried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ fn step_within(short: usize, len: usize, dictionary: &[Stroke], converse: impl F
             figures.found += usize::from(found);
             let same = dictionary.iter().skip(at).map(|second| (when, second));
             let later = (when + 1..=more).flat_map(|after| dictionary.iter().map(move |second| (after, second)));
-            let none = (accesses <= short).then(|| same.chain(later)).into_iter().flatten();
+            let none = (accesses < short).then(|| same.chain(later)).into_iter().flatten();
             for second in none {
                 let (_, found) = play(&[(when, first), second]);
                 figures.pairs += 1;

@@ -1,13 +1,13 @@
 //! The front of a slot ring under attack, with its books.
 
+use super::held::{Held, MOST};
+use super::left::{Left, Owed, number};
 use super::talk::bump;
-use super::{Message, REQ_EVENT, RSP_PROD, Talk, Token, Verdict, message_at};
+use super::{Message, REQ_EVENT, REQ_PROD, RSP_PROD, Talk, Token, Verdict, message_at};
 use crate::adversary::{Memory, Rules};
 use std::collections::VecDeque;
-use xen_ring::{Answer, Front, Misbehaved, More, Notify, Requests, Slots, Unanswered};
-
-/// The most slots.
-const MOST: usize = 8;
+use xen_hypercall::Nanos;
+use xen_ring::{Answer, Drain, Front, Misbehaved, More, Notify, Requests, Slots};
 
 /// What the front of such a ring keeps.
 pub type Kept<const BITS: u32> = Requests<Talk<BITS>, Token, MOST>;
@@ -16,14 +16,17 @@ pub type Kept<const BITS: u32> = Requests<Talk<BITS>, Token, MOST>;
 #[derive(Debug)]
 pub struct Asks<'m, const BITS: u32> {
     memory: &'m Memory,
-    front: Front<'m, Talk<BITS>, Token, MOST, Memory>,
+    held: Held<'m, BITS>,
     count: u32,
     verdict: Verdict,
-    /// How many requests were staged, and how many of them published.
-    staged: u32,
-    published: u32,
+    /// The numbers of the requests that were staged, in that order, and how many of them are published.
+    staged: Vec<u32>,
+    published: usize,
     /// The numbers of those that came back with an answer.
     back: Vec<u32>,
+    /// What waits for its submission, from another ring, and the number of the next that is new.
+    owed: VecDeque<Owed>,
+    next: u32,
     honest: Honest,
 }
 
@@ -42,9 +45,111 @@ impl<'m, const BITS: u32> Asks<'m, BITS> {
     pub fn new(memory: &'m Memory, kept: &'m mut Kept<BITS>, [count, start]: [u32; 2]) -> Self {
         let slots = Slots::new(count).unwrap();
         let front = memory.attacked(&Rules::none().budget(4), || Front::starting_at(memory, slots, kept, start));
+        Self::of(memory, Held::Whole(front), [count, start])
+    }
+
+    /// Takes the front of a ring whose indices stand at `start`, or wherever the adversary has them.
+    ///
+    /// # Errors
+    /// As [`Front::attach`].
+    pub fn attach(memory: &'m Memory, kept: &'m mut Kept<BITS>, [count, start]: [u32; 2]) -> Result<Self, Misbehaved> {
+        let slots = Slots::new(count).unwrap();
+        let rules = Rules::none().budget(3).load(REQ_PROD, 1).load(RSP_PROD, 1);
+        let front = memory.attacked(&rules, || Front::attach(memory, slots, kept))?;
+        Ok(Self::of(memory, Held::Whole(front), [count, start]))
+    }
+
+    /// Sets up a ring amid its work, the peer being still: so many requests staged and published, and so many of them answered.
+    pub fn amid(memory: &'m Memory, kept: &'m mut Kept<BITS>, ring: [u32; 2], [staged, answered]: [usize; 2]) -> Self {
+        memory.peace(|| {
+            let mut front = Self::new(memory, kept, ring);
+            (0..staged).for_each(|_| assert!(front.stage()));
+            assert!(staged == 0 || front.publish().is_some());
+            front.serve();
+            (0..answered).for_each(|_| assert!(front.answer(0)));
+            front
+        })
+    }
+
+    /// Has this ring, which is new, submit what another left, ahead of anything else.
+    #[must_use]
+    pub fn replaying(self, left: Left<'m, BITS>) -> Self {
+        let Left { memory, set, owed, next, .. } = left;
+        let Ok(front) = self.held.join() else { unreachable!("a new ring replays nothing yet") };
+        let held = Held::Replaying(memory.untouched(|| set.onto(front)));
+        Self { held, owed: owed.into(), next, ..self }
+    }
+
+    fn of(memory: &'m Memory, held: Held<'m, BITS>, [count, start]: [u32; 2]) -> Self {
         let honest = Honest { start, ..Honest::default() };
-        let back = Vec::new();
-        Self { memory, front, count, verdict: Verdict::default(), staged: 0, published: 0, back, honest }
+        let (staged, back, owed) = <_>::default();
+        let verdict = Verdict::default();
+        Self { memory, held, count, verdict, staged, published: 0, back, owed, next: 0, honest }
+    }
+
+    /// Parts its halves, each of which does its part from here on.
+    #[must_use]
+    pub fn split(self) -> Self {
+        Self { held: self.held.split(), ..self }
+    }
+
+    /// Puts the halves together again.
+    #[must_use]
+    pub fn join(self) -> Self {
+        Self { held: self.held.join().map_or_else(|held| held, Held::Whole), ..self }
+    }
+
+    /// Opens a ring that submitted what another left to what is new; until all of that is published it stays as it is.
+    #[must_use]
+    pub fn open(self) -> Self {
+        let Held::Replaying(replay) = self.held else { return self };
+        let done = self.memory.untouched(|| replay.finish());
+        assert_eq!(done.is_ok(), self.owed.is_empty() && self.published == self.staged.len(), "nothing new overtakes");
+        Self { held: done.map_or_else(Held::Replaying, Held::Whole), ..self }
+    }
+
+    /// Drains it for a moment, by at most `budget` answers, and goes on.
+    #[must_use]
+    pub fn drain(mut self, budget: u32) -> Self {
+        let front = match self.held.join() {
+            Ok(front) => front,
+            Err(held) => return Self { held, ..self },
+        };
+        let (deadline, now) = (Nanos(100), Nanos(99 + u64::from(budget % 2)));
+        let mut quiet = front.quiesce(deadline);
+        let (mut got, rules) = (Vec::new(), many(budget));
+        let drain = self.verdict.run(self.memory, &rules, || quiet.poll(now, budget, |answer| got.push(answer)));
+        assert_eq!(quiet.deadline(), deadline);
+        self.held = Held::Whole(quiet.resume());
+        let taken = got.len();
+        got.into_iter().for_each(|answer| self.took(answer));
+        let owed = self.published > self.back.len();
+        match drain {
+            Some(Drain::Empty) => assert!(!owed, "what is with the peer is not forgotten"),
+            Some(Drain::Expired) => assert!(owed && now >= deadline, "not before its time"),
+            Some(Drain::More) => assert!(owed && Ok(taken) == usize::try_from(budget), "R20: the budget ran out"),
+            Some(Drain::Wait) => assert!(owed && now < deadline, "there is time"),
+            None => {}
+        }
+        self
+    }
+
+    /// Gives the ring up for one that replaces it; a ring that still submits what another left stays as it is.
+    ///
+    /// # Errors
+    /// Itself, if it stays.
+    pub fn leave(self) -> Result<Left<'m, BITS>, Self> {
+        let memory = self.memory;
+        let set = match self.held.join() {
+            Ok(front) => memory.untouched(|| front.quiesce(Nanos(0)).abandon().into_replay()),
+            Err(held) => return Err(Self { held, ..self }),
+        };
+        let Self { staged, published, back, next, verdict, .. } = self;
+        memory.finish();
+        let found = verdict.found(memory);
+        let owed = staged.into_iter().enumerate().map(|(at, number)| (number, at < published));
+        let owed = owed.filter(|(number, _)| !back.contains(number)).collect();
+        Ok(Left { memory, set, owed, next, found })
     }
 
     /// Returns whether the peer was found out.
@@ -68,90 +173,117 @@ impl<'m, const BITS: u32> Asks<'m, BITS> {
     /// Returns whether an answer came to all that was asked.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.back.len() == usize::try_from(self.staged).unwrap_or(usize::MAX)
+        self.back.len() == self.staged.len() && self.owed.is_empty()
+    }
+
+    /// Returns how many of those that another ring left wait for their submission.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        if let Held::Replaying(replay) = &self.held {
+            assert_eq!(self.memory.untouched(|| replay.left()), self.owed.len(), "R10: none is lost");
+        }
+        self.owed.len()
     }
 
     /// Returns how many answers came.
     #[must_use]
-    pub fn answers(&self) -> usize {
+    pub const fn answers(&self) -> usize {
         self.back.len()
     }
 
-    /// Stages a request, if there is room.
+    fn staging(&self) -> Rules {
+        Rules::none().budget(MOST).copy(64..64 + 16 * usize::try_from(self.count).unwrap_or_default())
+    }
+
+    /// Stages a request, if there is room: the next of those that another ring left, or a new one.
     pub fn stage(&mut self) -> bool {
-        let Self { memory, front, count, verdict, staged, .. } = self;
-        let slots = 64..64 + 16 * usize::try_from(*count).unwrap_or_default();
-        let rules = Rules::none().budget(1).copy(slots);
-        let done = verdict.run(memory, &rules, || {
-            let room = front.room()?;
-            let vacancy = front.vacancy()?;
-            assert_eq!(room > 0, vacancy.is_some(), "room is for a request");
-            let Some(vacancy) = vacancy else { return Ok(false) };
-            let token = Token::new(*staged, 7 + *staged % 2);
-            let request = Message { id: 0, operation: token.operation, value: *staged };
-            vacancy.stage(request, token);
-            Ok(true)
+        let rules = self.staging();
+        let Self { memory, held, verdict, owed, next, .. } = self;
+        let number = owed.front().map_or(*next, |(number, _)| *number);
+        let done = verdict.run(memory, &rules, || match held {
+            Held::Replaying(replay) => {
+                let staged = replay.stage_next(|kind, token| {
+                    assert_eq!((token.number, token.operation), (number, kind), "the oldest first, as it was asked");
+                    request(token)
+                })?;
+                Ok(staged.is_some())
+            }
+            _ => {
+                let (room, vacancy) = (held.room()?, held.vacancy()?.flatten());
+                assert_eq!(room > Some(0), vacancy.is_some(), "room is for a request");
+                let Some(vacancy) = vacancy else { return Ok(false) };
+                let token = token(number);
+                vacancy.stage(request(&token), token);
+                Ok(true)
+            }
         });
         let done = done.unwrap_or(false);
-        self.staged += u32::from(done);
+        if done {
+            self.note(1);
+        }
         done
+    }
+
+    /// Notes that so many were staged.
+    fn note(&mut self, more: u32) {
+        for _ in 0..more {
+            let number = self.owed.pop_front().map_or(self.next, |(number, _)| number);
+            self.next = self.next.max(number + 1);
+            self.staged.push(number);
+        }
     }
 
     /// Publishes what is staged.
     pub fn publish(&mut self) -> Option<Notify> {
-        let Self { memory, front, verdict, .. } = self;
+        let Self { memory, held, verdict, .. } = self;
         let rules = Rules::none().budget(3).load(REQ_EVENT, 1);
-        let done = verdict.run(memory, &rules, || front.publish());
+        let done = verdict.run(memory, &rules, || held.publish());
         if done.is_some() {
-            self.published = self.staged;
+            self.published = self.staged.len();
         }
         done
     }
 
     /// Stages up to `most` requests at once.
     pub fn stage_all(&mut self, most: u32) -> Option<u32> {
-        let Self { memory, front, count, verdict, staged, .. } = self;
-        let slots = 64..64 + 16 * usize::try_from(*count).unwrap_or_default();
-        let rules = Rules::none().budget(MOST).copy(slots);
-        let asked = (*staged..staged.saturating_add(most)).map(|number| {
-            let token = Token::new(number, 7 + number % 2);
-            (Message { id: 0, operation: token.operation, value: number }, token)
-        });
+        let rules = self.staging();
+        let Self { memory, held, verdict, next, .. } = self;
+        let asked = (*next..next.saturating_add(most)).map(|number| (request(&token(number)), token(number)));
+        if matches!(held, Held::Replaying(_)) {
+            return None;
+        }
         let done = verdict.run(memory, &rules, || {
-            let room = front.room()?;
-            let done = front.stage_all(asked)?;
-            assert_eq!(done, room.min(most), "as much as there is room for");
+            let room = held.room()?;
+            let done = held.stage_all(asked)?;
+            assert_eq!(done, room.map(|room| room.min(most)), "as much as there is room for");
             Ok(done)
         });
-        self.staged += done.unwrap_or_default();
+        let done = done.flatten();
+        self.note(done.unwrap_or_default());
         done
     }
 
     /// Takes one answer.
     pub fn poll(&mut self) -> bool {
-        let Self { memory, front, verdict, .. } = self;
+        let Self { memory, held, verdict, .. } = self;
         let rules = Rules::none().budget(5).load(RSP_PROD, 2).copy(64..4096);
-        let answer = verdict.run(memory, &rules, || front.poll_answer()).flatten();
+        let answer = verdict.run(memory, &rules, || held.poll()).flatten();
         answer.map(|answer| self.took(answer)).is_some()
     }
 
     /// Takes answers, at most `budget` of them.
     pub fn poll_many(&mut self, budget: u32) -> Option<More> {
-        let Self { memory, front, verdict, .. } = self;
-        let most = usize::try_from(budget).unwrap_or_default().min(MOST) + 1;
-        let rules = Rules::none().budget(5 * most).load(RSP_PROD, 2 * most).copy(64..4096);
         let mut got = Vec::new();
-        let more = verdict.run(memory, &rules, || front.poll_answers(budget, |answer| got.push(answer)));
+        let more = self.complete(&many(budget), |held| held.poll_many(budget, |answer| got.push(answer)));
         got.into_iter().for_each(|answer| self.took(answer));
         more
     }
 
     /// Takes the answers that are there, at most `budget` of them.
     pub fn sweep(&mut self, budget: u32) -> Option<u32> {
-        let Self { memory, front, verdict, .. } = self;
         let rules = Rules::none().budget(1 + MOST).load(RSP_PROD, 1).copy(64..4096);
         let mut got = Vec::new();
-        let taken = verdict.run(memory, &rules, || front.sweep(budget, |answer| got.push(answer)));
+        let taken = self.complete(&rules, |held| held.sweep(budget, |answer| got.push(answer)));
         assert!(
             taken.is_none_or(|taken| usize::try_from(taken) == Ok(got.len()) && taken <= budget),
             "as many as it says"
@@ -162,22 +294,36 @@ impl<'m, const BITS: u32> Asks<'m, BITS> {
 
     /// Makes the final check.
     pub fn arm(&mut self) -> Option<More> {
-        let Self { memory, front, verdict, .. } = self;
-        verdict.run(memory, &Rules::none().budget(3).load(RSP_PROD, 1), || front.arm())
+        self.complete(&Rules::none().budget(3).load(RSP_PROD, 1), Held::arm)
+    }
+
+    /// Does what a ring that submits what another left does not.
+    fn complete<R>(
+        &mut self,
+        rules: &Rules,
+        act: impl FnOnce(&mut Held<'m, BITS>) -> Result<Option<R>, Misbehaved>,
+    ) -> Option<R> {
+        let Self { memory, held, verdict, .. } = self;
+        if matches!(held, Held::Replaying(_)) { None } else { verdict.run(memory, rules, || act(held)).flatten() }
     }
 
     fn took(&mut self, answer: Answer<Message, Token>) {
         let Answer { response, payload: token } = answer;
         assert_eq!(response.operation, token.operation, "R14: what was checked is what is handed on");
-        assert!(token.number < self.published, "R11: not before it was published");
+        assert!(self.staged[..self.published].contains(&token.number), "R11: not before it was published");
         self.back.push(token.number());
+        let Held::Parted(_, complete) = &self.held else { return };
+        let owed = usize::try_from(self.memory.untouched(|| complete.outstanding()));
+        assert!(self.found() || owed.is_ok_and(|owed| owed <= self.published - self.back.len()));
     }
 
     /// Has an honest back take what was published.
     pub fn serve(&mut self) {
         let Honest { start, taken, consumed, .. } = &mut self.honest;
-        while *consumed < self.published {
-            taken.push_back(message_at(self.memory, start.wrapping_add(*consumed), self.count));
+        for number in self.staged[..self.published].iter().skip(usize::try_from(*consumed).unwrap_or_default()) {
+            let message = message_at(self.memory, start.wrapping_add(*consumed), self.count);
+            assert!(self.memory.lied() || message.value == *number, "in the order of their submission");
+            taken.push_back(message);
             *consumed += 1;
         }
     }
@@ -204,24 +350,30 @@ impl<'m, const BITS: u32> Asks<'m, BITS> {
             self.stage_all(1);
             self.sweep(3);
             self.arm();
+            self = self.drain(3);
         }
-        let Self { memory, front, staged, published, mut back, verdict, .. } = self;
-        let left = memory.untouched(|| front.abort_all().collect::<Vec<_>>());
-        let mut before = None;
-        for unanswered in left {
-            let (token, out) = match unanswered {
-                Unanswered::Published(token) => (token, true),
-                Unanswered::Staged(token) => (token, false),
-            };
-            let number = token.number();
-            assert_eq!(out, number < published, "published is what was published");
-            assert!(before < Some(number), "the oldest first");
-            before = Some(number);
-            back.push(number);
-        }
-        back.sort_unstable();
-        assert!(back.into_iter().eq(0..staged), "R10: each token once");
+        let Self { memory, held, staged, published, back, owed, verdict, .. } = self;
+        let left = memory.untouched(|| held.give_up()).map(|left| left.into_iter().map(|left| number(left, None)));
+        let unanswered = staged.iter().enumerate().map(|(at, number)| (*number, at < published));
+        let unanswered: Vec<_> = unanswered.filter(|(number, _)| !back.contains(number)).collect();
+        assert_eq!(unanswered.len() + back.len(), staged.len(), "R10: each answered once");
+        let [ring, set] = left;
+        assert!(ring.eq(unanswered) && set.eq(owed), "R10: each without an answer once, the oldest first");
         memory.is_clean();
         verdict.found(memory)
     }
+}
+
+/// What taking so many answers, and making the final check, may do.
+fn many(budget: u32) -> Rules {
+    let most = usize::try_from(budget).unwrap_or_default().min(MOST) + 1;
+    Rules::none().budget(5 * most).load(RSP_PROD, 2 * most).copy(64..4096)
+}
+
+fn token(number: u32) -> Token {
+    Token::new(number, 7 + number % 2)
+}
+
+const fn request(token: &Token) -> Message {
+    Message { id: 0, operation: token.operation, value: token.number }
 }

@@ -1,9 +1,12 @@
 //! Rings in the hands of the adversary: thin wrappers that know what was asked, hold each operation to its rules, and
 //! balance the books at the end. The tests of the stepper, the random ones and the bodies of the fuzz targets share them.
 #![expect(clippy::missing_panics_doc, reason = "that each panics if a rule is broken is what they are for")]
+#![expect(clippy::result_large_err, reason = "both are the ring")]
 
 mod asks;
 mod channel;
+mod held;
+mod left;
 mod serves;
 mod stream;
 mod talk;
@@ -11,6 +14,7 @@ mod way;
 
 pub use asks::{Asks, Kept};
 pub use channel::{CHANNEL, Channel, FLAGS, Orders, Rooms, Side, channel_shapes};
+pub use left::Left;
 pub use serves::Serves;
 pub use stream::{Place, Receives, SMALL, Sends, byte_shape, level};
 pub use talk::{Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Talk, Token, message_at, shape, slot};
