@@ -10,6 +10,8 @@ mod refusal;
 pub(crate) mod status;
 mod table;
 mod tracks;
+mod usage;
+mod version;
 mod watch;
 
 pub use peers::{MapError, MapMode};

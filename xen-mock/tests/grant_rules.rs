@@ -147,6 +147,9 @@ fn g26_a_xen_that_clears_its_bits_too_early() {
     assert_eq!(flags(&table, 64), PERMIT, "the guest must think that it is free");
     host.grants().set_bits(gref, READING);
     assert_eq!((flags(&table, 64), host.grants().bits(gref)), (PERMIT | READING, Some(READING)));
+    table.copy_out(64, &[0, 0]);
+    host.check().unwrap();
+    table.copy_out(64, &(PERMIT | READING).to_le_bytes());
     mapped.write(0, b"still there");
     assert_eq!(&read::<11>(&page, 0), b"still there");
     drop(mapped);

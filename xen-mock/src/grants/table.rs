@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use xen_hypercall::{DomId, Gfn, GrantRef};
 
 use super::active::Active;
-use super::entry::{Content, Entry, PERMIT_ACCESS, READONLY, SUB_PAGE, TYPE_MASK, Version, XEN_BITS};
-use super::{Access, MapMode, Refusal};
-use crate::errno::{EBUSY, EINVAL, ENOSYS, ERANGE};
+use super::entry::{Entry, PERMIT_ACCESS, Version, XEN_BITS};
 use crate::memory::{Frame, PAGE};
 
 /// Entries that the toolstack may use: the console, xenstore, and six for times to come.
@@ -41,7 +39,7 @@ impl Slot {
     }
 
     /// Writes as Xen: nobody takes it for the guest's doing.
-    fn write(&mut self, at: usize, bytes: &[u8]) {
+    pub(super) fn write(&mut self, at: usize, bytes: &[u8]) {
         self.frame.write(at, bytes);
         self.seen[at..at + bytes.len()].copy_from_slice(bytes);
     }
@@ -58,7 +56,7 @@ pub(crate) struct GrantTable {
     pub(super) shared: Vec<Slot>,
     pub(super) status: Vec<Slot>,
     pub(super) active: BTreeMap<u32, Active>,
-    limits: Limits,
+    pub(super) limits: Limits,
 }
 
 impl GrantTable {
@@ -138,7 +136,7 @@ impl GrantTable {
         self.slots().filter(|slot| slot.gfn.is_some()).map(|slot| slot.frame)
     }
 
-    fn place(&self, gref: GrantRef) -> Option<(usize, usize)> {
+    pub(super) fn place(&self, gref: GrantRef) -> Option<(usize, usize)> {
         let at = (gref.0 as usize).checked_mul(self.version.entry_size())?;
         (at / PAGE < self.shared.len()).then_some((at / PAGE, at % PAGE))
     }
@@ -194,121 +192,6 @@ impl GrantTable {
         let entries = (0..).zip(pages.as_flattened().chunks_exact(size)).skip(RESERVED as usize);
         let used = |at: u32, entry: &[u8]| entry[..2] != [0, 0] || self.active.contains_key(&at);
         entries.filter(|(at, entry)| used(*at, entry)).map(|(at, _)| GrantRef(at)).collect()
-    }
-
-    /// Finds out what an entry gives to `access`, which wants to copy.
-    ///
-    /// # Errors
-    /// Why Xen would refuse.
-    pub(crate) fn look(&self, gref: GrantRef, access: Access) -> Result<Content, Refusal> {
-        let entry = self.entry(gref).ok_or(Refusal::Beyond)?;
-        if let Some(active) = self.active.get(&gref.0) {
-            active.admits(access)?;
-        } else if entry.flags() & TYPE_MASK == 0 {
-            return Err(Refusal::Nothing);
-        } else if entry.domain() != access.domain {
-            return Err(Refusal::Another);
-        }
-        let writes = self.active.get(&gref.0).is_some_and(|active| active.writers > 0);
-        if access.mode == MapMode::Write && !writes && entry.flags() & READONLY != 0 {
-            return Err(Refusal::ReadOnly);
-        }
-        Ok(self.active.get(&gref.0).map_or_else(|| entry.content(), |active| active.entry.content()))
-    }
-
-    /// Notes one more mapping of an entry, and returns the page.
-    ///
-    /// # Errors
-    /// Why Xen would refuse.
-    pub(crate) fn pin(
-        &mut self,
-        gref: GrantRef,
-        access: Access,
-        find: impl FnOnce(Gfn) -> Option<Frame>,
-    ) -> Result<Frame, Refusal> {
-        let content = self.look(gref, access)?;
-        let entry = self.entry(gref).ok_or(Refusal::Beyond)?;
-        // A bit of version 2 is no business of version 1, but keeps Xen from mapping the page.
-        let whole = self.active.contains_key(&gref.0) || entry.flags() & SUB_PAGE == 0;
-        let Content::Page(gfn) = content else { return Err(Refusal::Nothing) };
-        if !whole {
-            return Err(Refusal::Nothing);
-        }
-        let entry = if self.version == Version::V1 { entry.with_flags(entry.flags() & !XEN_BITS) } else { entry };
-        let frame = match self.active.get(&gref.0) {
-            Some(active) => active.frame,
-            None => find(gfn).ok_or(Refusal::BadFrame)?,
-        };
-        let active = self.active.entry(gref.0).or_insert_with(|| Active::new(access.domain, frame, entry));
-        active.add(access.mode);
-        let bits = active.bits();
-        self.set_bits(gref, bits);
-        Ok(frame)
-    }
-
-    /// Ends one mapping; the last one takes Xen's bits away.
-    pub(crate) fn unpin(&mut self, gref: GrantRef, mode: MapMode) {
-        let Some(active) = self.active.get_mut(&gref.0) else { return };
-        active.take(mode);
-        let bits = active.bits();
-        if active.is_idle() {
-            self.active.remove(&gref.0);
-        }
-        self.set_bits(gref, bits);
-    }
-
-    /// Changes the version, as a guest may while nothing but reserved entries is in use. These are kept, all else is wiped.
-    ///
-    /// # Errors
-    /// `ENOSYS` where there is no such version, `EINVAL` for one that nobody knows, `EBUSY` for entries in use, `ERANGE` for
-    /// a reserved entry that version 1 cannot hold.
-    pub(crate) fn set_version(&mut self, wanted: u32) -> Result<(), isize> {
-        let wanted = Version::from_number(wanted).ok_or(EINVAL)?;
-        if wanted > self.limits.version {
-            return Err(ENOSYS);
-        }
-        if wanted == self.version {
-            return Ok(());
-        }
-        if self.active.keys().any(|gref| *gref >= RESERVED) {
-            return Err(EBUSY);
-        }
-        let kept = (0..RESERVED).map(|gref| self.kept(GrantRef(gref), wanted)).collect::<Result<Vec<_>, _>>()?;
-        for slot in &mut self.shared {
-            slot.write(0, &[0; PAGE]);
-        }
-        self.status.iter().filter(|slot| slot.gfn.is_some()).for_each(|slot| slot.frame.vanish());
-        self.status.clear();
-        self.version = wanted;
-        self.grow(self.shared.len());
-        for (gref, (bytes, bits)) in (0..).map(GrantRef).zip(kept) {
-            let (index, at) = self.place(gref).expect("reserved entries are in the first page");
-            self.shared[index].write(at, &bytes[..wanted.entry_size()]);
-            self.set_bits(gref, bits);
-        }
-        for (gref, active) in &mut self.active {
-            let entry = entry_at(self.version, &self.shared[0].seen, *gref as usize * self.version.entry_size());
-            active.entry = entry.with_flags(active.entry.flags());
-        }
-        Ok(())
-    }
-
-    /// Returns a reserved entry as another version writes it, and Xen's bits of it.
-    fn kept(&self, gref: GrantRef, wanted: Version) -> Result<([u8; 16], u16), isize> {
-        let (entry, bits) = (self.entry(gref).ok_or(EINVAL)?, self.bits(gref).ok_or(EINVAL)?);
-        let mut bytes = [0; 16];
-        match entry.content() {
-            Content::Page(gfn) | Content::Part { gfn, .. } => {
-                bytes[..4].copy_from_slice(&entry.with_flags(entry.flags() & !XEN_BITS).bytes[..4]);
-                match wanted {
-                    Version::V1 => bytes[4..8].copy_from_slice(&u32::try_from(gfn.0).or(Err(ERANGE))?.to_le_bytes()),
-                    Version::V2 => bytes[8..].copy_from_slice(&gfn.0.to_le_bytes()),
-                }
-                Ok((bytes, bits))
-            }
-            Content::Through { .. } => Err(ERANGE),
-            Content::Nothing | Content::Transfer => Ok((bytes, 0)),
-        }
     }
 }
 

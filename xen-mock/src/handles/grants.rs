@@ -30,10 +30,11 @@ impl Grants {
     }
 
     /// Has Xen write `GTF_reading` and `GTF_writing` of an entry, whether or not somebody has it mapped: a mapping that comes
-    /// and goes, or a Xen that clears them too early. What is mapped is not changed.
+    /// and goes, or a Xen that clears them too early. What is mapped is not changed, and the guest is not blamed for what it
+    /// does to an entry whose bits are not the true ones.
     pub fn set_bits(&self, gref: GrantRef, bits: u16) {
         let mut world = self.host.world();
         world.watch_grants();
-        world.domain.grants.set_bits(gref, bits);
+        world.domain.grants.feign_bits(gref, bits);
     }
 }
