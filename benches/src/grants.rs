@@ -2,7 +2,7 @@
 
 use std::array;
 
-use xen_grant::{Slot, Table};
+use xen_grant::{Owner, Pool, Slot, Table};
 use xen_hypercall::{DomId, EpochCell, SharedPage};
 
 use crate::page::one;
@@ -11,10 +11,10 @@ use crate::yes::Yes;
 /// Grants in use at a time, at most.
 pub const BATCH: usize = 32;
 
-/// A queue's grants: the pages that it offers, one after the other.
+/// A queue's grants: its pool of entries, and the pages that it offers, one after the other.
 #[derive(Debug)]
 pub struct OurGrants {
-    table: &'static Table<'static, Yes>,
+    pool: Pool<'static>,
     pages: [Option<SharedPage>; BATCH],
 }
 
@@ -33,6 +33,9 @@ pub fn table() -> &'static Table<'static, Yes> {
 
 impl OurGrants {
     /// Makes a queue of a table.
+    ///
+    /// # Panics
+    /// If the peer is refused.
     #[must_use]
     pub fn new(table: &'static Table<'static, Yes>) -> Self {
         let mut frame = 0;
@@ -40,7 +43,7 @@ impl OurGrants {
             frame += 1;
             Some(one(frame - 1))
         });
-        Self { table, pages }
+        Self { pool: table.account(Owner(1)).pool(DomId(1)).expect("a peer"), pages }
     }
 
     /// Offers a batch of pages and ends each offer, as often; returns the sum of the frames.
@@ -50,10 +53,10 @@ impl OurGrants {
         let batch = batch as usize;
         for _ in 0..rounds {
             for (place, page) in offers.iter_mut().zip(&mut self.pages).take(batch) {
-                *place = Some(self.table.offer_write(page.take()?, DomId(1)).ok()?);
+                *place = Some(self.pool.offer_write(page.take()?).ok()?);
             }
             for (offer, place) in offers.iter_mut().zip(&mut self.pages).take(batch) {
-                let page = offer.take()?.end().ok()?;
+                let page = self.pool.end(offer.take()?).ok()?;
                 sum += page.gfn().0;
                 *place = Some(page);
             }
