@@ -77,19 +77,26 @@ impl<W: Word<Value = u64>> Bit<'_, W> {
 }
 
 /// Claims events of one word, all by one locked instruction, and returns those that were still there.
+///
+/// `seen` is what the word was found to be: if it is that still, the instruction is the first one that is tried.
 #[inline]
-pub fn claim<W: Word<Value = u64>>(pending: &W, wanted: u64) -> u64 {
-    pending.clear(wanted) & wanted
+pub fn claim<W: Word<Value = u64>>(pending: &W, seen: u64, wanted: u64) -> u64 {
+    match pending.exchange(seen, seen & !wanted) {
+        Ok(()) => wanted,
+        Err(_) => pending.clear(wanted) & wanted,
+    }
 }
 
 /// Returns the lowest `most` of the bits that are set.
 #[inline]
 pub(crate) fn lowest(bits: u64, most: usize) -> u64 {
-    let count = usize::try_from(bits.count_ones()).unwrap_or(usize::MAX);
-    if count <= most {
-        return bits;
-    }
-    (0..most).fold((0_u64, bits), |(got, left), _| (got | left & left.wrapping_neg(), left & left.wrapping_sub(1))).0
+    // All of them, as a rule.
+    if most >= 64 { bits } else { begin(bits, most) }
+}
+
+fn begin(bits: u64, most: usize) -> u64 {
+    let first = |(got, left): (u64, u64), _| (got | left & left.wrapping_neg(), left & left.wrapping_sub(1));
+    (0..most).fold((0, bits), first).0
 }
 
 /// Names the bits that are set, the lowest first.

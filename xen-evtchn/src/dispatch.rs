@@ -15,15 +15,18 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// Ports without a guard are masked and counted, as by [`Events::poll_pending`]. A handler may bind, mask and close any
     /// port. It must not wait for the event of another one, which may have been taken together with its own: who does that
     /// takes them one by one, by [`Events::poll_pending`].
+    #[inline]
     pub fn dispatch(&self, budget: usize, handler: impl FnMut(Port)) -> usize {
         self.dispatch_of(self.seat(), budget, handler)
     }
 
     /// Does as [`Events::dispatch`] on another processor, with the ports of which that one is told.
+    #[inline]
     pub fn dispatch_on(&self, scanner: &Scanner<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
         self.dispatch_of(scanner.seat(), budget, handler)
     }
 
+    #[inline]
     fn dispatch_of(&self, seat: Seat<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
         self.gate.run(|| self.begin(seat));
         match self.in_fifo() {
@@ -33,21 +36,29 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     }
 
     /// No more is claimed than is handed out before this returns: an event that waits here is seen by nobody else.
+    #[inline]
     fn dispatch_words(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
-        let (mut left, mut done) = (budget, 0_usize);
-        while left > 0 {
+        // Counts what was handed out, and what turned out not to be for anybody: no more than were claimed.
+        let (mut done, mut withheld) = (0_usize, 0_usize);
+        while seat.scan.two.is_ready() {
+            let left = budget.saturating_sub(done).saturating_sub(withheld);
+            if left == 0 {
+                break;
+            }
             let Some(claim) = self.gate.run(|| self.claim(seat, left)) else { break };
             for port in claim.ports() {
-                left = left.saturating_sub(1);
-                if self.is_undisturbed(port, claim) || self.gate.run(|| self.reconsider(port, claim, seat.vcpu)) {
-                    done = done.saturating_add(1);
+                if claim.is_undisturbed(port) || self.gate.run(|| self.reconsider(port, &claim, seat.vcpu)) {
+                    done = done.wrapping_add(1);
                     handler(port);
+                } else {
+                    withheld = withheld.wrapping_add(1);
                 }
             }
         }
         done
     }
 
+    #[inline(never)]
     fn dispatch_queues(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
         for done in 0..budget {
             // A handler may be where the domain is resumed in another ABI.

@@ -81,6 +81,7 @@ impl<'a> Scanner<'a> {
         self.scan.two.select_all();
     }
 
+    #[inline]
     pub(crate) const fn seat(&self) -> Seat<'_> {
         Seat { vcpu: self.vcpu, record: self.record, control: self.control, scan: &self.scan }
     }
@@ -110,6 +111,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         self.poll_of(scanner.seat())
     }
 
+    #[inline]
     pub(crate) fn seat(&self) -> Seat<'_> {
         let control = self.fifo.as_ref().map(|fifo| fifo.control);
         Seat { vcpu: Vcpu(0), record: self.info.vcpu0(), control, scan: &self.scan }
@@ -128,13 +130,11 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Has Xen make an upcall for what comes from now on.
     #[inline]
     pub(crate) fn begin(&self, seat: Seat<'_>) {
-        // Before the selector, or ready bits, are read: Xen sets the event, those, and this in this order, so that an event of
-        // which we miss them makes a new upcall.
-        if seat.record.upcall_pending().load(Ordering::SeqCst) != 0 {
-            seat.record.upcall_pending().store(0, Ordering::SeqCst);
-        }
         if self.in_fifo().is_none() {
             seat.scan.two.select(seat.record);
+        } else if seat.record.upcall_pending().load(Ordering::SeqCst) != 0 {
+            // Before ready bits are read: Xen sets those first, so that one that we miss makes a new upcall.
+            seat.record.upcall_pending().store(0, Ordering::SeqCst);
         }
     }
 
@@ -142,24 +142,27 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         // A claim may turn out to be a closed port's. A stray is masked, so the bound is never reached.
         (0..=self.limit()).map_while(|_| self.claim(seat, 1)).find_map(|claim| {
             let port = claim.ports().next()?;
-            self.reconsider(port, claim, seat.vcpu).then_some(port)
+            (claim.is_undisturbed(port) || self.reconsider(port, &claim, seat.vcpu)).then_some(port)
         })
     }
 
+    /// Claims events of the next word that has some, at most `most`; to be called in a section of the gate.
     #[inline]
-    pub(crate) fn claim(&self, seat: Seat<'_>, most: usize) -> Option<Claim> {
+    pub(crate) fn claim(&self, seat: Seat<'_>, most: usize) -> Option<Claim<'_>> {
+        if most < 64 {
+            return self.claim_some(seat, most);
+        }
+        seat.scan.two.claim_word(self.view(seat.vcpu), |port| self.stray(port))
+    }
+
+    #[inline(never)]
+    fn claim_some(&self, seat: Seat<'_>, most: usize) -> Option<Claim<'_>> {
         seat.scan.two.claim(self.view(seat.vcpu), most, |port| self.stray(port))
     }
 
+    #[inline]
     fn view(&self, vcpu: Vcpu) -> View<'_> {
         View { info: self.info, slots: self.slots, changes: &self.changes, vcpu }
-    }
-
-    /// Tells whether a claimed event can be handed out as it is: nothing has happened since to any port.
-    #[inline]
-    pub(crate) fn is_undisturbed(&self, port: Port, claim: Claim) -> bool {
-        self.changes.load(Ordering::SeqCst) == claim.since
-            && Bit::of(self.info, port).is_some_and(|bit| !bit.is_masked())
     }
 
     /// Decides on a claimed event of a port to which something may have happened; to be called in a section of the gate.
@@ -167,7 +170,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// A masked port gets it back. Of a port that was closed it is forgotten, and so it is if the number is in use again:
     /// what comes for the new owner is in the bitmap, not here.
     #[cold]
-    pub(crate) fn reconsider(&self, port: Port, claim: Claim, vcpu: Vcpu) -> bool {
+    pub(crate) fn reconsider(&self, port: Port, claim: &Claim<'_>, vcpu: Vcpu) -> bool {
         let Some(life) = self.slot(port).map(crate::Slot::life) else { return false };
         let Some(bit) = Bit::of(self.info, port) else { return false };
         if !life.kind.is_live() || !claim.is_of(life) {
@@ -270,6 +273,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     }
 
     /// Masks and counts a port without a guard on which an event has come.
+    #[cold]
     fn stray(&self, port: Port) {
         let is_live = || self.slot(port).is_some_and(|slot| slot.kind().is_live());
         if is_live() {

@@ -10,6 +10,8 @@ use crate::slot::Life;
 
 const TURN: u32 = 64;
 const _: () = assert!(EVENT_WORDS == 64, "a bit of the selector for each word");
+/// Looks at a word whose ports change while it is looked at; then it waits for the next poll.
+const LOOKS: u32 = 3;
 
 /// The table as a scan sees it.
 #[derive(Clone, Copy)]
@@ -22,36 +24,37 @@ pub(crate) struct View<'a> {
 }
 
 /// Events of one word, taken out of it and not handed out yet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim {
+#[derive(Clone, Copy)]
+pub(crate) struct Claim<'a> {
     /// The first port of the word.
-    pub(crate) base: u32,
-    pub(crate) bits: u64,
+    base: u32,
+    bits: u64,
+    mask: &'a AtomicU64,
+    changes: &'a AtomicU64,
     /// The count of changes at which the ports were found to be ours, and that after the claim.
-    pub(crate) since: u64,
-    pub(crate) until: u64,
+    since: u64,
+    until: u64,
 }
 
-impl Claim {
+impl Claim<'_> {
     /// Names the ports, the lowest first.
-    pub(crate) fn ports(self) -> impl Iterator<Item = Port> {
-        ones(self.bits).map(move |low| Port(self.base.wrapping_add(low)))
+    #[inline]
+    pub(crate) fn ports(&self) -> impl Iterator<Item = Port> {
+        let base = self.base;
+        ones(self.bits).map(move |low| Port(base.wrapping_add(low)))
+    }
+
+    /// Tells whether an event can be handed out as it is: nothing has happened to any port since, and this one is not masked.
+    #[inline]
+    pub(crate) fn is_undisturbed(&self, port: Port) -> bool {
+        let masked = self.mask.load(Ordering::SeqCst) & 1_u64.wrapping_shl(port.0) != 0;
+        self.changes.load(Ordering::SeqCst) == self.since && !masked
     }
 
     /// Tells whether an event that was claimed can be of this life of its port: of one that began later, it is not.
-    pub(crate) const fn is_of(self, life: Life) -> bool {
+    pub(crate) const fn is_of(&self, life: Life) -> bool {
         life.born <= self.until
     }
-}
-
-/// What a look at one word found.
-struct Found {
-    word: u32,
-    /// Ports of the processor's on which events have come.
-    ready: u64,
-    /// Ports without a guard on which events have come.
-    strays: u64,
-    since: u64,
 }
 
 /// One processor's scan; used by that processor alone.
@@ -64,10 +67,8 @@ pub(crate) struct TwoLevel {
     /// The count of changes of which `own` and `live` are, in the words that `known` names.
     seen: AtomicU64,
     known: AtomicU64,
-    /// Ports of this processor.
-    own: [AtomicU64; EVENT_WORDS],
-    /// Ports of any.
-    live: [AtomicU64; EVENT_WORDS],
+    /// Ports of this processor, and of any.
+    ports: [(AtomicU64, AtomicU64); EVENT_WORDS],
 }
 
 impl TwoLevel {
@@ -77,8 +78,7 @@ impl TwoLevel {
             next: AtomicU32::new(0),
             seen: AtomicU64::new(0),
             known: AtomicU64::new(0),
-            own: [const { AtomicU64::new(0) }; EVENT_WORDS],
-            live: [const { AtomicU64::new(0) }; EVENT_WORDS],
+            ports: [const { (AtomicU64::new(0), AtomicU64::new(0)) }; EVENT_WORDS],
         }
     }
 
@@ -88,6 +88,7 @@ impl TwoLevel {
         self.known.store(0, Relaxed);
     }
 
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.selected.load(Relaxed) != 0
     }
@@ -97,102 +98,142 @@ impl TwoLevel {
         self.selected.store(u64::MAX, Relaxed);
     }
 
-    /// Takes over what Xen named since last time.
+    /// Takes over what Xen named since last time, and has it make an upcall for what comes from now on.
     #[inline]
     pub(crate) fn select(&self, record: VcpuInfo<'_>) {
-        // Pairs with Xen's locked set of the selector bit after that of the pending bit.
-        if record.pending_sel().load(Ordering::SeqCst) != 0 {
-            let named = record.pending_sel().swap(0, Ordering::SeqCst);
-            self.selected.store(self.selected.load(Relaxed) | named, Relaxed);
+        let (upcall, selector) = (record.upcall_pending(), record.pending_sel());
+        if upcall.load(Ordering::SeqCst) != 0 {
+            // Xen sets the event, the selector, and this in this order. The swap is a release: whoever misses an event in the
+            // selector has cleared this before, so that there is a new upcall.
+            upcall.store(0, Relaxed);
+        } else if selector.load(Ordering::SeqCst) == 0 {
+            return;
         }
+        // Pairs with Xen's locked set of the selector bit after that of the pending bit.
+        let named = selector.swap(0, Ordering::SeqCst);
+        self.selected.store(self.selected.load(Relaxed) | named, Relaxed);
     }
 
-    /// Claims at most `most` events of the next word that has some, from where the last ones were, around.
+    /// Claims all events of the next word that has some, around.
     ///
     /// `stray` is told of ports without a guard, and masks them.
-    pub(crate) fn claim(&self, view: View<'_>, most: usize, stray: impl Fn(Port)) -> Option<Claim> {
-        let start = self.next.load(Relaxed);
-        let first = (start >> 6) % TURN;
-        let above = u64::MAX.wrapping_shl(start);
-        let (mut turn, mut window) = (0, above);
-        // The first word twice: what is above, and at the end what is below.
-        while turn <= TURN {
-            let word = first.wrapping_add(turn) % TURN;
-            if let Some(found) = self.look(view, word, &stray) {
-                let wanted = lowest(found.ready & window, most);
-                if wanted != 0 {
-                    return self.take(view, wanted, &found);
-                }
-                if found.ready == 0 {
-                    self.deselect(word);
+    #[inline]
+    pub(crate) fn claim_word<'a>(&self, view: View<'a>, stray: impl Fn(Port)) -> Option<Claim<'a>> {
+        let mut from = self.next.load(Relaxed) >> 6;
+        // Each turn claims, or puts a word off the list.
+        for _ in 0..TURN {
+            let selected = self.selected.load(Relaxed);
+            if selected == 0 {
+                return None;
+            }
+            let word = from.wrapping_add(selected.rotate_right(from).trailing_zeros()) % TURN;
+            let found = self.look(view, word, &stray);
+            if let Some(found) = found {
+                self.selected.store(selected & !1_u64.wrapping_shl(word), Relaxed);
+                if found.ready != 0 {
+                    self.next.store(found.base.wrapping_add(TURN), Relaxed);
+                    return Some(found.claim(found.ready));
                 }
             }
-            let left = self.selected.load(Relaxed).rotate_right(first);
-            let later = if turn < TURN - 1 { left & u64::MAX.wrapping_shl(turn.wrapping_add(1)) } else { 0 };
-            (turn, window) = match later.trailing_zeros() {
-                TURN if turn == TURN || left & 1 == 0 => return None,
-                TURN => (TURN, !above),
-                next => (next, u64::MAX),
-            };
+            from = word.wrapping_add(1);
         }
         None
     }
 
-    fn take(&self, view: View<'_>, wanted: u64, found: &Found) -> Option<Claim> {
-        let word = found.word;
-        let index = usize::try_from(word).ok()?;
-        let bits = claim(view.info.pending().get(index)?, wanted);
-        if found.ready == wanted {
-            self.deselect(word);
-        }
-        let base = word.wrapping_mul(TURN);
-        self.next.store(base.wrapping_add(TURN).wrapping_sub(wanted.leading_zeros()), Relaxed);
-        Some(Claim { base, bits, since: found.since, until: view.changes.load(Ordering::SeqCst) })
-    }
-
-    fn deselect(&self, word: u32) {
-        self.selected.store(self.selected.load(Relaxed) & !1_u64.wrapping_shl(word), Relaxed);
-    }
-
-    /// Looks at one word, unless Xen has not named it.
-    fn look(&self, view: View<'_>, word: u32, stray: impl Fn(Port)) -> Option<Found> {
-        if self.selected.load(Relaxed) & 1_u64.wrapping_shl(word) == 0 {
-            return None;
-        }
-        let index = usize::try_from(word).ok()?;
-        let (pending, mask) = (view.info.pending().get(index)?, view.info.mask().get(index)?);
-        let since = self.learn(view, word)?;
-        let raised = pending.load(Ordering::SeqCst) & !mask.load(Ordering::SeqCst);
-        let found = Found {
-            word,
-            ready: raised & self.own.get(index)?.load(Relaxed),
-            strays: raised & !self.live.get(index)?.load(Relaxed),
-            since,
-        };
-        ones(found.strays).for_each(|low| stray(Port(word.wrapping_mul(TURN).wrapping_add(low))));
-        Some(found)
-    }
-
-    /// Has `own` and `live` of a word as the slots are, and returns the count of changes of that.
-    fn learn(&self, view: View<'_>, word: u32) -> Option<u64> {
-        let now = view.changes.load(Ordering::SeqCst);
-        let bit = 1_u64.wrapping_shl(word);
-        let known = if self.seen.load(Relaxed) == now { self.known.load(Relaxed) } else { 0 };
-        if known & bit == 0 {
-            let begin = usize::try_from(word).ok()?.checked_mul(64)?;
-            let (mut own, mut live) = (0, 0);
-            for (slot, bit) in view.slots.iter().skip(begin).take(64).zip((0..TURN).map(|low| 1_u64.wrapping_shl(low)))
-            {
-                let life = slot.life();
-                live |= if life.kind.is_live() { bit } else { 0 };
-                own |= if life.kind.is_live() && life.vcpu == view.vcpu { bit } else { 0 };
+    /// Claims at most `most` events of the next word that has some, from where the last ones were, around.
+    pub(crate) fn claim<'a>(&self, view: View<'a>, most: usize, stray: impl Fn(Port)) -> Option<Claim<'a>> {
+        let start = self.next.load(Relaxed);
+        let (mut from, mut window) = (start >> 6, u64::MAX.wrapping_shl(start));
+        // Each turn claims, or puts a word off the list, or goes on to the next one: the first word comes twice.
+        for _ in 0..=TURN {
+            let selected = self.selected.load(Relaxed);
+            if selected == 0 {
+                return None;
             }
-            let index = usize::try_from(word).ok()?;
-            self.own.get(index)?.store(own, Relaxed);
-            self.live.get(index)?.store(live, Relaxed);
-            self.seen.store(now, Relaxed);
-            self.known.store(known | bit, Relaxed);
+            let skipped = selected.rotate_right(from).trailing_zeros();
+            let word = from.wrapping_add(skipped) % TURN;
+            // Only the first word is begun in the middle; what lies below comes last.
+            let begun = if skipped == 0 { window } else { u64::MAX };
+            if let Some(found) = self.look(view, word, &stray) {
+                let wanted = lowest(found.ready & begun, most);
+                if wanted == found.ready {
+                    self.selected.store(selected & !1_u64.wrapping_shl(word), Relaxed);
+                }
+                if wanted != 0 {
+                    self.next.store(found.base.wrapping_add(TURN).wrapping_sub(wanted.leading_zeros()), Relaxed);
+                    return Some(found.claim(wanted));
+                }
+            }
+            (from, window) = (word.wrapping_add(1), u64::MAX);
         }
-        Some(now)
+        None
+    }
+
+    /// Looks at one word; `None` if ports come and go meanwhile, so that it is not sure whose events are there.
+    #[inline]
+    fn look<'a>(&self, view: View<'a>, word: u32, stray: impl Fn(Port)) -> Option<Found<'a>> {
+        let index = usize::try_from(word).unwrap_or_default();
+        let (pending, mask) = (view.info.pending().get(index)?, view.info.mask().get(index)?);
+        let (own, live) = self.ports.get(index)?;
+        let base = word.wrapping_mul(TURN);
+        for _ in 0..LOOKS {
+            let raised = pending.load(Ordering::SeqCst);
+            let open = raised & !mask.load(Ordering::SeqCst);
+            // After the bits: a port that was bound before its event came is known, or else this shows that it is not.
+            let since = view.changes.load(Ordering::SeqCst);
+            if self.seen.load(Relaxed) != since || self.known.load(Relaxed) & 1_u64.wrapping_shl(word) == 0 {
+                self.read_slots(view, (word, since));
+                continue;
+            }
+            let own = own.load(Relaxed);
+            if open & !own != 0 {
+                ones(open & !live.load(Relaxed)).for_each(|low| stray(Port(base.wrapping_add(low))));
+            }
+            return Some(Found { base, ready: open & own, raised, pending, mask, changes: view.changes, since });
+        }
+        None
+    }
+
+    /// Has the ports of a word as the slots are.
+    #[cold]
+    #[inline(never)]
+    fn read_slots(&self, view: View<'_>, (word, now): (u32, u64)) {
+        let index = usize::try_from(word).unwrap_or_default();
+        let (mut mine, mut all) = (0, 0);
+        let bits = (0..TURN).map(|low| 1_u64.wrapping_shl(low));
+        for (slot, bit) in view.slots.iter().skip(index.saturating_mul(64)).zip(bits) {
+            let life = slot.life();
+            all |= if life.kind.is_live() { bit } else { 0 };
+            mine |= if life.kind.is_live() && life.vcpu == view.vcpu { bit } else { 0 };
+        }
+        if let Some((own, live)) = self.ports.get(index) {
+            own.store(mine, Relaxed);
+            live.store(all, Relaxed);
+        }
+        let known = if self.seen.load(Relaxed) == now { self.known.load(Relaxed) } else { 0 };
+        self.seen.store(now, Relaxed);
+        self.known.store(known | 1_u64.wrapping_shl(word), Relaxed);
+    }
+}
+
+/// What a look at one word found.
+struct Found<'a> {
+    base: u32,
+    /// Ports of the processor's on which events have come.
+    ready: u64,
+    /// All that was set.
+    raised: u64,
+    pending: &'a AtomicU64,
+    mask: &'a AtomicU64,
+    changes: &'a AtomicU64,
+    since: u64,
+}
+
+impl<'a> Found<'a> {
+    #[inline]
+    fn claim(&self, wanted: u64) -> Claim<'a> {
+        let &Self { base, raised, pending, mask, changes, since, .. } = self;
+        let bits = claim(pending, raised, wanted);
+        Claim { base, bits, mask, changes, since, until: changes.load(Ordering::SeqCst) }
     }
 }

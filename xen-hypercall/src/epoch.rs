@@ -30,6 +30,7 @@ impl EpochCell {
     /// Returns the current epoch.
     #[inline]
     #[must_use]
+    #[inline]
     pub fn now(&self) -> Epoch {
         Epoch(self.0.load(Ordering::Relaxed))
     }

@@ -15,6 +15,7 @@ pub trait IrqGate {
     fn restore(&self, saved: Self::Saved);
 
     /// Runs `section` with interrupts off.
+    #[inline]
     fn run<R>(&self, section: impl FnOnce() -> R) -> R
     where
         Self: Sized,
@@ -45,7 +46,9 @@ pub struct NoGate;
 impl IrqGate for NoGate {
     type Saved = ();
 
+    #[inline]
     fn off(&self) {}
 
+    #[inline]
     fn restore(&self, (): ()) {}
 }
