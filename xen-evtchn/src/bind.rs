@@ -98,6 +98,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
             return Err(BindError::Taken(port));
         }
         self.mask(port);
+        self.calm(port);
         self.changed();
         Ok(BoundPort::new(self, port))
     }

@@ -8,7 +8,7 @@ use xen_hypercall::{EpochCell, Errno, Hypercall, IrqGate, Nanos, NoGate, Port, S
 
 use crate::scan::Scan;
 use crate::slot::Kind;
-use crate::{Fifo, Slot};
+use crate::{Fifo, Sleeper, Slot};
 
 /// The event channels of a guest, in either ABI.
 ///
@@ -25,6 +25,7 @@ pub struct Events<'s, H, G = NoGate> {
     /// Advances with every change of a slot.
     pub(crate) changes: AtomicU64,
     pub(crate) fifo: Option<Fifo<'s>>,
+    pub(crate) sleepers: &'s [Sleeper],
 }
 
 impl<'s, H: Hypercall> Events<'s, H> {
@@ -36,14 +37,14 @@ impl<'s, H: Hypercall> Events<'s, H> {
     #[must_use]
     pub const fn new(hook: H, epoch: &'s EpochCell, info: &'s SharedInfo, slots: &'s [Slot]) -> Self {
         let (strays, changes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { hook, gate: NoGate, epoch, info, slots, scan: Scan::new(), strays, changes, fifo: None }
+        Self { hook, gate: NoGate, epoch, info, slots, scan: Scan::new(), strays, changes, fifo: None, sleepers: &[] }
     }
 
     /// Puts a gate around every change: needed as soon as an interrupt handler may run in between.
     #[must_use]
     pub fn with_gate<G: IrqGate>(self, gate: G) -> Events<'s, H, G> {
-        let Self { hook, epoch, info, slots, scan, strays, changes, fifo, .. } = self;
-        Events { hook, gate, epoch, info, slots, scan, strays, changes, fifo }
+        let Self { hook, epoch, info, slots, scan, strays, changes, fifo, sleepers, .. } = self;
+        Events { hook, gate, epoch, info, slots, scan, strays, changes, fifo, sleepers }
     }
 }
 

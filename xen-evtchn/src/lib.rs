@@ -44,23 +44,29 @@
 mod abi;
 mod bind;
 mod bits;
+mod delivery;
 mod dispatch;
 mod error;
 mod events;
 mod fifo;
+mod late;
 mod port;
 mod resume;
 mod scan;
+mod sleeper;
 mod slot;
 mod two_level;
 mod word;
 
 pub use bits::MAX_PORTS;
+pub use delivery::{Acknowledge, CallbackLine, CallbackVector, Delivery, Ppi, Trigger, VcpuVector};
 pub use error::{BindError, CloseError, PortError};
 pub use events::Events;
 pub use fifo::{Abi, AbiError, Fifo, MAX_FIFO_PORTS};
+pub use late::{Late, LatePort, Patience, Taken};
 pub use port::BoundPort;
 pub use scan::Scanner;
+pub use sleeper::{Event, Sleep, Sleeper};
 pub use slot::Slot;
 
 /// What is done to words that Xen changes, too: for the models of `tests/loom.rs`.

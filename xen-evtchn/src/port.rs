@@ -23,6 +23,18 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
         Self { events, port, epoch: events.epoch.now() }
     }
 
+    pub(crate) const fn events(&self) -> &'e Events<'e, H, G> {
+        self.events
+    }
+
+    /// Masks the port and forgets its event.
+    pub(crate) fn mask_and_take(&self) -> Result<(), Stale> {
+        self.fresh(|| {
+            self.events.mask(self.port);
+            self.events.take_pending(self.port);
+        })
+    }
+
     /// Returns the port's number, to publish it or to compare it with one that came.
     #[must_use]
     pub const fn number(&self) -> Port {

@@ -30,7 +30,6 @@ impl EpochCell {
     /// Returns the current epoch.
     #[inline]
     #[must_use]
-    #[inline]
     pub fn now(&self) -> Epoch {
         Epoch(self.0.load(Ordering::Relaxed))
     }

@@ -15,7 +15,6 @@ pub trait IrqGate {
     fn restore(&self, saved: Self::Saved);
 
     /// Runs `section` with interrupts off.
-    #[inline]
     fn run<R>(&self, section: impl FnOnce() -> R) -> R
     where
         Self: Sized,
@@ -46,9 +45,7 @@ pub struct NoGate;
 impl IrqGate for NoGate {
     type Saved = ();
 
-    #[inline]
     fn off(&self) {}
 
-    #[inline]
     fn restore(&self, (): ()) {}
 }

@@ -76,7 +76,6 @@ impl SharedPage {
     }
 
     /// Returns `N` 32-bit words from byte `OFFSET` on.
-    #[inline]
     #[must_use]
     pub fn u32s_at<const OFFSET: usize, const N: usize>(&self) -> &[AtomicU32; N] {
         const { assert!(fits::<u32>(OFFSET, N), "within the page, and aligned") }
@@ -119,7 +118,6 @@ impl SharedPage {
     }
 
     /// Returns `N` 64-bit words from byte `OFFSET` on.
-    #[inline]
     #[must_use]
     pub fn u64s_at<const OFFSET: usize, const N: usize>(&self) -> &[AtomicU64; N] {
         const { assert!(fits::<u64>(OFFSET, N), "within the page, and aligned") }

@@ -55,7 +55,6 @@ impl SharedInfo {
     /// Returns the bits of events that have come (`evtchn_pending`): set by Xen, cleared by the guest.
     #[inline]
     #[must_use]
-    #[inline]
     pub fn pending(&self) -> &[AtomicU64; EVENT_WORDS] {
         self.0.u64s_at::<PENDING, EVENT_WORDS>()
     }
@@ -63,7 +62,6 @@ impl SharedInfo {
     /// Returns the bits of ports that shall not disturb (`evtchn_mask`): written by the guest.
     #[inline]
     #[must_use]
-    #[inline]
     pub fn mask(&self) -> &[AtomicU64; EVENT_WORDS] {
         self.0.u64s_at::<MASK, EVENT_WORDS>()
     }
@@ -71,7 +69,6 @@ impl SharedInfo {
     /// Returns the record of vCPU 0, the only one of this page that a guest of one processor uses.
     #[inline]
     #[must_use]
-    #[inline]
     pub const fn vcpu0(&self) -> VcpuInfo<'_> {
         VcpuInfo { page: &self.0, place: 0 }
     }
@@ -125,7 +122,6 @@ impl<'a> VcpuInfo<'a> {
     /// Returns `evtchn_upcall_pending`: set by Xen when there is a new event, cleared by the guest before it looks.
     #[inline]
     #[must_use]
-    #[inline]
     pub fn upcall_pending(self) -> &'a AtomicU8 {
         let [byte] = self.at(UPCALL_PENDING);
         byte
@@ -134,7 +130,6 @@ impl<'a> VcpuInfo<'a> {
     /// Returns `evtchn_pending_sel`: a bit for each word of [`SharedInfo::pending`] that is worth a look.
     #[inline]
     #[must_use]
-    #[inline]
     pub fn pending_sel(self) -> &'a AtomicU64 {
         let [word] = self.at(PENDING_SEL);
         word
@@ -148,7 +143,6 @@ impl<'a> VcpuInfo<'a> {
     }
 
     /// What is `field` bytes into the record.
-    #[inline]
     fn at<A: Atomic, const N: usize>(self, field: usize) -> &'a [A; N] {
         let (page, begin) = self.location();
         let found = page.array(begin.wrapping_add(field));

@@ -89,8 +89,12 @@ impl<H: Hypercall, G: IrqGate> CoreService for EventService<'_, H, G> {
                 Ok(())
             }
             // The last one: whoever goes on with a port of before has taken it over by now.
-            (Stage::Store, Class::InPlace) => {
-                self.events.close_kept();
+            (Stage::Store, class) => {
+                if class == Class::InPlace {
+                    self.events.close_kept();
+                }
+                // Who waits for an event waits for a port of before.
+                self.events.wake_all();
                 Ok(())
             }
             _ => Ok(()),

@@ -86,7 +86,6 @@ impl<'a> ControlBlock<'a> {
     /// Returns the bits of the queues that have events: set by Xen, taken by the guest; those above bit 15 mean nothing.
     #[inline]
     #[must_use]
-    #[inline]
     pub fn ready(self) -> &'a AtomicU32 {
         let [word] = self.at(READY);
         word
@@ -95,13 +94,11 @@ impl<'a> ControlBlock<'a> {
     /// Returns the port numbers with which the queues begin, one a priority: written by Xen, 0 for none.
     #[inline]
     #[must_use]
-    #[inline]
     pub fn heads(self) -> &'a [AtomicU32; QUEUES] {
         self.at(HEAD)
     }
 
     /// What is `field` bytes into the block.
-    #[inline]
     fn at<const N: usize>(self, field: usize) -> &'a [AtomicU32; N] {
         let (page, begin) = self.location();
         let found = page.array(begin.wrapping_add(field));

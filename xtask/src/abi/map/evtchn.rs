@@ -13,7 +13,13 @@ pub(super) const TABLE: Table = Table {
         ours("slot::BORN"),
         ours("slot::VCPU"),
         ours("resume::CANARY_VCPU"),
+        ours("delivery::UNUSED_LINE"),
+        // The header has them for Arm alone.
+        ours("delivery::PPI"),
+        ours("delivery::EDGE"),
+        ours("delivery::LOW"),
         ours("two_level::TURN"),
+        ours("two_level::LOOKS"),
         values("fifo::WORDS", &["4096 / sizeof(event_word_t)"]),
         values("fifo::LINK_BITS", &["EVTCHN_FIFO_LINK_BITS"]),
         values("fifo::MAX_FIFO_PORTS", &["EVTCHN_FIFO_NR_CHANNELS"]),
