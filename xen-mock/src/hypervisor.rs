@@ -87,7 +87,7 @@ impl World {
         if domain == DomId::SELF.0 || domain == self.domain.id.0 {
             return Ok(0);
         }
-        if self.ends.knows(DomId(domain)) { Err(EPERM) } else { Err(ESRCH) }
+        if self.peers.knows(DomId(domain)) { Err(EPERM) } else { Err(ESRCH) }
     }
 
     /// Notes padding that is not zero.

@@ -8,7 +8,7 @@ mod common;
 use common::events::*;
 use xen_hypercall::op::{memory, sched};
 use xen_hypercall::{DomId, Errno, Nanos, Number, Port, Word};
-use xen_mock::{Hook, Host, Kind, Violation};
+use xen_mock::{Hook, Host, Kind, MapMode, Violation};
 
 const STORE: Port = Port(1);
 
@@ -199,6 +199,23 @@ fn the_end_of_a_dead_peer_stays_the_guests() {
     }
     assert_eq!(bind_interdomain(&xen, (9, offered)).0, ESRCH);
     host.check().unwrap();
+}
+
+#[test]
+fn a_domain_that_dies_while_its_page_is_mapped_is_still_known() {
+    let host = Host::builder().build();
+    let xen = host.guest().hook();
+    let offered = host.dom0().offer_as(DomId(9));
+    let page = host.peer(DomId(9)).grant(MapMode::Write);
+    let mut map = [0_u64; 4];
+    map[0] = host.guest().hole().gfn().0 << 12;
+    map[1] = 2 | u64::from(page.gref().0) << 32;
+    map[2] = 9;
+    let args = [Word::int(0), Word::ptr(&raw mut map), Word::int(1), Word::ZERO, Word::ZERO];
+    assert_eq!((common::raw(&xen, Number::GRANT_TABLE_OP, args), map[2] >> 16 & 0xffff), (0, 0));
+    host.dom0().die(DomId(9));
+    assert_eq!(bind_interdomain(&xen, (9, offered)).0, EINVAL, "its ports are gone, its number is not");
+    assert_eq!(event_op(&xen, STATUS, [9, 1, 0, 0, 0, 0]).0, EPERM);
 }
 
 #[test]

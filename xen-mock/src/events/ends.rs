@@ -1,6 +1,6 @@
 //! The far ends of the guest's ports: those of dom0 and of other domains.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use xen_hypercall::{DomId, Port};
 
@@ -28,14 +28,12 @@ struct End {
 #[derive(Debug)]
 pub(crate) struct FarEnds {
     ends: BTreeMap<u32, End>,
-    /// Domains that there are beside dom0.
-    domains: BTreeSet<u16>,
     next: u32,
 }
 
 impl FarEnds {
     pub(crate) const fn new() -> Self {
-        Self { ends: BTreeMap::new(), domains: BTreeSet::new(), next: 40 }
+        Self { ends: BTreeMap::new(), next: 40 }
     }
 
     /// Makes an end bound to a port of the guest.
@@ -49,16 +47,10 @@ impl FarEnds {
     }
 
     fn add(&mut self, end: End) -> Port {
-        self.domains.insert(end.owner.0);
         let port = Port(self.next);
         self.next += 1;
         self.ends.insert(port.0, end);
         port
-    }
-
-    /// Tells whether there is such a domain.
-    pub(crate) fn knows(&self, domain: DomId) -> bool {
-        domain == DomId::DOM0 || self.domains.contains(&domain.0)
     }
 
     pub(crate) fn offers(&self, owner: DomId, port: Port, guest: DomId) -> bool {
@@ -96,7 +88,6 @@ impl FarEnds {
 
     /// A domain ends, and with it its ports; those of the guest that they were bound to. Of dom0 only the test's own.
     pub(crate) fn die(&mut self, domain: DomId) -> Vec<Port> {
-        self.domains.remove(&domain.0);
         let is_its = |end: &End| end.owner == domain && end.service == Service::Test;
         let peers = self.ends.values().filter(|end| is_its(end)).filter_map(|end| end.peer).collect();
         self.ends.retain(|_, end| !is_its(end));

@@ -20,6 +20,7 @@ impl Dom0 {
             return None;
         }
         let guest = world.domain.id;
+        world.peers.meet(domain);
         let end = world.ends.connect(domain, (guest, guest_port), Service::Test);
         world.domain.ports.set(guest_port, Channel::Interdomain { remote: domain, port: end });
         Some(end)
@@ -36,6 +37,7 @@ impl Dom0 {
     pub fn offer_as(&self, domain: DomId) -> Port {
         let mut world = self.host.world();
         let guest = world.domain.id;
+        world.peers.meet(domain);
         world.ends.offer(domain, guest)
     }
 

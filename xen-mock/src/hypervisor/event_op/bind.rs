@@ -43,7 +43,7 @@ impl World {
         self.padding(args, u64::from(fields.u16(2)));
         let (remote, far) = (self.own_or(fields.u16(0)), Port(fields.u32(4)));
         let own = self.domain.id;
-        if remote != own && !self.ends.knows(remote) {
+        if remote != own && !self.peers.knows(remote) {
             return Err(ESRCH);
         }
         let Some(local) = self.open((block, 8), Channel::Interdomain { remote, port: far })? else {
