@@ -272,3 +272,28 @@ fn loopback_and_dom0_go_by_queues_too() {
     assert_eq!(fifo.drain(0), [(7, Port(bound))]);
     host.check().unwrap();
 }
+
+#[test]
+fn neither_a_pending_upcall_nor_a_ready_queue_tells_again() {
+    let host = host();
+    let mut fifo = FifoGuest::new(&host, 1);
+    let shared = fifo.guest.page();
+    memory::map_shared_info(&fifo.xen, &shared).unwrap();
+    common::set_callback(&fifo.xen);
+    fifo.take_upcall(&shared, 0);
+    let (port, fast) = (ipi(&fifo.xen, 0), ipi(&fifo.xen, 0));
+    done(&fifo.xen, SET_PRIORITY, [fast.0, 0]);
+    let before = host.events().upcalls(Vcpu(0));
+    done(&fifo.xen, SEND, [port.0]);
+    done(&fifo.xen, SEND, [fast.0]);
+    assert_eq!(host.events().upcalls(Vcpu(0)), before + 1, "one upcall for two queues");
+    assert_eq!(fifo.drain(0), [(0, fast), (7, port)]);
+    host.events().set_ready(Vcpu(0), 1);
+    fifo.take_upcall(&shared, 0);
+    done(&fifo.xen, SEND, [fast.0]);
+    assert_eq!((host.events().upcalls(Vcpu(0)), fifo.head(0, 0)), (before + 1, fast.0));
+    assert_eq!(fifo.drain(0), [(0, fast)]);
+    done(&fifo.xen, SEND, [fast.0]);
+    assert_eq!(host.events().upcalls(Vcpu(0)), before + 2);
+    host.check().unwrap();
+}
