@@ -1,86 +1,59 @@
 //! Bytes of shared pages in which a free-running index goes round: checked once, and then as cheap to reach as private memory.
-#![expect(unsafe_code, reason = "touches shared memory, beside `page.rs`")]
 
-use core::marker::PhantomData;
-use core::ptr::NonNull;
+use core::sync::atomic::AtomicU8;
 
 use crate::bulk;
 
 /// As many bytes of a page, or of several, as a power of two, that others may write at any moment.
 ///
-/// An index goes round in them: its lower bits are the place. See `circle` of [`SharedPage`] and [`SharedPages`].
+/// An index goes round in them: its lower bits are the place at which a copy begins. See `circle` of [`SharedPage`] and
+/// [`SharedPages`].
 ///
 /// [`SharedPage`]: crate::SharedPage
 /// [`SharedPages`]: crate::SharedPages
-///
-/// # Invariants
-/// `mask` is a power of two less one, and as many bytes and one are mapped at `ptr` as long as `'p`; they are reached by
-/// atomics and opaque copies alone.
 #[derive(Debug, Clone, Copy)]
 pub struct Circle<'p> {
-    ptr: NonNull<u8>,
-    mask: usize,
-    page: PhantomData<&'p u8>,
+    bytes: &'p [AtomicU8],
 }
 
-// SAFETY: the bytes are reached by copies that tolerate other writers, so any thread may do it.
-unsafe impl Send for Circle<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Circle<'_> {}
-
-impl Circle<'_> {
-    /// Takes the bytes at `ptr`, unless their number is no power of two.
-    ///
-    /// # Safety
-    /// As many bytes as `len` are mapped at `ptr` as long as `'p`, and are reached by atomics and opaque copies alone.
-    pub(crate) const unsafe fn new(ptr: NonNull<u8>, len: usize) -> Option<Self> {
-        if len.is_power_of_two() { Some(Self { ptr, mask: len.wrapping_sub(1), page: PhantomData }) } else { None }
+impl<'p> Circle<'p> {
+    /// Takes the bytes, unless their number is no power of two.
+    pub(crate) const fn new(bytes: &'p [AtomicU8]) -> Option<Self> {
+        if bytes.len().is_power_of_two() { Some(Self { bytes }) } else { None }
     }
 
     /// Returns how many bytes there are.
     #[inline]
     #[must_use]
     pub const fn size(&self) -> usize {
-        self.mask.wrapping_add(1)
+        self.bytes.len()
     }
 
-    /// Copies the bytes from index `at` on into private memory, once; none if there are none, or they go across the end.
+    /// Copies the bytes from place `at` on into private memory, once; none if they go across the end.
     #[inline]
     #[must_use = "what goes across the end is not copied"]
     pub fn copy_in(&self, at: usize, to: &mut [u8]) -> bool {
-        let from = self.straight(at, to.len());
-        if let Some(from) = from {
-            // SAFETY: the invariant, and before the end; `to` is private, so the two do not overlap.
-            unsafe { bulk::read(from, to) }
-        }
-        from.is_some()
+        self.straight(at, to.len()).inspect(|from| bulk::read(from, to)).is_some()
     }
 
-    /// Copies private bytes here from index `at` on; none if there are none, or they go across the end.
+    /// Copies private bytes here from place `at` on; none if they go across the end.
     #[inline]
     #[must_use = "what goes across the end is not copied"]
     pub fn copy_out(&self, at: usize, from: &[u8]) -> bool {
-        let to = self.straight(at, from.len());
-        if let Some(to) = to {
-            // SAFETY: the invariant, and before the end; `from` is private, so the two do not overlap.
-            unsafe { bulk::write(to, from) }
-        }
-        to.is_some()
+        self.straight(at, from.len()).inspect(|to| bulk::write(to, from)).is_some()
     }
 
-    /// Returns where the byte of index `at` is, if `len` bytes from there on, at least one, end before the end.
+    /// Returns `len` bytes from place `at` on, if they end before the end.
     #[inline]
-    const fn straight(&self, at: usize, len: usize) -> Option<*mut u8> {
-        let place = at & self.mask;
-        // A length of 0 wraps and is too long.
-        let before_end = len.wrapping_sub(1) <= self.mask.wrapping_sub(place);
-        if before_end { Some(self.ptr.as_ptr().wrapping_byte_add(place)) } else { None }
+    fn straight(&self, at: usize, len: usize) -> Option<&'p [AtomicU8]> {
+        self.bytes.get(at..at.wrapping_add(len))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use core::ptr::NonNull;
+    use core::sync::atomic::AtomicU8;
+    use core::sync::atomic::Ordering::Relaxed;
 
     use super::Circle;
 
@@ -88,30 +61,28 @@ mod tests {
     #[test]
     fn every_place_and_every_length() {
         for size in [1_usize, 2, 8, 16] {
-            for (at, len) in (0..3 * size).flat_map(|at| (0..=size + 1).map(move |len| (at.wrapping_sub(size), len))) {
-                let mut memory = [0xee_u8; 48];
-                let ptr = NonNull::from(&mut memory).cast::<u8>().map_addr(|addr| addr.saturating_add(16));
-                // SAFETY: within the array, which nobody else reaches meanwhile.
-                let circle = unsafe { Circle::new(ptr, size) }.unwrap();
-                let place = at % size;
-                let fits = len > 0 && place + len <= size;
+            let places = (0..=size + 1).chain([usize::MAX - 1, usize::MAX]);
+            for (at, len) in places.flat_map(|at| (0..=size + 1).map(move |len| (at, len))) {
+                let memory = [const { AtomicU8::new(0xee) }; 48];
+                let circle = Circle::new(&memory[16..][..size]).unwrap();
+                let fits = at.checked_add(len).is_some_and(|end| end <= size);
                 assert_eq!(circle.copy_out(at, &[7; 20][..len]), fits, "{size} {at} {len}");
                 let mut back = [1; 20];
                 assert_eq!(circle.copy_in(at, &mut back[..len]), fits, "{size} {at} {len}");
                 let sevens = if fits { len } else { 0 };
                 assert!(back.iter().enumerate().all(|(to, byte)| *byte == if to < sevens { 7 } else { 1 }));
-                let ours = 16 + place..16 + place + sevens;
-                let same = |(to, byte): (usize, &u8)| *byte == if ours.contains(&to) { 7 } else { 0xee };
-                assert!(memory.iter().enumerate().all(same), "{size} {at} {len}");
+                let ours = 16_usize.saturating_add(at)..16_usize.saturating_add(at).saturating_add(sevens);
+                let bytes = memory.iter().map(|byte| byte.load(Relaxed)).enumerate();
+                assert!(bytes.into_iter().all(|(to, byte)| byte == if ours.contains(&to) { 7 } else { 0xee }));
             }
         }
     }
 
     #[test]
     fn a_circle_is_a_power_of_two() {
-        for len in [0, 3, 12, usize::MAX] {
-            // SAFETY: refused before it is reached.
-            assert!(unsafe { Circle::new(NonNull::dangling(), len) }.is_none(), "{len}");
+        let memory = [const { AtomicU8::new(0) }; 12];
+        for len in [0, 3, 7, 12] {
+            assert!(Circle::new(&memory[..len]).is_none(), "{len}");
         }
     }
 }

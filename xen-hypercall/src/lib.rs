@@ -38,6 +38,7 @@ mod gate;
 mod hole;
 mod id;
 mod lent;
+mod memory;
 pub mod op;
 mod page;
 mod pages;

@@ -1,9 +1,10 @@
 //! Pages that another domain, or Xen, reads and writes at any moment.
-#![expect(unsafe_code, reason = "the one place where shared memory is touched")]
+#![expect(unsafe_code, reason = "promises what `memory.rs` rests on")]
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
+use crate::memory::{self, Memory, beyond};
 use crate::{Circle, Gfn, bulk, record};
 
 /// Size of a page, in bytes.
@@ -86,7 +87,7 @@ impl SharedPage {
     #[inline]
     #[must_use]
     pub fn u8s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU8; N]> {
-        self.atomics(offset, N)?.first_chunk()
+        self.array(offset)
     }
 
     /// Returns `N` 16-bit words from byte `offset` on, unless they are beyond the page or not aligned.
@@ -138,29 +139,11 @@ impl SharedPage {
         self.atomics(offset, count)
     }
 
-    #[inline]
-    pub(crate) fn array<A: Atomic, const N: usize>(&self, offset: usize) -> Option<&[A; N]> {
-        self.atomics(offset, N)?.first_chunk()
-    }
-
-    #[inline]
-    fn atomics<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
-        if !fits::<A>(offset, count) {
-            return None;
-        }
-        let words = NonNull::slice_from_raw_parts(self.at(offset)?.cast(), count);
-        // SAFETY: invariant 1; within the page and aligned by the condition; atomics tolerate other writers.
-        Some(unsafe { words.as_ref() })
-    }
-
     /// Returns `len` bytes from byte `offset` on, in which an index goes round, unless they are beyond the page or `len` is no
     /// power of two.
     #[must_use]
     pub fn circle(&self, offset: usize, len: usize) -> Option<Circle<'_>> {
-        let at = self.ptr.as_ptr().wrapping_byte_add(offset);
-        let at = NonNull::new(at).filter(|_| fits_in::<u8>(PAGE_SIZE, offset, len))?;
-        // SAFETY: invariant 1, within the page by the line above; the borrow keeps it mapped.
-        unsafe { Circle::new(at, len) }
+        Circle::new(self.atomics(offset, len)?)
     }
 
     /// Copies bytes of the page from byte `offset` on into private memory, once.
@@ -169,9 +152,7 @@ impl SharedPage {
     /// If the bytes are not all within the page; `offset` and length are ours, never a peer's.
     #[inline]
     pub fn copy_in(&self, offset: usize, to: &mut [u8]) {
-        let from = self.span(offset, to.len());
-        // SAFETY: invariant 1, and the span is within the page; `to` is private, so the two do not overlap.
-        unsafe { bulk::read(from.as_ptr(), to) }
+        bulk::read(self.bytes(offset, to.len()), to);
     }
 
     /// Copies private bytes into the page from byte `offset` on.
@@ -180,9 +161,7 @@ impl SharedPage {
     /// If the bytes do not all fit; `offset` and length are ours, never a peer's.
     #[inline]
     pub fn copy_out(&self, offset: usize, from: &[u8]) {
-        let to = self.span(offset, from.len());
-        // SAFETY: invariant 1, and the span is within the page; `from` is private, so the two do not overlap.
-        unsafe { bulk::write(to.as_ptr(), from) }
+        bulk::write(self.bytes(offset, from.len()), from);
     }
 
     /// Copies a short record of the page from byte `offset` on into private memory, each byte once.
@@ -209,55 +188,26 @@ impl SharedPage {
             self.copy_out(at.saturating_mul(64), &[0; 64]);
         }
     }
+}
 
+// SAFETY: invariants 1 and 2.
+unsafe impl Memory for SharedPage {
     #[inline]
-    fn span(&self, offset: usize, len: usize) -> NonNull<u8> {
-        assert!(fits::<u8>(offset, len), "within the page");
-        self.at(offset).unwrap_or_else(|| beyond())
+    fn start(&self) -> NonNull<u8> {
+        self.ptr
     }
 
     #[inline]
-    fn at(&self, offset: usize) -> Option<NonNull<u8>> {
-        // SAFETY: invariant 1; the offset is within the page, or at its end.
-        (offset <= PAGE_SIZE).then(|| unsafe { self.ptr.byte_add(offset) })
-    }
-}
-
-#[cold]
-fn beyond() -> ! {
-    unreachable!("within the page, as was checked")
-}
-
-impl record::Memory for SharedPage {
-    #[inline]
-    fn words<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
-        self.atomics(offset, count)
+    fn size(&self) -> usize {
+        PAGE_SIZE
     }
 }
 
 #[repr(align(4096))]
 pub(crate) struct Aligned;
 
-/// Those of the processor's atomics that are as wide as they are aligned, and nothing else.
-pub(crate) trait Atomic {}
-
-impl Atomic for AtomicU8 {}
-impl Atomic for AtomicU16 {}
-impl Atomic for AtomicU32 {}
-impl Atomic for AtomicU64 {}
-
 const fn fits<T>(offset: usize, count: usize) -> bool {
-    fits_in::<T>(PAGE_SIZE, offset, count)
-}
-
-/// Tells whether so many aligned items from byte `offset` on are within `bytes`.
-#[inline]
-pub(crate) const fn fits_in<T>(bytes: usize, offset: usize, count: usize) -> bool {
-    let size = size_of::<T>();
-    match size.checked_mul(count) {
-        Some(len) => offset <= bytes && len <= bytes.saturating_sub(offset) && offset.is_multiple_of(size),
-        None => false,
-    }
+    memory::fits::<T>(PAGE_SIZE, offset, count)
 }
 
 #[cfg(test)]

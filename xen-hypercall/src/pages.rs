@@ -1,10 +1,11 @@
 //! Several pages in a row that another domain reads and writes at any moment.
-#![expect(unsafe_code, reason = "touches shared memory, beside `page.rs`")]
+#![expect(unsafe_code, reason = "promises what `memory.rs` rests on")]
 
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::page::{Aligned, Atomic, PAGE_SIZE, fits_in};
+use crate::memory::Memory;
+use crate::page::{Aligned, PAGE_SIZE};
 use crate::{Circle, Gfn, bulk, record};
 
 /// Pages that follow each other in our address space and may be anywhere in the guest's: a ring of more than one page.
@@ -64,7 +65,7 @@ impl<'g> SharedPages<'g> {
     #[inline]
     #[must_use]
     pub fn u32s<const N: usize>(&self, offset: usize) -> Option<&[AtomicU32; N]> {
-        self.atomics(offset, N)?.first_chunk()
+        self.array(offset)
     }
 
     /// Returns `count` 32-bit words from byte `offset` on, unless they are beyond the pages or not aligned.
@@ -81,24 +82,11 @@ impl<'g> SharedPages<'g> {
         self.atomics(offset, count)
     }
 
-    #[inline]
-    fn atomics<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
-        if !fits_in::<A>(self.size(), offset, count) {
-            return None;
-        }
-        let words = NonNull::slice_from_raw_parts(self.at(offset)?.cast(), count);
-        // SAFETY: invariant 1; within the pages and aligned by the condition; atomics tolerate other writers.
-        Some(unsafe { words.as_ref() })
-    }
-
     /// Returns `len` bytes from byte `offset` on, in which an index goes round, unless they are beyond the pages or `len` is no
     /// power of two.
     #[must_use]
     pub fn circle(&self, offset: usize, len: usize) -> Option<Circle<'_>> {
-        let at = self.ptr.as_ptr().wrapping_byte_add(offset);
-        let at = NonNull::new(at).filter(|_| fits_in::<u8>(self.size(), offset, len))?;
-        // SAFETY: invariant 1, within the pages by the line above; the borrow keeps it mapped.
-        unsafe { Circle::new(at, len) }
+        Circle::new(self.atomics(offset, len)?)
     }
 
     /// Copies bytes of the pages from byte `offset` on into private memory, once.
@@ -107,9 +95,7 @@ impl<'g> SharedPages<'g> {
     /// If the bytes are not all within the pages; `offset` and length are ours, never a peer's.
     #[inline]
     pub fn copy_in(&self, offset: usize, to: &mut [u8]) {
-        let from = self.span(offset, to.len());
-        // SAFETY: invariant 1, and the span is within the pages; `to` is private, so the two do not overlap.
-        unsafe { bulk::read(from.as_ptr(), to) }
+        bulk::read(self.bytes(offset, to.len()), to);
     }
 
     /// Copies private bytes into the pages from byte `offset` on.
@@ -118,9 +104,7 @@ impl<'g> SharedPages<'g> {
     /// If the bytes do not all fit; `offset` and length are ours, never a peer's.
     #[inline]
     pub fn copy_out(&self, offset: usize, from: &[u8]) {
-        let to = self.span(offset, from.len());
-        // SAFETY: invariant 1, and the span is within the pages; `from` is private, so the two do not overlap.
-        unsafe { bulk::write(to.as_ptr(), from) }
+        bulk::write(self.bytes(offset, from.len()), from);
     }
 
     /// Copies a short record of the pages from byte `offset` on into private memory, each byte once.
@@ -147,24 +131,18 @@ impl<'g> SharedPages<'g> {
             self.copy_out(at, &[0; 64]);
         }
     }
-
-    #[inline]
-    fn span(&self, offset: usize, len: usize) -> NonNull<u8> {
-        let at = self.at(offset).filter(|_| fits_in::<u8>(self.size(), offset, len));
-        at.unwrap_or_else(|| unreachable!("within the pages"))
-    }
-
-    #[inline]
-    fn at(&self, offset: usize) -> Option<NonNull<u8>> {
-        // SAFETY: invariant 1; the offset is within the pages, or at their end.
-        (offset <= self.size()).then(|| unsafe { self.ptr.byte_add(offset) })
-    }
 }
 
-impl record::Memory for SharedPages<'_> {
+// SAFETY: invariants 1 and 2.
+unsafe impl Memory for SharedPages<'_> {
     #[inline]
-    fn words<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]> {
-        self.atomics(offset, count)
+    fn start(&self) -> NonNull<u8> {
+        self.ptr
+    }
+
+    #[inline]
+    fn size(&self) -> usize {
+        SharedPages::size(self)
     }
 }
 

@@ -4,29 +4,23 @@
 //! carries the order.
 
 use core::sync::atomic::Ordering::Relaxed;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::page::Atomic;
-
-/// Memory of which words can be had.
-pub(crate) trait Memory {
-    /// Returns `count` words from byte `offset` on, unless they are beyond the memory or not aligned.
-    fn words<A: Atomic>(&self, offset: usize, count: usize) -> Option<&[A]>;
-}
+use crate::memory::Memory;
 
 /// Copies a shared record into private memory.
 #[inline]
 pub(crate) fn read<M: Memory>(memory: &M, offset: usize, to: &mut [u8]) {
     if let (to, []) = to.as_chunks_mut()
-        && let Some(words) = memory.words::<AtomicU64>(offset, to.len())
+        && let Some(words) = memory.atomics::<AtomicU64>(offset, to.len())
     {
         to.iter_mut().zip(words).for_each(|(to, word)| *to = word.load(Relaxed).to_ne_bytes());
     } else if let (to, []) = to.as_chunks_mut()
-        && let Some(words) = memory.words::<AtomicU32>(offset, to.len())
+        && let Some(words) = memory.atomics::<AtomicU32>(offset, to.len())
     {
         to.iter_mut().zip(words).for_each(|(to, word)| *to = word.load(Relaxed).to_ne_bytes());
     } else {
-        let bytes = memory.words::<AtomicU8>(offset, to.len()).unwrap_or_else(|| beyond());
+        let bytes = memory.bytes(offset, to.len());
         to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte.load(Relaxed));
     }
 }
@@ -35,22 +29,17 @@ pub(crate) fn read<M: Memory>(memory: &M, offset: usize, to: &mut [u8]) {
 #[inline]
 pub(crate) fn write<M: Memory>(memory: &M, offset: usize, from: &[u8]) {
     if let (from, []) = from.as_chunks()
-        && let Some(words) = memory.words::<AtomicU64>(offset, from.len())
+        && let Some(words) = memory.atomics::<AtomicU64>(offset, from.len())
     {
         from.iter().zip(words).for_each(|(from, word)| word.store(u64::from_ne_bytes(*from), Relaxed));
     } else if let (from, []) = from.as_chunks()
-        && let Some(words) = memory.words::<AtomicU32>(offset, from.len())
+        && let Some(words) = memory.atomics::<AtomicU32>(offset, from.len())
     {
         from.iter().zip(words).for_each(|(from, word)| word.store(u32::from_ne_bytes(*from), Relaxed));
     } else {
-        let bytes = memory.words::<AtomicU8>(offset, from.len()).unwrap_or_else(|| beyond());
+        let bytes = memory.bytes(offset, from.len());
         from.iter().zip(bytes).for_each(|(from, byte)| byte.store(*from, Relaxed));
     }
-}
-
-#[cold]
-fn beyond() -> ! {
-    unreachable!("a record is within its memory: offset and length are ours")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use crate::page::Atomic;
+use crate::memory::{Atomic, Memory as _};
 use crate::{PAGE_SIZE, SharedPage, Vcpu};
 
 /// Words of 64 bits in a bitmap of the 2-level event channels.

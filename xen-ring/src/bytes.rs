@@ -42,11 +42,13 @@ impl<'m, W: Words> ByteSender<'m, W> {
     /// The reason, from the first lie of the peer that is met on.
     #[inline(always)]
     pub fn send(&mut self, bytes: &[u8]) -> Result<usize, Misbehaved> {
-        if self.0.reaches(bytes.len())? && self.0.put(bytes) {
-            self.0.advance(bytes.len());
-            return Ok(bytes.len());
-        }
-        Ok(self.send_known(&[bytes]))
+        Ok(if self.0.put(bytes)? { bytes.len() } else { self.send_part(bytes) })
+    }
+
+    /// Appends what is known to fit, where that is not all, or goes across the end.
+    #[cold]
+    fn send_part(&mut self, bytes: &[u8]) -> usize {
+        self.send_known(&[bytes])
     }
 
     /// Appends what fits of the pieces, one after the other, and makes all of it visible at once.
@@ -59,7 +61,6 @@ impl<'m, W: Words> ByteSender<'m, W> {
     }
 
     /// Appends what is known to fit.
-    #[inline(never)]
     fn send_known(&mut self, pieces: &[&[u8]]) -> usize {
         let room = self.0.ahead();
         let mut sent: usize = 0;
@@ -134,11 +135,13 @@ impl<'m, W: Words> ByteReceiver<'m, W> {
     /// The reason, from the first lie of the peer that is met on.
     #[inline(always)]
     pub fn receive(&mut self, to: &mut [u8]) -> Result<usize, Misbehaved> {
-        if self.0.reaches(to.len())? && self.0.take(to) {
-            self.0.advance(to.len());
-            return Ok(to.len());
-        }
-        Ok(self.receive_known(&mut [to]))
+        Ok(if self.0.take(to)? { to.len() } else { self.receive_part(to) })
+    }
+
+    /// Moves what is known to be there, where that is less than there is room for, or goes across the end.
+    #[cold]
+    fn receive_part(&mut self, to: &mut [u8]) -> usize {
+        self.receive_known(&mut [to])
     }
 
     /// Moves what is there into the pieces, one after the other, and gives all of it up at once.
@@ -151,7 +154,6 @@ impl<'m, W: Words> ByteReceiver<'m, W> {
     }
 
     /// Moves what is known to be there.
-    #[inline(never)]
     fn receive_known(&mut self, pieces: &mut [&mut [u8]]) -> usize {
         let ready = self.0.ahead();
         let mut received: usize = 0;

@@ -55,6 +55,8 @@ impl End for Receives {
 pub(crate) struct Track<'m, W: Words + 'm, E> {
     area: W::Area<'m>,
     size: u32,
+    /// The size less one: kept, since every copy needs it.
+    mask: u32,
     ours: W::Word<'m>,
     theirs: W::Word<'m>,
     own: Index,
@@ -83,7 +85,7 @@ impl<'m, W: Words, E: End> Track<'m, W, E> {
         let (ours, theirs) = E::ours_first(cons, prod);
         let (own, seen) = E::ours_first(seen, now);
         let limit = seen.plus(E::lead(size));
-        Ok(Self { area, size, ours, theirs, own, limit, fault: None, end: PhantomData })
+        Ok(Self { area, size, mask: size.wrapping_sub(1), ours, theirs, own, limit, fault: None, end: PhantomData })
     }
 
     #[inline]
@@ -139,24 +141,39 @@ impl<'m, W: Words, E: End> Track<'m, W, E> {
     }
 
     /// Moves our index by so many bytes, which were ahead.
-    ///
-    /// Release: the bytes are written, or read, before; pairs with the acquire of the peer's [`Track::look`].
     #[inline]
     pub(crate) fn advance(&mut self, bytes: usize) {
-        self.own = self.own.plus(narrow(bytes));
-        self.ours.store(self.own.raw());
+        self.go_to(self.own.plus(narrow(bytes)));
     }
 
-    /// Copies bytes into the ring at our index; none if there are none, or they go across the end.
+    /// Release: the bytes are written, or read, before; pairs with the acquire of the peer's [`Track::look`].
     #[inline]
-    pub(crate) fn put(&self, bytes: &[u8]) -> bool {
-        self.area.copy_out(self.own.raw(), bytes)
+    fn go_to(&mut self, own: Index) {
+        self.own = own;
+        self.ours.store(own.raw());
     }
 
-    /// Copies bytes out of the ring at our index; none if there are none, or they go across the end.
+    /// Copies bytes into the ring and moves our index, if it is as far and they do not go across the end; else does neither.
     #[inline]
-    pub(crate) fn take(&self, bytes: &mut [u8]) -> bool {
-        self.area.copy_in(self.own.raw(), bytes)
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<bool, Misbehaved> {
+        // Kept, since neither the peer's index nor the copy changes it, which the compiler cannot know.
+        let own = self.own;
+        let straight = self.reaches(bytes.len())? && self.area.copy_out(self.place(own), bytes);
+        if straight {
+            self.go_to(own.plus(narrow(bytes.len())));
+        }
+        Ok(straight)
+    }
+
+    /// Copies bytes out of the ring and moves our index, if it is as far and they do not go across the end; else does neither.
+    #[inline]
+    pub(crate) fn take(&mut self, bytes: &mut [u8]) -> Result<bool, Misbehaved> {
+        let own = self.own;
+        let straight = self.reaches(bytes.len())? && self.area.copy_in(self.place(own), bytes);
+        if straight {
+            self.go_to(own.plus(narrow(bytes.len())));
+        }
+        Ok(straight)
     }
 
     /// Copies bytes, at least one, into the ring from so far behind our index on, across the end.
@@ -164,7 +181,8 @@ impl<'m, W: Words, E: End> Track<'m, W, E> {
         let at = self.own.plus(narrow(behind));
         let (head, tail) = bytes.split_at(self.before_end(at, bytes.len()));
         let middle = at.plus(narrow(head.len()));
-        let whole = self.area.copy_out(at.raw(), head) && (tail.is_empty() || self.area.copy_out(middle.raw(), tail));
+        let whole = self.area.copy_out(self.place(at), head)
+            && (tail.is_empty() || self.area.copy_out(self.place(middle), tail));
         debug_assert!(whole, "the caller knows that they fit");
     }
 
@@ -173,8 +191,14 @@ impl<'m, W: Words, E: End> Track<'m, W, E> {
         let at = self.own.plus(narrow(behind));
         let (head, tail) = bytes.split_at_mut(self.before_end(at, bytes.len()));
         let middle = at.plus(narrow(head.len()));
-        let whole = self.area.copy_in(at.raw(), head) && (tail.is_empty() || self.area.copy_in(middle.raw(), tail));
+        let whole =
+            self.area.copy_in(self.place(at), head) && (tail.is_empty() || self.area.copy_in(self.place(middle), tail));
         debug_assert!(whole, "the caller knows that they are there");
+    }
+
+    #[inline]
+    const fn place(&self, at: Index) -> u32 {
+        at.raw() & self.mask
     }
 
     /// Returns how many of so many bytes from index `at` on lie before the ring's end.

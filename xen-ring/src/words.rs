@@ -65,10 +65,10 @@ pub trait Word {
 /// As many bytes as a power of two, found beforehand, in which an index goes round.
 #[doc(hidden)]
 pub trait Area {
-    /// Copies shared bytes into private memory, each byte once; none if there are none, or they go across the end.
+    /// Copies shared bytes, at least one, from a place on into private memory, each once; none if they go across the end.
     #[must_use]
     fn copy_in(&self, at: u32, to: &mut [u8]) -> bool;
-    /// Copies private bytes into shared memory; none if there are none, or they go across the end.
+    /// Copies private bytes, at least one, into shared memory from a place on; none if they go across the end.
     #[must_use]
     fn copy_out(&self, at: u32, from: &[u8]) -> bool;
 }

@@ -16,9 +16,7 @@ pub(super) const QUICK: [Quick; 8] = [
         target: "--lib",
         only: &[],
         reaches: &[
-            "xen-hypercall/src/bulk.rs",
-            "xen-hypercall/src/bulk/few.rs",
-            "xen-hypercall/src/circle.rs",
+            "xen-hypercall/src/memory.rs",
             "xen-hypercall/src/page.rs",
             "xen-hypercall/src/pages.rs",
             "xen-hypercall/src/record.rs",
@@ -84,7 +82,11 @@ pub(super) const QUICK: [Quick; 8] = [
 ];
 
 /// Files of nothing but processor instructions, which Miri cannot interpret: a booted guest goes through them.
-pub(super) const BEYOND: [&str; 2] = ["xen-hypercall/src/arch/x86_64.rs", "xen-hypercall/src/arch/x86_64/platform.rs"];
+pub(super) const BEYOND: [&str; 3] = [
+    "xen-hypercall/src/arch/x86_64.rs",
+    "xen-hypercall/src/arch/x86_64/platform.rs",
+    "xen-hypercall/src/bulk/x86_64.rs",
+];
 
 /// Prints which file with unsafe code is reached by what.
 pub(super) fn print() {

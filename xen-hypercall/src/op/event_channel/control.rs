@@ -4,6 +4,7 @@ use core::sync::atomic::AtomicU32;
 
 use static_assertions::const_assert_eq;
 
+use crate::memory::Memory as _;
 use crate::{PAGE_SIZE, SharedPage};
 
 /// How urgent a port's events are: 0 is served first, 15 last.

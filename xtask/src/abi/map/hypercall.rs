@@ -25,10 +25,9 @@ pub(super) const TABLE: Table = Table {
         ours("command::Command::COUNT"),
         ours("page::PAGE_SIZE"),
         ours("hole::FRAME"),
-        ours("bulk::FEW"),
-        ours("bulk::SHORT"),
-        ours("bulk::vector::BLOCK"),
-        ours("bulk::vector::LONG"),
+        ours("bulk::x86_64::FEW"),
+        ours("bulk::x86_64::WIDE"),
+        ours("bulk::x86_64::WIDEST"),
         // The headers say it in a comment alone.
         ours("arch::x86_64::page::STUB"),
         // CPUID.
