@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use xen_hypercall::{Cpu, Errno, Gfn, Hypercall, IrqGate, PlatformPorts, SharedPage, Vcpu};
+use xen_hypercall::{Cpu, Errno, Gfn, Hole, Hypercall, IrqGate, PlatformPorts, SharedPage, Vcpu};
 
 use crate::options::Upcall;
 
@@ -50,6 +50,9 @@ pub trait Machine {
 
     /// Does as [`Machine::page`], for a page that Xen writes as long as the domain lives.
     fn lasting_page(&self) -> Option<&'static SharedPage>;
+
+    /// Takes a place with no memory behind it, where a page of another domain can be mapped; `None` if there is none left.
+    fn hole(&self) -> Option<Hole>;
 
     /// Maps a frame that Xen or the toolstack names, such as the ring of xenstore. Asked once for each frame.
     fn map(&self, gfn: Gfn) -> SharedPage;

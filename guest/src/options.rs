@@ -27,7 +27,7 @@ pub struct Options {
     pub load_kib: u32,
     /// `role=peer`: do what another guest of ours wants.
     pub role: Role,
-    /// `trial=events`: go through scenarios with a peer at the start and after each resume.
+    /// `trial=events|grants`: go through scenarios with a peer at the start and after each resume.
     pub trial: Option<Kind>,
     /// `tick_ms=N`: time between ticks, 1000 by default.
     pub tick: Nanos,
@@ -59,6 +59,8 @@ pub enum Role {
 pub enum Kind {
     /// Event channels.
     Events,
+    /// Pages.
+    Grants,
 }
 
 /// How Xen tells processors of events.
@@ -149,6 +151,7 @@ fn failing(value: &str) -> Option<Failing> {
 fn trial(value: &str) -> Option<Kind> {
     match value {
         "events" => Some(Kind::Events),
+        "grants" => Some(Kind::Grants),
         _ => None,
     }
 }

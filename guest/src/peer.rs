@@ -8,10 +8,13 @@
 mod asking;
 mod obeying;
 mod order;
+mod pages;
 
 pub(crate) use asking::{Peer, wait};
 pub(crate) use obeying::Obedient;
-pub use order::{Answer, Message, Order};
+pub use order::{Answer, Message, Order, PageOrder, Spot};
+pub use pages::Pattern;
+pub(crate) use pages::{Foreign, Stock, sum};
 
 use xen_store::Path;
 

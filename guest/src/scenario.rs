@@ -1,10 +1,11 @@
 //! The guest's own scenarios: the same functions on the mock host and on a real Xen.
 
+mod channels;
 mod clock;
 mod event;
 mod grant;
+mod shared;
 mod store;
-mod together;
 mod trial;
 
 use core::cell::RefCell;
@@ -24,7 +25,7 @@ pub(crate) struct Bench<'s, 'p, 'b, M: Machine, H: Hypercall> {
     /// The machine, the hook, event channels and the clock.
     pub(crate) base: &'s Base<'b, M, H>,
     /// The grant table.
-    pub(crate) table: &'s TableOf<'p, 'b, M, H>,
+    pub(crate) table: &'p TableOf<'p, 'b, M, H>,
     /// The other processors.
     pub(crate) crew: &'s Crew<'p, 'b, M, H>,
     /// xenstore.

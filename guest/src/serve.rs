@@ -62,9 +62,9 @@ pub(crate) struct Service<'s, 'p, 'b, M: Machine, H: Hypercall> {
     trace: &'s Trace,
     ballast: Ballast,
     load: Load,
-    trial: Trial<'b, M, H>,
+    trial: Trial<'p, 'b, M, H>,
     /// What obeys another guest, if this is its peer.
-    obedient: Option<Obedient<'b, M, H>>,
+    obedient: Option<Obedient<'p, 'b, M, H>>,
     /// Counts ticks; kept in memory, so that it proves that memory came through.
     ticks: u64,
     due: Nanos,
@@ -94,7 +94,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         let trial = Trial::new(options.trial);
         let obedient = match options.role {
             Role::Tested => None,
-            Role::Peer => Some(Obedient::new(ground.base)),
+            Role::Peer => Some(Obedient::new(ground.base, ground.table)),
         };
         Self { ground, store, options, trace, ballast, load, trial, obedient, ticks: 0, due: Nanos::ZERO }
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use guest::{Emulated, Machine, Others, StartFailed, Turn, Upcall};
 use xen_hypercall::op::vcpu::{self, LongMode};
-use xen_hypercall::{Gfn, Hypercall, Nanos, NoGate, SharedPage, Vcpu};
+use xen_hypercall::{Gfn, Hole, Hypercall, Nanos, NoGate, SharedPage, Vcpu};
 use xen_mock::{Guest, Hook, MockCpu, PlatformDevice};
 
 /// A guest's machine on the mock host, with a hook of the mock's or around it. Its other processors take their turns when vCPU 0 lets a moment pass.
@@ -139,6 +139,10 @@ impl<H: Hypercall> Machine for MockMachine<H> {
 
     fn lasting_page(&self) -> Option<&'static SharedPage> {
         Some(Box::leak(Box::new(self.guest.page())))
+    }
+
+    fn hole(&self) -> Option<Hole> {
+        None
     }
 
     fn map(&self, gfn: Gfn) -> SharedPage {

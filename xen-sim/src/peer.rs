@@ -63,6 +63,7 @@ impl Peer {
                 dom0.close(port);
                 Ok(0)
             }
+            Order::Page(_) => Err(code(Errno::ENOSYS)),
             Order::Die => {
                 self.ports.drain(..).for_each(|port| dom0.close(port));
                 Ok(0)

@@ -6,12 +6,12 @@ use core::ptr::{NonNull, with_exposed_provenance_mut};
 
 use guest::{Emulated, Machine, Others, StartFailed, Upcall};
 use xen_hypercall::x86_64::{DebugPort, Native, NoHypercallPage};
-use xen_hypercall::{Gfn, IrqGate as _, PAGE_SIZE, SharedPage, Vcpu};
+use xen_hypercall::{Gfn, Hole, IrqGate as _, PAGE_SIZE, SharedPage, Vcpu};
 
 use super::gate::InterruptFlag;
 use super::hook::Hook;
 use super::upcall::{self, LENT};
-use super::{apic, devices, end, gate, intx, paging, pool, processor};
+use super::{apic, devices, end, gate, holes, intx, paging, pool, processor};
 
 /// A PVH domain, in which every address below 4 GiB is itself.
 pub(super) struct Pvh {
@@ -71,6 +71,10 @@ impl Machine for Pvh {
 
     fn lasting_page(&self) -> Option<&'static SharedPage> {
         pool::take_lasting()
+    }
+
+    fn hole(&self) -> Option<Hole> {
+        holes::take()
     }
 
     #[expect(clippy::expect_used, reason = "the line above excludes it")]

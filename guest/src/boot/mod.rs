@@ -7,6 +7,7 @@ mod entry;
 mod fault;
 mod firmware;
 mod gate;
+mod holes;
 mod hook;
 mod intx;
 mod machine;

@@ -5,7 +5,7 @@ use core::cell::RefCell;
 use xen_hypercall::{DomId, Hypercall, Nanos};
 use xen_store::{Access, Link, Nodes, Permission, Store};
 
-use super::{ANSWER, ASK, Answer, LONGEST, Message, Order, PEER};
+use super::{ANSWER, ASK, Answer, LONGEST, Message, Order, PEER, Stock};
 use crate::Machine;
 use crate::scenario::{Bench, Failed, at};
 use crate::start::DOMID;
@@ -31,17 +31,21 @@ pub(crate) struct Peer {
     named: Named,
     /// Of the last order.
     number: u32,
+    /// Pages and holes for the scenarios.
+    pub(crate) stock: Stock,
 }
 
 impl Peer {
     /// Waits until the toolstack names a peer; another than `last`, if there was one.
     pub(crate) fn meet<M: Machine, H: Hypercall>(
         bench: &Bench<'_, '_, '_, M, H>,
-        last: Option<&Self>,
+        last: Option<Self>,
     ) -> Result<Self, Failed> {
-        let another = |named: &Named| last.is_none_or(|last| last.named.count != named.count);
+        let before = last.as_ref().map(|last| last.named.count);
+        let another = |named: &Named| before != Some(named.count);
         let named = wait(bench, || named(bench.store).filter(another)).ok_or(Failed("no-peer"))?;
-        let peer = Self { named, number: last.map_or(0, |last| last.number) };
+        let (number, stock) = last.map_or((0, Stock::new()), |last| (last.number, last.stock));
+        let peer = Self { named, number, stock };
         peer.furnish(bench.store)?;
         Ok(peer)
     }

@@ -1,5 +1,7 @@
 //! The side that obeys: a guest that does what the other one wants, and ends when it is told to.
 
+mod sharing;
+
 use core::cell::RefCell;
 
 use xen_evtchn::{BindError, BoundPort, Events, PortError};
@@ -7,37 +9,38 @@ use xen_hypercall::op::sched::{self, Reason};
 use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Port};
 use xen_store::{Nodes, Path, PathBuf, StoreError, WatchId};
 
+use super::pages::code;
 use super::{ANSWER, ASK, ASKER, Answer, LONGEST, Message, Order};
 use crate::Machine;
+use crate::crew::TableOf;
 use crate::start::{Base, DOMID, StoreOf};
 use crate::voice::Line;
+
+use sharing::Sharing;
 
 /// How many ports the other may have us hold.
 const PORTS: usize = 8;
 
-/// What an order came to.
-type Result<T = u32> = core::result::Result<T, Errno>;
+/// What an order came to: a number, or the code by which Xen refused.
+type Result<T = u32> = core::result::Result<T, i32>;
 
 /// The peer.
-pub(crate) struct Obedient<'b, M: Machine, H: Hypercall> {
+pub(crate) struct Obedient<'p, 'b, M: Machine, H: Hypercall> {
     hook: &'b H,
     events: &'b Events<'b, &'b H, M::Gate>,
     ports: [Option<BoundPort<'b, &'b H, M::Gate>>; PORTS],
+    pages: Sharing<'p, 'b, M, H>,
     /// The last order that was taken, and whose it was.
     last: (DomId, u32),
     /// What wakes it: who the other is, and what that one asks.
     watches: [Option<WatchId>; 2],
 }
 
-impl<'b, M: Machine, H: Hypercall> Obedient<'b, M, H> {
-    pub(crate) const fn new(base: &Base<'b, M, H>) -> Self {
-        Self {
-            hook: base.hook,
-            events: base.events,
-            ports: [const { None }; PORTS],
-            last: (DomId::DOM0, 0),
-            watches: [None; 2],
-        }
+impl<'p, 'b, M: Machine, H: Hypercall> Obedient<'p, 'b, M, H> {
+    pub(crate) const fn new(base: &Base<'b, M, H>, table: &'p TableOf<'p, 'b, M, H>) -> Self {
+        let Base { machine, hook, events, .. } = *base;
+        let pages = Sharing::new(machine, hook, table);
+        Self { hook, events, ports: [const { None }; PORTS], pages, last: (DomId::DOM0, 0), watches: [None; 2] }
     }
 
     /// Does what there is to do. Without an order, or with nobody to obey, that is nothing.
@@ -61,7 +64,7 @@ impl<'b, M: Machine, H: Hypercall> Obedient<'b, M, H> {
         let message = Message::parse(text).filter(|message| u64::from(message.to.0) == own);
         let Some(message) = message.filter(|message| self.last.1 != message.number) else { return Ok(()) };
         self.last.1 = message.number;
-        let result = self.obey(message.order).map_err(|errno| i32::try_from(errno.raw()).unwrap_or(i32::MIN));
+        let result = self.obey(message.order);
         let said = Line::bare(format_args!("{}", Answer { number: message.number, result }));
         store.write(answer.as_path(), said.bytes())?;
         if message.order == Order::Die {
@@ -102,22 +105,23 @@ impl<'b, M: Machine, H: Hypercall> Obedient<'b, M, H> {
             }
             Order::Heard(port) => Ok(u32::from(self.port(port)?.take_pending() == Ok(true))),
             Order::Close(port) => {
-                let place = self.ports.iter_mut().find(|place| is(place, port)).ok_or(Errno::ENOENT)?;
+                let place = self.ports.iter_mut().find(|place| is(place, port)).ok_or(code(Errno::ENOENT.raw()))?;
                 let closed = place.take().map(BoundPort::close);
-                closed.map_or(Ok(0), |closed| closed.map(|()| 0).map_err(|error| error.errno))
+                closed.map_or(Ok(0), |closed| closed.map(|()| 0).map_err(|error| code(error.errno.raw())))
             }
+            Order::Page(order) => self.pages.obey(self.last.0, order),
             Order::Die => Ok(0),
         }
     }
 
     /// Keeps a port, and returns its number.
     fn keep(&mut self, port: BoundPort<'b, &'b H, M::Gate>) -> Result {
-        let place = self.ports.iter_mut().find(|place| place.is_none()).ok_or(Errno::ENOSPC)?;
+        let place = self.ports.iter_mut().find(|place| place.is_none()).ok_or(code(Errno::ENOSPC.raw()))?;
         Ok(place.insert(port).number().0)
     }
 
     fn port(&self, number: Port) -> Result<&BoundPort<'b, &'b H, M::Gate>> {
-        self.ports.iter().find(|place| is(place, number)).and_then(Option::as_ref).ok_or(Errno::ENOENT)
+        self.ports.iter().find(|place| is(place, number)).and_then(Option::as_ref).ok_or(code(Errno::ENOENT.raw()))
     }
 }
 
@@ -126,16 +130,16 @@ fn is<H: Hypercall, G: IrqGate>(place: &Option<BoundPort<'_, H, G>>, number: Por
 }
 
 /// What Xen said; the table of ports being full is said in its words.
-const fn refused(error: BindError) -> Errno {
+fn refused(error: BindError) -> i32 {
     match error {
-        BindError::Xen(errno) => errno,
-        _ => Errno::ENOSPC,
+        BindError::Xen(errno) => code(errno.raw()),
+        _ => code(Errno::ENOSPC.raw()),
     }
 }
 
-const fn no_port(error: PortError) -> Errno {
+fn no_port(error: PortError) -> i32 {
     match error {
-        PortError::Xen(errno) => errno,
-        PortError::Stale(_) => Errno::ENOENT,
+        PortError::Xen(errno) => code(errno.raw()),
+        PortError::Stale(_) => code(Errno::ENOENT.raw()),
     }
 }

@@ -3,7 +3,10 @@
 use core::fmt;
 use core::str::{FromStr, SplitAsciiWhitespace};
 
-use xen_hypercall::{DomId, Port};
+use xen_hypercall::op::grant_table::MapMode;
+use xen_hypercall::{DomId, GrantRef, Port};
+
+use super::Pattern;
 
 /// What the guest that is tested asks of its peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub enum Order {
     Heard(Port),
     /// Close the peer's port.
     Close(Port),
+    /// Do something with a page.
+    Page(PageOrder),
     /// End at once, without giving anything back.
     Die,
 }
@@ -31,7 +36,7 @@ impl Order {
             "heard" => Self::Heard(Port(word(words)?)),
             "close" => Self::Close(Port(word(words)?)),
             "die" => Self::Die,
-            _ => return None,
+            verb => Self::Page(PageOrder::parse(verb, words)?),
         })
     }
 }
@@ -44,7 +49,83 @@ impl fmt::Display for Order {
             Self::Notify(Port(port), times) => write!(f, "notify {port} {times}"),
             Self::Heard(Port(port)) => write!(f, "heard {port}"),
             Self::Close(Port(port)) => write!(f, "close {port}"),
+            Self::Page(order) => order.fmt(f),
             Self::Die => f.write_str("die"),
+        }
+    }
+}
+
+/// Where the peer has a page of ours mapped, by a number of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spot(pub u32);
+
+/// What is asked of the peer about pages; checksums are those of [`Tally`](crate::Tally).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageOrder {
+    /// Map a page that we grant; the answer is a [`Spot`].
+    Map(GrantRef, MapMode),
+    /// Unmap it.
+    Unmap(Spot),
+    /// Tell the checksum of what is in it.
+    Sum(Spot),
+    /// Fill it.
+    Fill(Spot, Pattern),
+    /// Grant us a page that is full of this; the answer is the reference.
+    Grant(MapMode, Pattern),
+    /// End our access; refused with `EBUSY` as long as we have the page mapped.
+    End(GrantRef),
+    /// Tell the checksum of what is in a page that is granted to us.
+    Look(GrantRef),
+    /// Copy a page that we grant; the answer is its checksum.
+    CopyFrom(GrantRef),
+    /// Copy a page full of this to one that we grant.
+    CopyTo(GrantRef, Pattern),
+}
+
+impl PageOrder {
+    fn parse(verb: &str, words: &mut SplitAsciiWhitespace<'_>) -> Option<Self> {
+        Some(match verb {
+            "map" => Self::Map(GrantRef(word(words)?), mode(words)?),
+            "unmap" => Self::Unmap(Spot(word(words)?)),
+            "sum" => Self::Sum(Spot(word(words)?)),
+            "fill" => Self::Fill(Spot(word(words)?), Pattern(word(words)?)),
+            "grant" => Self::Grant(mode(words)?, Pattern(word(words)?)),
+            "end" => Self::End(GrantRef(word(words)?)),
+            "look" => Self::Look(GrantRef(word(words)?)),
+            "copy-from" => Self::CopyFrom(GrantRef(word(words)?)),
+            "copy-to" => Self::CopyTo(GrantRef(word(words)?), Pattern(word(words)?)),
+            _ => return None,
+        })
+    }
+}
+
+fn mode(words: &mut SplitAsciiWhitespace<'_>) -> Option<MapMode> {
+    match words.next()? {
+        "r" => Some(MapMode::Read),
+        "rw" => Some(MapMode::Write),
+        _ => None,
+    }
+}
+
+const fn letters(mode: MapMode) -> &'static str {
+    match mode {
+        MapMode::Read => "r",
+        MapMode::Write => "rw",
+    }
+}
+
+impl fmt::Display for PageOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Map(reference, mode) => write!(f, "map {reference} {}", letters(mode)),
+            Self::Unmap(Spot(spot)) => write!(f, "unmap {spot}"),
+            Self::Sum(Spot(spot)) => write!(f, "sum {spot}"),
+            Self::Fill(Spot(spot), Pattern(pattern)) => write!(f, "fill {spot} {pattern}"),
+            Self::Grant(mode, Pattern(pattern)) => write!(f, "grant {} {pattern}", letters(mode)),
+            Self::End(reference) => write!(f, "end {reference}"),
+            Self::Look(reference) => write!(f, "look {reference}"),
+            Self::CopyFrom(reference) => write!(f, "copy-from {reference}"),
+            Self::CopyTo(reference, Pattern(pattern)) => write!(f, "copy-to {reference} {pattern}"),
         }
     }
 }
@@ -119,15 +200,24 @@ mod tests {
     extern crate std;
     use std::string::ToString as _;
 
-    use super::{Answer, DomId, Message, Order, Port};
+    use super::{Answer, DomId, GrantRef, MapMode, Message, Order, PageOrder, Pattern, Port, Spot};
 
-    const ORDERS: [Order; 6] = [
+    const ORDERS: [Order; 15] = [
         Order::Bind(Port(7)),
         Order::Open,
         Order::Notify(Port(9), 1000),
         Order::Heard(Port(9)),
         Order::Close(Port(9)),
         Order::Die,
+        Order::Page(PageOrder::Map(GrantRef(9), MapMode::Write)),
+        Order::Page(PageOrder::Unmap(Spot(1))),
+        Order::Page(PageOrder::Sum(Spot(0))),
+        Order::Page(PageOrder::Fill(Spot(0), Pattern(u32::MAX))),
+        Order::Page(PageOrder::Grant(MapMode::Read, Pattern(3))),
+        Order::Page(PageOrder::End(GrantRef(9))),
+        Order::Page(PageOrder::Look(GrantRef(9))),
+        Order::Page(PageOrder::CopyFrom(GrantRef(9))),
+        Order::Page(PageOrder::CopyTo(GrantRef(9), Pattern(4))),
     ];
 
     #[test]
@@ -144,7 +234,19 @@ mod tests {
 
     #[test]
     fn what_is_cut_or_goes_on_is_nothing() {
-        for text in ["", "1", "1 5", "1 5 bind", "1 5 bind x", "1 5 open 3", "1 5 jump", "-1 5 open", "1 70000 open"] {
+        for text in [
+            "",
+            "1",
+            "1 5",
+            "1 5 bind",
+            "1 5 bind x",
+            "1 5 open 3",
+            "1 5 jump",
+            "1 5 map 3",
+            "1 5 map 3 w",
+            "-1 5 open",
+            "1 70000 open",
+        ] {
             assert_eq!(Message::parse(text.as_bytes()), None, "{text}");
         }
         for text in ["", "3", "3 ok", "3 no x", "3 ok 1 2", "3 maybe 1", "\u{e9}"] {

@@ -1,25 +1,60 @@
 //! Scenarios with a peer: what needs no suspend, and what is held over one.
 
 use xen_hypercall::Hypercall;
-use xen_hypercall::op::event_channel::Binding;
 use xen_suspend::Class;
 
-use super::together::{self, Pair};
-use super::{Bench, Failed, at, event, hold};
+use super::channels::{self, Pair};
+use super::shared::{self, Pages};
+use super::{Bench, Failed, event, grant, hold};
 use crate::Machine;
 use crate::options::Kind;
-use crate::peer::{self, Order, Peer};
+use crate::peer::Peer;
 use crate::voice::Voice;
 
 /// A scenario with a peer.
 type Together<'s, 'p, 'b, M, H> = (&'static str, fn(&Bench<'s, 'p, 'b, M, H>, &mut Peer) -> Result<(), Failed>);
 
 /// All that is gone through at the start and after each resume.
-pub(crate) struct Trial<'b, M: Machine, H: Hypercall> {
+pub(crate) struct Trial<'p, 'b, M: Machine, H: Hypercall> {
     kind: Option<Kind>,
     peer: Option<Peer>,
-    /// Bound to the peer, and kept over the suspend.
-    held: Option<Pair<'b, M, H>>,
+    held: Option<Held<'p, 'b, M, H>>,
+}
+
+/// What both share, over a suspend or the peer's end.
+enum Held<'p, 'b, M: Machine, H: Hypercall> {
+    Pair(Pair<'b, M, H>),
+    Pages(Pages<'p, M>),
+}
+
+impl<'p, 'b, M: Machine, H: Hypercall> Held<'p, 'b, M, H> {
+    fn make(kind: Kind, bench: &Bench<'_, 'p, 'b, M, H>, peer: &mut Peer) -> Result<Self, Failed> {
+        match kind {
+            Kind::Events => Pair::make(bench, peer).map(Self::Pair),
+            Kind::Grants => Pages::share(bench, peer).map(Self::Pages),
+        }
+    }
+
+    fn kept(self, bench: &Bench<'_, 'p, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        match self {
+            Self::Pair(pair) => pair.kept(bench, peer),
+            Self::Pages(pages) => pages.kept(bench, peer),
+        }
+    }
+
+    fn stale(self, bench: &Bench<'_, 'p, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        match self {
+            Self::Pair(pair) => pair.stale(bench, peer),
+            Self::Pages(pages) => pages.stale(bench, peer),
+        }
+    }
+
+    fn bereave(self, bench: &Bench<'_, 'p, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        match self {
+            Self::Pair(pair) => pair.bereave(bench, peer),
+            Self::Pages(pages) => pages.bereave(bench, peer),
+        }
+    }
 }
 
 /// How many went well and how many did not.
@@ -43,7 +78,7 @@ impl<M: Machine, H: Hypercall> Count<'_, '_, '_, M, H> {
     }
 }
 
-impl<'b, M: Machine, H: Hypercall> Trial<'b, M, H> {
+impl<'p, 'b, M: Machine, H: Hypercall> Trial<'p, 'b, M, H> {
     pub(crate) const fn new(kind: Option<Kind>) -> Self {
         Self { kind, peer: None, held: None }
     }
@@ -51,12 +86,12 @@ impl<'b, M: Machine, H: Hypercall> Trial<'b, M, H> {
     /// Goes through everything, if there is a trial; `class` is that of the resume before it, if there was one.
     pub(crate) fn run(
         &mut self,
-        bench: &Bench<'_, '_, 'b, M, H>,
+        bench: &Bench<'_, 'p, 'b, M, H>,
         (voice, class): (&Voice<'_, '_, M, H>, Option<Class>),
     ) {
-        let Some(Kind::Events) = self.kind else { return };
+        let Some(kind) = self.kind else { return };
         let mut count = Count { voice, all: 0, failed: 0 };
-        if let Err(why) = self.stages(bench, (&mut count, class)) {
+        if let Err(why) = self.stages((kind, class), bench, &mut count) {
             count.take("trial", Err(why));
         }
         let Count { all, failed, .. } = count;
@@ -71,8 +106,9 @@ impl<'b, M: Machine, H: Hypercall> Trial<'b, M, H> {
 
     fn stages(
         &mut self,
-        bench: &Bench<'_, '_, 'b, M, H>,
-        (count, class): (&mut Count<'_, '_, '_, M, H>, Option<Class>),
+        (kind, class): (Kind, Option<Class>),
+        bench: &Bench<'_, 'p, 'b, M, H>,
+        count: &mut Count<'_, '_, '_, M, H>,
     ) -> Result<(), Failed> {
         let mut peer = match self.peer.take() {
             Some(peer) => peer,
@@ -82,34 +118,55 @@ impl<'b, M: Machine, H: Hypercall> Trial<'b, M, H> {
         if class == Some(Class::New) {
             peer.meet_again(bench)?;
         }
-        if let (Some(pair), Some(class)) = (self.held.take(), class) {
-            let (name, result) = match class {
-                Class::New => ("peer-held-new", stale(bench, &mut peer, pair)),
-                _ => ("peer-held", kept(bench, &mut peer, pair)),
-            };
-            count.take(name, result);
+        match (self.held.take(), class) {
+            (Some(held), Some(Class::New)) => count.take("peer-held-new", held.stale(bench, &mut peer)),
+            (Some(held), Some(_)) => count.take("peer-held", held.kept(bench, &mut peer)),
+            _ => {}
         }
-        let open = bench.base.events.open();
-        for (name, scenario) in own() {
-            count.take(name, scenario(bench));
-        }
-        for (name, scenario) in with_peer() {
-            count.take(name, scenario(bench, &mut peer));
-        }
-        count.take("ports", hold(bench.base.events.open() == open && bench.base.events.leaked() == 0, "ports-leaked"));
+        cases(kind, bench, (&mut peer, count));
         if fresh {
-            count.take("peer-dies", dies(bench, &mut peer));
+            let held = Held::make(kind, bench, &mut peer)?;
+            count.take("peer-dies", held.bereave(bench, &mut peer));
             count.voice.say(format_args!("bereft"));
-            peer = Peer::meet(bench, Some(&peer))?;
+            peer = Peer::meet(bench, Some(peer))?;
         }
-        self.held = Some(Pair::make(bench, &mut peer)?);
+        self.held = Some(Held::make(kind, bench, &mut peer)?);
         self.peer = Some(peer);
         Ok(())
     }
 }
 
-/// Without the peer.
-const fn own<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [super::Scenario<'s, 'p, 'b, M, H>; 5] {
+/// All that needs no suspend; nothing may be left of it.
+fn cases<M: Machine, H: Hypercall>(
+    kind: Kind,
+    bench: &Bench<'_, '_, '_, M, H>,
+    (peer, count): (&mut Peer, &mut Count<'_, '_, '_, M, H>),
+) {
+    let before = (bench.base.events.open(), bench.table.ledger());
+    match kind {
+        Kind::Events => {
+            for (name, scenario) in own_events() {
+                count.take(name, scenario(bench));
+            }
+            for (name, scenario) in events() {
+                count.take(name, scenario(bench, peer));
+            }
+        }
+        Kind::Grants => {
+            for (name, scenario) in own_grants() {
+                count.take(name, scenario(bench));
+            }
+            for (name, scenario) in grants() {
+                count.take(name, scenario(bench, peer));
+            }
+        }
+    }
+    let after = (bench.base.events.open(), bench.table.ledger());
+    count.take("balance", hold(before == after && bench.base.events.leaked() == 0, "something-is-left"));
+}
+
+/// About event channels, without the peer.
+const fn own_events<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [super::Scenario<'s, 'p, 'b, M, H>; 5] {
     [
         ("loopback", event::loopback),
         ("ipi", event::ipi),
@@ -119,48 +176,33 @@ const fn own<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [super::Scenario<'s, 'p,
     ]
 }
 
-/// With it.
-const fn with_peer<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Together<'s, 'p, 'b, M, H>; 5] {
+/// About event channels, with it.
+const fn events<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Together<'s, 'p, 'b, M, H>; 5] {
     [
-        ("peer-offered", together::offered),
-        ("peer-taken", together::taken),
-        ("peer-storm", together::storm),
-        ("peer-strangers", together::strangers),
-        ("peer-closed", together::closed),
+        ("peer-offered", channels::offered),
+        ("peer-taken", channels::taken),
+        ("peer-storm", channels::storm),
+        ("peer-strangers", channels::strangers),
+        ("peer-closed", channels::closed),
     ]
 }
 
-/// The domain went on: so did the channel.
-fn kept<'b, M: Machine, H: Hypercall>(
-    bench: &Bench<'_, '_, 'b, M, H>,
-    peer: &mut Peer,
-    pair: Pair<'b, M, H>,
-) -> Result<(), Failed> {
-    hold(pair.near.binding() == Ok(Binding::Interdomain(peer.domain(), pair.far)), "not-bound")?;
-    pair.works(bench, peer)?;
-    pair.close(bench, peer)
+/// About grants, without the peer.
+const fn own_grants<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [super::Scenario<'s, 'p, 'b, M, H>; 2] {
+    [("grant", grant::offer_and_end), ("grant-refused", grant::refused)]
 }
 
-/// The domain is another: the guard is inert, and what the peer sends by its end reaches nobody.
-fn stale<'b, M: Machine, H: Hypercall>(
-    bench: &Bench<'_, '_, 'b, M, H>,
-    peer: &mut Peer,
-    pair: Pair<'b, M, H>,
-) -> Result<(), Failed> {
-    hold(pair.near.notify().is_err() && pair.near.binding().is_err(), "not-stale")?;
-    let strays = bench.base.events.strays();
-    peer.have(bench, Order::Notify(pair.far, 1))?;
-    hold(bench.base.events.poll_some(64).all(|found| found != pair.near.number()), "found")?;
-    hold(bench.base.events.strays() == strays, "a-stray-event")?;
-    pair.close(bench, peer)
-}
-
-/// The peer dies with a channel to us: our end waits for it, as after a close, sends to nobody, and closes.
-fn dies<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, peer: &mut Peer) -> Result<(), Failed> {
-    let pair = Pair::make(bench, peer)?;
-    peer.have(bench, Order::Die)?;
-    let gone = || (pair.near.binding() == Ok(Binding::Unbound(peer.domain()))).then_some(());
-    peer::wait(bench, gone).ok_or(Failed("still-bound"))?;
-    pair.near.notify().map_err(at("notify-nobody"))?;
-    pair.near.close().map_err(at("close"))
+/// About grants, with it, or at least with its pages.
+const fn grants<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Together<'s, 'p, 'b, M, H>; 9] {
+    [
+        ("own-map", shared::own_map),
+        ("own-copy", shared::own_copy),
+        ("peer-maps", shared::maps),
+        ("peer-reads", shared::reads),
+        ("peer-grants", shared::grants),
+        ("peer-batch", shared::batch),
+        ("peer-copies", shared::copies),
+        ("peer-keeps", shared::keeps),
+        ("peer-strangers", shared::strangers),
+    ]
 }

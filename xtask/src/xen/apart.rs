@@ -14,6 +14,7 @@ pub(super) fn lifecycle(name: &str, wished: Option<u32>, extent: Extent) -> Opti
         soak::NAME => (soak::lifecycle, soak::ROUNDS),
         ring::NAME => (ring::lifecycle, ring::ROUNDS),
         together::EVTCHN => (together::evtchn, together::ROUNDS),
+        together::GRANT => (together::grant, together::ROUNDS),
         _ => return None,
     };
     Some(make(rounds(wished, usual, extent)))

@@ -1,12 +1,13 @@
-//! `evtchn`: two guests of ours with each other, through checkpoints, saves and restores.
+//! `evtchn` and `grant`: two guests of ours with each other, through checkpoints, saves and restores.
 
 use super::plan::Extent;
 use super::variant::{self, Kind, Variant};
 use anyhow::Result;
-use guest::lifecycle::{Lifecycle, Step, UNTOUCHED};
+use guest::lifecycle::{Host, Lifecycle, Step, UNTOUCHED};
 
-/// What it is called on the command line.
+/// What they are called on the command line.
 pub(super) const EVTCHN: &str = "evtchn";
+pub(super) const GRANT: &str = "grant";
 /// Rounds where nobody says how many.
 pub(super) const ROUNDS: u32 = 10;
 
@@ -27,19 +28,34 @@ const ROUND: [Step; 10] = [
     Step::Census,
 ];
 
-/// The lifecycle of so many rounds; made once a run, for which it stays.
+/// The lifecycle of so many rounds about event channels; made once a run, for which it stays.
 pub(super) fn evtchn(rounds: u32) -> Lifecycle {
-    let mut steps = vec![Step::Create, Step::Peer];
-    steps.extend(ANOTHER);
-    (0..rounds).for_each(|_| steps.extend(ROUND));
-    steps.extend([Step::Alive, Step::Poweroff]);
     Lifecycle {
         name: EVTCHN,
         about: "event channels with a second guest, which also dies while they are bound",
         cmdline: "trial=events",
-        steps: steps.leak(),
+        steps: steps(rounds),
         only: None,
     }
+}
+
+/// The same about grants.
+pub(super) fn grant(rounds: u32) -> Lifecycle {
+    Lifecycle {
+        name: GRANT,
+        about: "pages shared with a second guest, which also dies while they are mapped",
+        cmdline: "trial=grants",
+        steps: steps(rounds),
+        only: Some((Host::Xen, "the mock host maps no pages of others yet")),
+    }
+}
+
+fn steps(rounds: u32) -> &'static [Step] {
+    let mut steps = vec![Step::Create, Step::Peer];
+    steps.extend(ANOTHER);
+    (0..rounds).for_each(|_| steps.extend(ROUND));
+    steps.extend([Step::Alive, Step::Poweroff]);
+    steps.leak()
 }
 
 /// Whether a lifecycle has a second guest.

@@ -6,7 +6,7 @@ use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Nanos, Port};
 
 use super::{Bench, Failed, at, hold};
 use crate::Machine;
-use crate::peer::{Order, Peer};
+use crate::peer::{self, Order, Peer};
 
 /// Events one after the other; they may come as one, but not as none.
 const STORM: u32 = 200;
@@ -130,4 +130,32 @@ pub(super) fn closed<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, 
     pair.near.take_pending().map_err(at("take"))?;
     pair.works(bench, peer)?;
     pair.close(bench, peer)
+}
+
+impl<'b, M: Machine, H: Hypercall> Pair<'b, M, H> {
+    /// The domain went on: so did the channel.
+    pub(super) fn kept(self, bench: &Bench<'_, '_, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        hold(self.near.binding() == Ok(Binding::Interdomain(peer.domain(), self.far)), "not-bound")?;
+        self.works(bench, peer)?;
+        self.close(bench, peer)
+    }
+
+    /// The domain is another: the guard is inert, and what the peer sends by its end reaches nobody.
+    pub(super) fn stale(self, bench: &Bench<'_, '_, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        hold(self.near.notify().is_err() && self.near.binding().is_err(), "not-stale")?;
+        let strays = bench.base.events.strays();
+        peer.have(bench, Order::Notify(self.far, 1))?;
+        hold(bench.base.events.poll_some(64).all(|found| found != self.near.number()), "found")?;
+        hold(bench.base.events.strays() == strays, "a-stray-event")?;
+        self.close(bench, peer)
+    }
+
+    /// The peer dies: our end waits for it, as after a close, sends to nobody, and closes.
+    pub(super) fn bereave(self, bench: &Bench<'_, '_, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        peer.have(bench, Order::Die)?;
+        let gone = || (self.near.binding() == Ok(Binding::Unbound(peer.domain()))).then_some(());
+        peer::wait(bench, gone).ok_or(Failed("still-bound"))?;
+        self.near.notify().map_err(at("notify-nobody"))?;
+        self.near.close().map_err(at("close"))
+    }
 }
