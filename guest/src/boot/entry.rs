@@ -84,7 +84,7 @@ descriptors_pointer:
     .balign 4096
     .globl stack_guard, fault_stack_guard
 stack_guard:
-    .skip 4096 + 0x20000
+    .skip 4096 + 0x80000
 stack_top:
 fault_stack_guard:
     .skip 4096 + 0x4000

@@ -113,6 +113,11 @@ impl Foreign {
         unmapped.map(|()| self.hole)
     }
 
+    /// Returns the hole in another domain, where nothing is mapped; the handle would be another's there.
+    pub(crate) fn forget(self) -> Hole {
+        self.hole
+    }
+
     pub(crate) const fn page(&self) -> &SharedPage {
         self.hole.page()
     }

@@ -47,22 +47,22 @@ use verdict::{Played, Verdict};
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Lifecycles to run; all but `soak`, `ring` and `evtchn` if none is named.
+    /// Lifecycles to run; all but `soak`, `ring`, `grant` and `evtchn` if none is named.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
     /// Play each lifecycle in fewer variants, leave out what waits for the toolstack's patience more than once, and play
-    /// `soak`, `ring` and `evtchn` for 3 rounds only.
+    /// `soak`, `ring`, `grant` and `evtchn` for 3 rounds only.
     #[arg(long)]
     quick: bool,
-    /// Play the lifecycles in guests of these kinds, by default `pvh,hvm`; `soak` and `ring` in one of them, `evtchn` in
-    /// `pvh` by default.
+    /// Play the lifecycles in guests of these kinds, by default `pvh,hvm`; `soak` and `ring` in one of them, `grant` and
+    /// `evtchn` in `pvh` by default.
     #[arg(long, value_delimiter = ',', value_name = "KIND", global = true)]
     kind: Vec<Kind>,
     /// Play the lifecycles in guests with these numbers of virtual processors, by default `1,2,8`; `soak` and `ring` with 2,
-    /// if it is among them; `evtchn` by default with `1,2,4`, or `1,2` where it is quick.
+    /// if it is among them; `grant` and `evtchn` by default with `1,2,4`, or `1,2` where it is quick.
     #[arg(long, value_delimiter = ',', value_name = "N", global = true)]
     vcpus: Vec<u32>,
-    /// Rounds of `soak`, 30 unless it is quick, or of `ring` and `evtchn`, 10 unless it is quick.
+    /// Rounds of `soak`, 30 unless it is quick, or of `ring`, `grant` and `evtchn`, 10 unless it is quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
     /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
