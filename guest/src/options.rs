@@ -1,5 +1,6 @@
 //! What the kernel command line asks for: `key=value` words.
 
+use xen_grant::Version;
 use xen_hypercall::Nanos;
 
 /// The options of a guest; each key is documented at its field.
@@ -27,6 +28,8 @@ pub struct Options {
     pub load_kib: u32,
     /// `role=peer`: do what another guest of ours wants.
     pub role: Role,
+    /// `grant=v1|v2`: the version of the grant table, 1 by default, and where there is no other.
+    pub grant: Version,
     /// `trial=events|grants`: go through scenarios with a peer at the start and after each resume.
     pub trial: Option<Kind>,
     /// `tick_ms=N`: time between ticks, 1000 by default.
@@ -91,6 +94,7 @@ impl Default for Options {
             deaf: false,
             load_kib: 0,
             role: Role::Tested,
+            grant: Version::V1,
             trial: None,
             tick: Nanos::from_secs(1),
         }
@@ -123,6 +127,7 @@ impl Options {
             "deaf" => self.deaf = flag(value)?,
             "wake" => self.wake = flag(value)?,
             "role" => self.role = (value == "peer").then_some(Role::Peer)?,
+            "grant" => self.grant = grant(value)?,
             "trial" => self.trial = Some(trial(value)?),
             "fail" => self.fail = Some(failing(value)?),
             _ => return known_elsewhere(key, value),
@@ -144,6 +149,14 @@ fn failing(value: &str) -> Option<Failing> {
         "prepare" => Some(Failing::Prepare),
         "freeze" => Some(Failing::Freeze),
         "resume" => Some(Failing::Resume),
+        _ => None,
+    }
+}
+
+fn grant(value: &str) -> Option<Version> {
+    match value {
+        "v1" => Some(Version::V1),
+        "v2" => Some(Version::V2),
         _ => None,
     }
 }
@@ -170,11 +183,7 @@ fn upcall(value: &str) -> Option<Upcall> {
 fn known_elsewhere(key: &str, value: &str) -> Option<()> {
     matches!(
         (key, value),
-        ("hypercall", "direct" | "page")
-            | ("evtchn", "2l")
-            | ("grant", "v1")
-            | ("suspend_channel", "off")
-            | ("fault", _)
+        ("hypercall", "direct" | "page") | ("evtchn", "2l") | ("suspend_channel", "off") | ("fault", _)
     )
     .then_some(())
 }
@@ -202,8 +211,8 @@ mod tests {
 
     #[test]
     fn all_others_are_reported_and_harmless() {
-        let (options, unknown) = parse("refuse=yes evtchn=fifo grant=v2 quiet ack_delay_ms=-1 tick_ms=0 =");
-        assert_eq!(unknown, ["refuse=yes", "evtchn=fifo", "grant=v2", "quiet", "ack_delay_ms=-1", "tick_ms=0", "="]);
+        let (options, unknown) = parse("refuse=yes evtchn=fifo grant=v3 quiet ack_delay_ms=-1 tick_ms=0 =");
+        assert_eq!(unknown, ["refuse=yes", "evtchn=fifo", "grant=v3", "quiet", "ack_delay_ms=-1", "tick_ms=0", "="]);
         assert_eq!(options, Options::default());
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use xen_evtchn::Events;
 use xen_frontend::console::{Console, ring_gfn};
-use xen_grant::{Table, TableError};
+use xen_grant::{Table, TableError, Version};
 use xen_hypercall::op::hvm::{callback_gsi, callback_vector};
 use xen_hypercall::op::memory;
 use xen_hypercall::op::sched::{self, Reason};
@@ -136,8 +136,8 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let clock = Clock::new(machine.cpu(), &info);
     let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
     let platform = (&unplug, emulated);
-    let base =
-        Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall: options.upcall, platform };
+    let (upcall, version) = (options.upcall, options.grant);
+    let base = Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall, version, platform };
     furnish(base, (service, vcpu), (options, run))
 }
 
@@ -163,6 +163,8 @@ pub(crate) struct Base<'b, M: Machine, H> {
     pub(crate) vector: Option<u8>,
     /// How vCPU 0 is told of events.
     pub(crate) upcall: Upcall,
+    /// The version of the grant table, where it is to be had.
+    pub(crate) version: Version,
     /// What keeps emulated devices away, and what there was of them.
     pub(crate) platform: (&'b UnplugService<&'b M::Ports>, Emulated),
 }
@@ -183,7 +185,11 @@ fn furnish<'b, M: Machine, H: Hypercall>(
     }
     let frames = [machine.page().ok_or(StartError::NoMemory)?];
     let entries = [const { xen_grant::Slot::new() }; 64];
-    let table = Table::new(hook, base.epoch, &frames, &entries).with_gate(gate);
+    let status = match base.version {
+        Version::V1 => None,
+        Version::V2 => Some(machine.page().ok_or(StartError::NoMemory)?),
+    };
+    let table = Table::new(hook, base.epoch, &frames, &entries).with_gate(gate).with_status(status.as_slice());
     table.rebuild().map_err(StartError::Grants)?;
     let link = PortLink::with_gate(hook, events, clock, gate);
     let quarters = Quarters::new();

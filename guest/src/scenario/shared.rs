@@ -1,6 +1,6 @@
 //! Pages that another guest maps, and pages of another guest.
 
-use xen_grant::{Offer, Write};
+use xen_grant::{Offer, Page, Write};
 use xen_hypercall::op::grant_table::{self, Copy, GrantStatus, Map, MapMode, Place, Unmap};
 use xen_hypercall::{DomId, Errno, GrantRef, Hole, Hypercall, PAGE_SIZE, SharedPage};
 use xen_store::Nodes as _;
@@ -21,9 +21,17 @@ const NOBODY: DomId = DomId(0x7FE0);
 /// The checksum of a page of ones: what is read where there is no memory.
 const NOTHING: u32 = 0xF154_670A;
 
+/// How often what is set aside is looked at.
+const LOOKS: u32 = 4;
+
 const REFUSED: i32 = -1;
 const BAD_REF: i32 = -3;
 const BUSY: i32 = -16;
+
+/// The table is of the version that was wanted.
+pub(super) fn version<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, _: &mut Peer) -> Result<(), Failed> {
+    hold(bench.table.version() == Some(bench.base.version), "another-version")
+}
 
 type OfferOf<'p, M> = Offer<'p, Write, <M as Machine>::Gate>;
 
@@ -235,15 +243,17 @@ pub(super) fn copies<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, 
 /// The peer keeps what we do not want to share any more: it is set aside, and comes back when the peer lets go.
 pub(super) fn keeps<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, peer: &mut Peer) -> Result<(), Failed> {
     let offer = offer(bench, peer)?;
+    let gfn = offer.page().gfn();
     let spot = Spot(peer.have(bench, Order::Page(PageOrder::Map(offer.reference(), MapMode::Write)))?);
     drop(offer);
     hold(bench.table.quarantined() == 1, "not-set-aside")?;
-    bench.table.sweep();
-    hold(bench.table.quarantined() == 1, "given-free-while-mapped")?;
+    hold(bench.table.poll_quarantine(LOOKS).is_none(), "given-back-while-mapped")?;
     hold(peer.have(bench, Order::Page(PageOrder::Sum(spot)))? == OURS.sum(), "the-page-was-used-again")?;
     peer.have(bench, Order::Page(PageOrder::Unmap(spot)))?;
-    bench.table.sweep();
-    hold(bench.table.quarantined() == 0, "not-given-free")
+    let Some(Page::Shared(page)) = bench.table.poll_quarantine(LOOKS) else { return Err(Failed("not-given-back")) };
+    hold(page.gfn() == gfn && bench.table.quarantined() == 0, "another-page")?;
+    peer.stock.keep_page(page);
+    Ok(())
 }
 
 /// What is granted to another the peer does not get, and we do not get what is not granted to us.

@@ -193,8 +193,9 @@ const fn own_grants<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [super::Scenario<
 }
 
 /// About grants, with it, or at least with its pages.
-const fn grants<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Together<'s, 'p, 'b, M, H>; 9] {
+const fn grants<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Together<'s, 'p, 'b, M, H>; 10] {
     [
+        ("version", shared::version),
         ("own-map", shared::own_map),
         ("own-copy", shared::own_copy),
         ("peer-maps", shared::maps),

@@ -8,16 +8,19 @@ use guest::lifecycle::Lifecycle;
 /// Rounds of a quick run.
 const FEW: u32 = 3;
 
-/// The lifecycle of this name, if it is one of them; `wished` is how many rounds.
-pub(super) fn lifecycle(name: &str, wished: Option<u32>, extent: Extent) -> Option<Lifecycle> {
-    let (make, usual): (fn(u32) -> Lifecycle, _) = match name {
-        soak::NAME => (soak::lifecycle, soak::ROUNDS),
-        ring::NAME => (ring::lifecycle, ring::ROUNDS),
-        together::EVTCHN => (together::evtchn, together::ROUNDS),
-        together::GRANT => (together::grant, together::ROUNDS),
-        _ => return None,
+/// What makes a lifecycle of so many rounds.
+type Make = fn(u32) -> Lifecycle;
+
+/// The lifecycles of this name, if it is one of these; `wished` is how many rounds.
+pub(super) fn lifecycles(name: &str, wished: Option<u32>, extent: Extent) -> Vec<Lifecycle> {
+    let (make, usual): (&[Make], _) = match name {
+        soak::NAME => (&[soak::lifecycle], soak::ROUNDS),
+        ring::NAME => (&[ring::lifecycle], ring::ROUNDS),
+        together::EVTCHN => (&[together::evtchn], together::ROUNDS),
+        together::GRANT => (&[together::grant, together::grant_v2], together::ROUNDS),
+        _ => return Vec::new(),
     };
-    Some(make(rounds(wished, usual, extent)))
+    make.iter().map(|make| make(rounds(wished, usual, extent))).collect()
 }
 
 /// As many as wished, or what is usual.
@@ -50,7 +53,10 @@ mod tests {
 
     #[test]
     fn they_are_known_by_name() {
-        let known = |name| lifecycle(name, Some(1), Extent::Full).map(|lifecycle| lifecycle.name);
-        assert_eq!([known("soak"), known("ring"), known("restore")], [Some("soak"), Some("ring"), None]);
+        let known = |name| -> Vec<&str> {
+            lifecycles(name, Some(1), Extent::Full).iter().map(|lifecycle| lifecycle.name).collect()
+        };
+        assert_eq!([known("soak"), known("ring"), known("restore")], [vec!["soak"], vec!["ring"], vec![]]);
+        assert_eq!(known("grant"), ["grant", "grant-v2"]);
     }
 }

@@ -33,6 +33,7 @@ pub(crate) fn tell(played: &[Played], mock: RunOnMock) -> (String, Vec<String>) 
     let mut misses = Vec::new();
     for name in names {
         let cells = columns.iter().map(|column| match (times(&column.xen, name), times(&column.mock, name)) {
+            (0, 0) => String::new(),
             (here, there) if here == there => format!("ok {here}"),
             (here, there) => {
                 misses.push(format!("{}: {name} went well {here} times, {there} on the mock host", column.name));

@@ -192,9 +192,9 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let pairs = together::variants(&args.kind, &args.vcpus, extent)?;
     let (mut apart, mut names) = (Vec::new(), Vec::new());
     for name in &args.cases {
-        match apart::lifecycle(name, args.rounds, extent) {
-            Some(lifecycle) => apart.push(lifecycle),
-            None => names.push(name.clone()),
+        match apart::lifecycles(name, args.rounds, extent) {
+            some if some.is_empty() => names.push(name.clone()),
+            some => apart.extend(some),
         }
     }
     let (together, alone): (Vec<_>, Vec<_>) = apart.into_iter().partition(together::is_one);

@@ -8,6 +8,7 @@ use guest::lifecycle::{Lifecycle, Step, UNTOUCHED};
 /// What they are called on the command line.
 pub(super) const EVTCHN: &str = "evtchn";
 pub(super) const GRANT: &str = "grant";
+pub(super) const GRANT_V2: &str = "grant-v2";
 /// Rounds where nobody says how many.
 pub(super) const ROUNDS: u32 = 10;
 
@@ -50,6 +51,11 @@ pub(super) fn grant(rounds: u32) -> Lifecycle {
     }
 }
 
+/// The same with the other layout of the grant table.
+pub(super) fn grant_v2(rounds: u32) -> Lifecycle {
+    Lifecycle { name: GRANT_V2, cmdline: "trial=grants grant=v2", ..grant(rounds) }
+}
+
 fn steps(rounds: u32) -> &'static [Step] {
     let mut steps = vec![Step::Create, Step::Peer];
     steps.extend(ANOTHER);
@@ -85,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_few_rounds_go_well_on_the_mock_host() {
-        for (lifecycle, name) in [(evtchn(2), "peer-offered"), (grant(2), "peer-maps")] {
+        for (lifecycle, name) in [(evtchn(2), "peer-offered"), (grant(2), "peer-maps"), (grant_v2(2), "version")] {
             for vcpus in [1, 2, 4] {
                 let played = crate::mock_host::run(&lifecycle, Variant { kind: Kind::Pvh, vcpus });
                 let report = played.unwrap_or_else(|failure| panic!("{}", failure.0));

@@ -27,7 +27,7 @@ impl<G: xen_hypercall::IrqGate> Offered<'_, G> {
         }
     }
 
-    const fn page(&self) -> &SharedPage {
+    fn page(&self) -> &SharedPage {
         match self {
             Self::Read(offer) => offer.page(),
             Self::Write(offer) => offer.page(),
