@@ -163,6 +163,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         match outcome {
             Outcome::Idle => None,
             Outcome::Stop(word) => {
+                self.trial.end(&self.bench(), &voice);
                 voice.say(format_args!("stopping reason={word}"));
                 Some(End::Stop(word.stop().unwrap_or(Reason::POWEROFF)))
             }

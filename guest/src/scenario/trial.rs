@@ -104,6 +104,15 @@ impl<'p, 'b, M: Machine, H: Hypercall> Trial<'p, 'b, M, H> {
         }
     }
 
+    /// Gives back what is still shared: a guest that ends leaves nothing.
+    pub(crate) fn end(&mut self, bench: &Bench<'_, 'p, 'b, M, H>, voice: &Voice<'_, '_, M, H>) {
+        if let (Some(held), Some(mut peer)) = (self.held.take(), self.peer.take())
+            && let Err(why) = held.kept(bench, &mut peer)
+        {
+            voice.fail(format_args!("trial end why={why}"));
+        }
+    }
+
     fn stages(
         &mut self,
         (kind, class): (Kind, Option<Class>),

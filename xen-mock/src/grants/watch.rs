@@ -84,11 +84,12 @@ impl GrantTable {
 }
 
 /// Tells whether an entry in use may be changed to this. Version 1: `GTF_readonly` alone, and it is not set while somebody
-/// writes. Version 2: also no flags at all, after which the status tells whether the entry is free.
+/// writes. Version 2: also one that grants nothing, with a domain or without,
+/// after which the status tells whether the entry is free.
 fn bears(active: &Active, now: Entry) -> bool {
     let xens = if now.version == Version::V1 { active.bits() } else { 0 };
     let same = |flags: u16| now == active.entry.with_flags(flags | xens);
     let before = active.entry.flags() & !XEN_BITS;
-    let closed = now.version == Version::V2 && same(0);
+    let closed = now.version == Version::V2 && now.content() == Content::Nothing;
     closed || same(before & !READONLY) || (same(before | READONLY) && active.writers == 0) || same(before)
 }
