@@ -57,8 +57,16 @@ pub(crate) enum Ended {
 
 impl<'s, G> Core<'s, G> {
     pub(crate) const fn new(gate: G, epoch: &'s EpochCell, frames: &'s [SharedPage], slots: &'s [Slot]) -> Self {
-        let (shape, free, aside) = (Shape::new(), Queue::new(FREE), Aside::new());
-        Self { gate, epoch, frames, status: &[], slots, shape, free, aside }
+        Self {
+            gate,
+            epoch,
+            frames,
+            status: &[],
+            slots,
+            shape: Shape::new(),
+            free: Queue::new(FREE),
+            aside: Aside::new(),
+        }
     }
 
     #[inline]

@@ -55,7 +55,7 @@ pub(crate) struct Permit {
 
 impl Permit {
     #[inline]
-    fn word(self) -> u32 {
+    pub(crate) fn word(self) -> u32 {
         u32::from(self.peer.0) << DOMAIN_SHIFT | u32::from(self.flags.bits())
     }
 }

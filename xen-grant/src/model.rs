@@ -6,6 +6,13 @@
 
 extern crate std;
 
+mod lack;
+mod parts;
+
+pub use lack::{Lack, lack};
+pub(crate) use lack::{full_fence, in_vain, looks_again, one_change, released};
+pub use parts::{Entry1, Entry2, List};
+
 use core::cell::Cell;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::Ordering;
@@ -88,10 +95,6 @@ impl AtomicU64 {
         instant();
         self.word().compare_exchange(seen, new, ok, no)
     }
-}
-
-pub(crate) fn full_fence() {
-    loom::sync::atomic::fence(Ordering::SeqCst);
 }
 
 /// A lock as `spin` has it: an exchange to take it, a store to give it back.

@@ -13,7 +13,7 @@ use xen_hypercall::GrantRef;
 
 use crate::Slot;
 use crate::slot::slot;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, in_vain, looks_again, one_change, released};
 
 /// The entry behind, or the one at an end, and how often that has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl Link {
         Self { entry: GrantRef(u32::from_le_bytes([a, b, c, d])), count: u32::from_le_bytes([e, f, g, h]) }
     }
 
-    const fn to(self, entry: GrantRef) -> Self {
-        Self { entry, count: self.count.wrapping_add(1) }
+    fn to(self, entry: GrantRef) -> Self {
+        Self { entry, count: self.count.wrapping_add(one_change()) }
     }
 
     /// Makes the link one to `entry`, unless it has changed meanwhile.
@@ -77,19 +77,18 @@ impl Queue {
     /// Puts an entry, which is in no queue, at the back.
     pub(crate) fn push(&self, slots: &[Slot], entry: GrantRef) {
         let Some(new) = slot(slots, entry) else { return };
-        new.link.store(Link::load(&new.link).to(END).word(), Relaxed);
+        // Release: who reads this link through an end of the queue that the entry has left finds that end changed, too.
+        new.link.store(Link::load(&new.link).to(END).word(), released());
         // Whenever a turn is in vain, another processor had its way.
         loop {
             let last = Link::load(&self.last);
             let Some(back) = slot(slots, last.entry) else { return };
             let behind = Link::load(&back.link);
             // Else the entry may have left, and its link be one of another queue.
-            if Link::load(&self.last) != last {
-                continue;
-            }
-            if behind.entry != END {
+            let same = !looks_again() || Link::load(&self.last) == last;
+            if same && behind.entry != END {
                 last.advance(&self.last, behind.entry);
-            } else if behind.advance(&back.link, entry) {
+            } else if same && behind.advance(&back.link, entry) {
                 last.advance(&self.last, entry);
                 return;
             }
@@ -112,18 +111,17 @@ impl Queue {
         loop {
             let (first, last) = (Link::load(&self.first), Link::load(&self.last));
             let behind = Link::load(&slot(slots, first.entry)?.link);
-            if Link::load(&self.first) != first {
-                continue;
-            }
-            if behind.entry == END {
+            let same = Link::load(&self.first) == first;
+            if same && behind.entry == END {
                 return None;
             }
-            if first.entry == last.entry {
+            if same && first.entry == last.entry {
                 // One that came has not moved the back yet; it never falls behind the front.
                 last.advance(&self.last, behind.entry);
-            } else if first.advance(&self.first, behind.entry) {
+            } else if same && first.advance(&self.first, behind.entry) {
                 return Some(first.entry);
             }
+            in_vain();
         }
     }
 }

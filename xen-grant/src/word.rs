@@ -1,4 +1,4 @@
-//! The words of an entry: the processor's own, or loom's in a model.
+//! The words of an entry: the processor's own; loom's, in a model, are in `model.rs`.
 
 use core::sync::atomic::Ordering;
 
@@ -47,10 +47,4 @@ words!(
     core::sync::atomic::AtomicU16 => u16,
     core::sync::atomic::AtomicU32 => u32,
     core::sync::atomic::AtomicU64 => u64
-);
-#[cfg(loom)]
-words!(
-    loom::sync::atomic::AtomicU16 => u16,
-    loom::sync::atomic::AtomicU32 => u32,
-    loom::sync::atomic::AtomicU64 => u64
 );
