@@ -42,6 +42,7 @@ mod entry;
 mod error;
 mod frames;
 mod ledger;
+mod mapping;
 #[cfg(loom)]
 #[doc(hidden)]
 pub mod model;
@@ -61,6 +62,7 @@ pub use aside::DEFAULT_CAP;
 pub use entry::{Flags, RESERVED_ENTRIES};
 pub use error::{OfferError, Refusal, StillMapped, TableError};
 pub use ledger::{Hold, Holding, Ledger, Owner};
+pub use mapping::{Backoff, CopyError, FlushError, Foreign, MapError, MapManyError, Mapping, UnmapError};
 pub use offer::{Access, Offer, Read, Write};
 pub use page::{Grantable, Page};
 pub use pool::Pool;

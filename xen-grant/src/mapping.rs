@@ -1,9 +1,12 @@
-//! Pages of other domains, mapped.
+//! Pages of other domains, mapped and copied.
 
+mod copy;
+mod error;
 mod guard;
 mod many;
 mod one;
 
+pub use copy::CopyError;
+pub use error::{Backoff, FlushError, MapError, MapManyError, UnmapError};
 pub use guard::Mapping;
-pub use many::{Batch, MapManyError};
-pub use one::{Backoff, MapError, UnmapError};
+pub use one::Foreign;

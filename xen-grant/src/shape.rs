@@ -84,11 +84,14 @@ pub(crate) struct Shape {
     frames: Plain,
     /// Which making of the table this is: grants of an earlier one are void.
     life: AtomicU32,
+    /// Mappings of other domains' pages whose guard is gone and that Xen did not end.
+    lost: Plain,
 }
 
 impl Shape {
     pub(crate) const fn new() -> Self {
-        Self { version: Plain::new(0), limit: Plain::new(0), frames: Plain::new(0), life: AtomicU32::new(0) }
+        let [version, limit, frames, lost] = [const { Plain::new(0) }; 4];
+        Self { version, limit, frames, life: AtomicU32::new(0), lost }
     }
 
     #[inline]
@@ -107,6 +110,14 @@ impl Shape {
 
     pub(crate) fn frames(&self) -> usize {
         usize::try_from(self.frames.load(Relaxed)).unwrap_or(0)
+    }
+
+    pub(crate) fn lose_mapping(&self) {
+        self.lost.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn lost_mappings(&self) -> u32 {
+        self.lost.load(Relaxed)
     }
 
     /// Ends the life of the table that was.
