@@ -4,8 +4,10 @@ mod member;
 
 use core::sync::atomic::Ordering;
 
+use xen_evtchn::{Abi, Scanner};
 use xen_grant::Table;
-use xen_hypercall::op::{event_channel, vcpu};
+use xen_hypercall::op::event_channel::{self, ControlBlock};
+use xen_hypercall::op::vcpu;
 use xen_hypercall::{DomId, Hypercall, IrqGate as _, LEGACY_VCPUS, Nanos, SharedPage, Vcpu, VcpuInfo};
 use xen_suspend::services::Reach;
 use xen_suspend::{Class, Duty, Rendezvous, Seat};
@@ -65,9 +67,9 @@ impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
     /// Starts every processor that the domain has, and waits until they are up; returns how many run, vCPU 0 included.
     pub(crate) fn muster(&self) -> usize {
         let room = u32::try_from(MOST_VCPUS).unwrap_or(u32::MAX);
-        let (mut page, mut started) = (None, 0);
+        let (mut pages, mut started) = ([None; 2], 0);
         for vcpu in (1..vcpu::count(self.base.hook, room)).map(Vcpu) {
-            if let Err(error) = self.start(vcpu, &mut page) {
+            if let Err(error) = self.start(vcpu, &mut pages) {
                 cry(self.base.machine, format_args!("vcpu number={vcpu} {error:?}"));
                 break;
             }
@@ -80,19 +82,35 @@ impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
         self.up().saturating_add(1)
     }
 
-    /// Equips and starts one; `page` is that of the records.
-    fn start(&self, vcpu: Vcpu, page: &mut Option<&'static SharedPage>) -> Result<(), StartFailed> {
-        let (member, place) = (self.member(vcpu).ok_or(StartFailed::NoMemory)?, place(vcpu));
-        if page.is_none() || place == 0 {
-            *page = self.base.machine.lasting_page();
+    /// Equips and starts one; `pages` are those of the records, and of the control blocks if there are such.
+    fn start(&self, vcpu: Vcpu, [records, controls]: &mut [Option<&'static SharedPage>; 2]) -> Result<(), StartFailed> {
+        let member = self.member(vcpu).ok_or(StartFailed::NoMemory)?;
+        let page = self.lasting(records, place(vcpu, VcpuInfo::PLACES))?;
+        let record = VcpuInfo::new(page, place(vcpu, VcpuInfo::PLACES)).ok_or(StartFailed::NoMemory)?;
+        let mut scanner = Scanner::new(vcpu, record);
+        if self.base.abi == Abi::Fifo {
+            let at = place(vcpu, ControlBlock::PLACES);
+            let control = ControlBlock::new(self.lasting(controls, at)?, at).ok_or(StartFailed::NoMemory)?;
+            scanner = scanner.with_control(control);
         }
-        let record = page.and_then(|page| VcpuInfo::new(page, place)).ok_or(StartFailed::NoMemory)?;
-        member.equip(vcpu, record, self.base.machine.page().ok_or(StartFailed::NoMemory)?);
+        member.equip(scanner, self.base.machine.page().ok_or(StartFailed::NoMemory)?);
         if is_beyond_shared_info(vcpu) {
             // Without a record such a processor cannot be initialised; it is not up yet, so that vCPU 0 may do it.
             vcpu::register_vcpu_info(self.base.hook, vcpu, record).map_err(StartFailed::Xen)?;
         }
         self.base.machine.start(vcpu)
+    }
+
+    /// The page of this place: another one for the first, and at the beginning.
+    fn lasting(
+        &self,
+        page: &mut Option<&'static SharedPage>,
+        place: usize,
+    ) -> Result<&'static SharedPage, StartFailed> {
+        if page.is_none() || place == 0 {
+            *page = self.base.machine.lasting_page();
+        }
+        page.ok_or(StartFailed::NoMemory)
     }
 
     fn member(&self, vcpu: Vcpu) -> Option<&'c Member<'b, M, H>> {
@@ -170,9 +188,9 @@ fn is_beyond_shared_info(vcpu: Vcpu) -> bool {
     usize::try_from(vcpu.0).is_ok_and(|number| number >= LEGACY_VCPUS)
 }
 
-/// The place of a processor's record within its page.
-fn place(vcpu: Vcpu) -> usize {
-    usize::try_from(vcpu.0).map_or(0, |number| number % VcpuInfo::PLACES)
+/// The place of what is a processor's within its page, of which each has so many.
+fn place(vcpu: Vcpu, places: usize) -> usize {
+    usize::try_from(vcpu.0).map_or(0, |number| number % places)
 }
 
 impl<M: Machine, H: Hypercall> Others for Crew<'_, '_, M, H> {

@@ -1,5 +1,6 @@
 //! What the kernel command line asks for: `key=value` words.
 
+use xen_evtchn::Abi;
 use xen_grant::Version;
 use xen_hypercall::Nanos;
 
@@ -30,6 +31,8 @@ pub struct Options {
     pub role: Role,
     /// `grant=v1|v2`: the version of the grant table, 1 by default, and where there is no other.
     pub grant: Version,
+    /// `evtchn=2l|fifo`: the ABI of event channels, 2-level by default, and where there is no other.
+    pub evtchn: Abi,
     /// `trial=events|grants`: go through scenarios with a peer at the start and after each resume.
     pub trial: Option<Kind>,
     /// `tick_ms=N`: time between ticks, 1000 by default.
@@ -95,6 +98,7 @@ impl Default for Options {
             load_kib: 0,
             role: Role::Tested,
             grant: Version::V1,
+            evtchn: Abi::TwoLevel,
             trial: None,
             tick: Nanos::from_secs(1),
         }
@@ -127,6 +131,7 @@ impl Options {
             "deaf" => self.deaf = flag(value)?,
             "wake" => self.wake = flag(value)?,
             "role" => self.role = (value == "peer").then_some(Role::Peer)?,
+            "evtchn" => self.evtchn = evtchn(value)?,
             "grant" => self.grant = grant(value)?,
             "trial" => self.trial = Some(trial(value)?),
             "fail" => self.fail = Some(failing(value)?),
@@ -149,6 +154,14 @@ fn failing(value: &str) -> Option<Failing> {
         "prepare" => Some(Failing::Prepare),
         "freeze" => Some(Failing::Freeze),
         "resume" => Some(Failing::Resume),
+        _ => None,
+    }
+}
+
+fn evtchn(value: &str) -> Option<Abi> {
+    match value {
+        "2l" => Some(Abi::TwoLevel),
+        "fifo" => Some(Abi::Fifo),
         _ => None,
     }
 }
@@ -211,8 +224,8 @@ mod tests {
 
     #[test]
     fn all_others_are_reported_and_harmless() {
-        let (options, unknown) = parse("refuse=yes evtchn=fifo grant=v3 quiet ack_delay_ms=-1 tick_ms=0 =");
-        assert_eq!(unknown, ["refuse=yes", "evtchn=fifo", "grant=v3", "quiet", "ack_delay_ms=-1", "tick_ms=0", "="]);
+        let (options, unknown) = parse("refuse=yes evtchn=3l grant=v3 quiet ack_delay_ms=-1 tick_ms=0 =");
+        assert_eq!(unknown, ["refuse=yes", "evtchn=3l", "grant=v3", "quiet", "ack_delay_ms=-1", "tick_ms=0", "="]);
         assert_eq!(options, Options::default());
     }
 }

@@ -3,14 +3,16 @@
 use core::cell::RefCell;
 use core::fmt;
 
-use xen_evtchn::Events;
+use xen_evtchn::{Abi, AbiError, Events, Fifo};
 use xen_frontend::console::{Console, ring_gfn};
 use xen_grant::{Table, TableError, Version};
+use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::op::hvm::{callback_gsi, callback_vector};
 use xen_hypercall::op::memory;
 use xen_hypercall::op::sched::{self, Reason};
 use xen_hypercall::{
-    Clock, Devices, Drivers, EpochCell, Errno, Hypercall, Nanos, NoXen, NotUnplugged, SharedInfo, Traced, detect,
+    Clock, Devices, Drivers, EpochCell, Errno, Hypercall, IrqGate, Nanos, NoXen, NotUnplugged, SharedInfo, SharedPage,
+    Traced, detect,
 };
 use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, StoreError};
 use xen_suspend::services::{Canary, EventService, StoreControl, StoreService, UnplugService, VcpuService};
@@ -49,6 +51,8 @@ pub enum StartError {
     NoMemory,
     /// Xen refused what every guest needs.
     Xen(Errno),
+    /// Event channels are of no use.
+    Abi(AbiError),
     /// The grant table was not made.
     Grants(TableError),
     /// There is no way to xenstore.
@@ -65,6 +69,7 @@ impl fmt::Display for StartError {
             Self::NoXen(error) => error.fmt(f),
             Self::NoMemory => f.write_str("too few pages"),
             Self::Xen(error) => error.fmt(f),
+            Self::Abi(error) => error.fmt(f),
             Self::Grants(error) => error.fmt(f),
             Self::Link(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
@@ -127,7 +132,9 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     memory::map_shared_info(hook, info.page()).map_err(StartError::Xen)?;
     let (epoch, canary) = (EpochCell::new(), Canary::new());
     let ports = [const { xen_evtchn::Slot::new() }; 512];
-    let events = Events::new(hook, &epoch, &info, &ports).with_gate(machine.gate());
+    let memory = FifoMemory::take(machine, options.evtchn)?;
+    let events = memory.lend(Events::new(hook, &epoch, &info, &ports).with_gate(machine.gate()));
+    events.choose().map_err(StartError::Abi)?;
     let callback = (callback(machine, options.upcall)?, &canary);
     let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
     let own = (options.upcall == Upcall::Vector).then_some(UPCALL_VECTOR);
@@ -136,9 +143,31 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let clock = Clock::new(machine.cpu(), &info);
     let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
     let platform = (&unplug, emulated);
-    let (upcall, version) = (options.upcall, options.grant);
-    let base = Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall, version, platform };
+    let Options { upcall, grant: version, evtchn: abi, .. } = options;
+    let base =
+        Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall, abi, version, platform };
     furnish(base, (service, vcpu), (options, run))
+}
+
+/// What the FIFO ABI needs, if it is wanted: event words of 1024 ports, and the control block of vCPU 0.
+struct FifoMemory(Option<([SharedPage; 1], SharedPage)>);
+
+impl FifoMemory {
+    fn take<M: Machine>(machine: &M, abi: Abi) -> Result<Self, StartError> {
+        let page = || machine.page().ok_or(StartError::NoMemory);
+        match abi {
+            Abi::TwoLevel => Ok(Self(None)),
+            Abi::Fifo => Ok(Self(Some(([page()?], page()?)))),
+        }
+    }
+
+    fn lend<'s, H: Hypercall, G: IrqGate>(&'s self, events: Events<'s, H, G>) -> Events<'s, H, G> {
+        let fifo = self.0.as_ref().and_then(|(words, page)| Some(Fifo::new(words, ControlBlock::new(page, 0)?)));
+        match fifo {
+            Some(fifo) => events.with_fifo(fifo),
+            None => events,
+        }
+    }
 }
 
 /// The callback parameter. With vectors of the processors' own it only has to be something.
@@ -163,6 +192,8 @@ pub(crate) struct Base<'b, M: Machine, H> {
     pub(crate) vector: Option<u8>,
     /// How vCPU 0 is told of events.
     pub(crate) upcall: Upcall,
+    /// The ABI of event channels, where it is to be had.
+    pub(crate) abi: Abi,
     /// The version of the grant table, where it is to be had.
     pub(crate) version: Version,
     /// What keeps emulated devices away, and what there was of them.

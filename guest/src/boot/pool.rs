@@ -39,10 +39,10 @@ pub(super) fn take() -> Option<SharedPage> {
     Some(unsafe { SharedPage::new(ptr, gfn) })
 }
 
-/// Pages of which Xen keeps the address: for the records of processors, 64 in each.
-static LASTING: [Once<SharedPage>; 2] = [const { Once::new() }; 2];
+/// Pages of which Xen keeps the address: for the records of processors, 64 in each, and their control blocks, 32 in each.
+static LASTING: [Once<SharedPage>; 6] = [const { Once::new() }; 6];
 
-/// Does as [`take`], for a page that stays in use to the end; at most two.
+/// Does as [`take`], for a page that stays in use to the end; at most six.
 pub(super) fn take_lasting() -> Option<&'static SharedPage> {
     let place = LASTING.iter().find(|place| !place.is_completed())?;
     let page = take()?;

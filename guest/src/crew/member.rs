@@ -6,7 +6,7 @@ use spin::Mutex;
 use xen_evtchn::{BindError, BoundPort, Scanner};
 use xen_hypercall::op::event_channel::Virq;
 use xen_hypercall::op::vcpu;
-use xen_hypercall::{Errno, Hypercall, Nanos, Port, SharedPage, Vcpu, VcpuInfo};
+use xen_hypercall::{Errno, Hypercall, Nanos, Port, SharedPage, Vcpu};
 use xen_suspend::services::Registration;
 use xen_suspend::{Class, Fatal, Order, Stage};
 
@@ -55,9 +55,9 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
     }
 
     /// Gives it what it needs from before its first moment on.
-    pub(super) fn equip(&self, vcpu: Vcpu, record: VcpuInfo<'static>, page: SharedPage) {
+    pub(super) fn equip(&self, scanner: Scanner<'static>, page: SharedPage) {
         let mut life = self.life.lock();
-        (life.scanner, life.page) = (Some(Scanner::new(vcpu, record)), Some(page));
+        (life.scanner, life.page) = (Some(scanner), Some(page));
     }
 
     /// Tells by which port it is called, once it is up.
@@ -90,6 +90,7 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
     /// Registers, or as `registered` has it finds that done; binds its ports and starts its timer.
     pub(super) fn come_up(&self, base: &Base<'b, M, H>, vcpu: Vcpu, registered: Class) -> Result<(), BindError> {
         self.register(base, (vcpu, registered)).map_err(BindError::Xen)?;
+        self.join(base).map_err(BindError::Xen)?;
         self.bind(base, (vcpu, Class::New))
     }
 
@@ -97,6 +98,9 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
     pub(super) fn carry_out(&self, base: &Base<'b, M, H>, vcpu: Vcpu, order: Order) -> Result<(), Fatal> {
         let Order { stage, class } = order;
         let done = match stage {
+            Stage::PerVcpu if class == Class::New => {
+                self.register(base, (vcpu, class)).and_then(|()| self.join(base)).map_err(Some)
+            }
             Stage::PerVcpu => self.register(base, (vcpu, class)).map_err(Some),
             _ => self.bind(base, (vcpu, class)).map_err(said),
         };
@@ -106,10 +110,14 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
     fn register(&self, base: &Base<'b, M, H>, (vcpu, class): (Vcpu, Class)) -> Result<(), Errno> {
         let life = self.life.lock();
         let record = life.scanner.as_ref().map(Scanner::record);
-        if let (Some(scanner), Class::New) = (&life.scanner, class) {
-            scanner.reset();
-        }
         Registration { record, upcall: base.vector }.make(base.hook, vcpu, class)
+    }
+
+    /// Has Xen tell this processor of events, in whichever ABI is in force.
+    fn join(&self, base: &Base<'b, M, H>) -> Result<(), Errno> {
+        let life = self.life.lock();
+        let joined = life.scanner.as_ref().map_or(Ok(()), |scanner| base.events.join(scanner));
+        joined.map_err(|error| error.errno().unwrap_or(Errno::EINVAL))
     }
 
     fn bind(&self, base: &Base<'b, M, H>, (vcpu, class): (Vcpu, Class)) -> Result<(), BindError> {

@@ -244,8 +244,8 @@ pub const ALL: &[Lifecycle] = &[
     both(
         "options",
         "options that mean nothing are reported and harmless",
-        "colour=blue evtchn=fifo",
-        &[Create, Says("option", &["unknown=colour=blue"]), Says("option", &["unknown=evtchn=fifo"]), Alive, Poweroff],
+        "colour=blue evtchn=3l",
+        &[Create, Says("option", &["unknown=colour=blue"]), Says("option", &["unknown=evtchn=3l"]), Alive, Poweroff],
     ),
     both(
         "full-disk",

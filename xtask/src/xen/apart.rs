@@ -16,7 +16,7 @@ pub(super) fn lifecycles(name: &str, wished: Option<u32>, extent: Extent) -> Vec
     let (make, usual): (&[Make], _) = match name {
         soak::NAME => (&[soak::lifecycle], soak::ROUNDS),
         ring::NAME => (&[ring::lifecycle], ring::ROUNDS),
-        together::EVTCHN => (&[together::evtchn], together::ROUNDS),
+        together::EVTCHN => (&[together::evtchn, together::evtchn_fifo], together::ROUNDS),
         together::GRANT => (&[together::grant, together::grant_v2], together::ROUNDS),
         _ => return Vec::new(),
     };

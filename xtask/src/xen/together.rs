@@ -7,6 +7,7 @@ use guest::lifecycle::{Lifecycle, Step, UNTOUCHED};
 
 /// What they are called on the command line.
 pub(super) const EVTCHN: &str = "evtchn";
+pub(super) const EVTCHN_FIFO: &str = "evtchn-fifo";
 pub(super) const GRANT: &str = "grant";
 pub(super) const GRANT_V2: &str = "grant-v2";
 /// Rounds where nobody says how many.
@@ -38,6 +39,11 @@ pub(super) fn evtchn(rounds: u32) -> Lifecycle {
         steps: steps(rounds),
         only: None,
     }
+}
+
+/// The same in the other ABI.
+pub(super) fn evtchn_fifo(rounds: u32) -> Lifecycle {
+    Lifecycle { name: EVTCHN_FIFO, cmdline: "trial=events evtchn=fifo", ..evtchn(rounds) }
 }
 
 /// The same about grants.
@@ -91,7 +97,9 @@ mod tests {
 
     #[test]
     fn a_few_rounds_go_well_on_the_mock_host() {
-        for (lifecycle, name) in [(evtchn(2), "peer-offered"), (grant(2), "peer-maps"), (grant_v2(2), "version")] {
+        let named =
+            [(evtchn(2), "peer-offered"), (evtchn_fifo(2), "abi"), (grant(2), "peer-maps"), (grant_v2(2), "version")];
+        for (lifecycle, name) in named {
             for vcpus in [1, 2, 4] {
                 let played = crate::mock_host::run(&lifecycle, Variant { kind: Kind::Pvh, vcpus });
                 let report = played.unwrap_or_else(|failure| panic!("{}", failure.0));
