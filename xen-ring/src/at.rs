@@ -47,3 +47,27 @@ impl<W: Words> Area for At<'_, W> {
         self.straight(at, from.len()).inspect(|to| self.memory.copy_out(*to, from)).is_some()
     }
 }
+
+/// Has the words and areas of a memory be such places in it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! words_at {
+    () => {
+        type Word<'w>
+            = $crate::At<'w, Self>
+        where
+            Self: 'w;
+        type Area<'w>
+            = $crate::At<'w, Self>
+        where
+            Self: 'w;
+
+        fn word(&self, offset: usize) -> Option<$crate::At<'_, Self>> {
+            $crate::At::new(self, offset, 4)
+        }
+
+        fn area(&self, offset: usize, len: usize) -> Option<$crate::At<'_, Self>> {
+            $crate::At::new(self, offset, len)
+        }
+    };
+}

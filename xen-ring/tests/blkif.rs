@@ -9,7 +9,7 @@
 
 mod memory;
 
-use memory::{Access as Seen, Adversary, page, table};
+use memory::{page, table};
 use proptest::prelude::*;
 use xen_hypercall::GrantRef;
 use xen_ring::blkif::{
@@ -210,37 +210,9 @@ fn k05_indirect_requests_are_refused_in_each_layout() {
 }
 
 #[test]
-fn k05_r07_segments_in_pages_are_copied_once_and_the_copy_is_checked() {
-    let memory = Adversary::new();
-    let list: Vec<_> = (0..SEGMENTS_IN_PAGE).map(|at| Segment::whole(GrantRef(at.try_into().unwrap()))).collect();
-    Indirect::write_page(&memory, &list);
-    let indirect =
-        Indirect::new(Access::Read, (Disk(0), Sector(0)), (514, SegmentLimit::MAX), &[GrantRef(1), GrantRef(2)])
-            .unwrap();
-    memory.drain();
-    let read: Result<Vec<_>, _> = indirect.read_page(0, &memory).collect();
-    assert_eq!(read.unwrap(), list);
-    assert_eq!(memory.drain(), (0..512).map(|at| Seen::In(at * 8, 8)).collect::<Vec<_>>());
-    // Two are in the second page; what stands behind them is not looked at, and in a third page there is nothing.
-    memory.with(|bytes| bytes[8 + 5] = 8);
-    memory.with(|bytes| bytes[16 + 5] = 99);
-    let read: Vec<_> = indirect.read_page(1, &memory).collect();
-    let why = BadSegment::BeyondPage { last: 8 };
-    assert_eq!(read, [Ok(list[0]), Err(BadRequest::Segment { index: 513, why })]);
-    assert_eq!(indirect.read_page(2, &memory).count(), 0);
-    assert_eq!(indirect.read_page(usize::MAX, &memory).count(), 0);
-    // A peer that changes a segment before it is copied is believed, and after it is not.
-    memory.drain();
-    memory.strike(0, |bytes| bytes[4] = 7);
-    memory.strike(1, |bytes| bytes[5] = 0);
-    let read = indirect.read_page(0, &memory).next().unwrap();
-    assert_eq!(read, Ok(Segment::new(GrantRef(0), 7, 7).unwrap()));
-}
-
-#[test]
 #[should_panic(expected = "the segments of one page")]
 fn a_page_takes_no_more_segments_than_it_holds() {
-    Indirect::write_page(&Adversary::new(), &[Segment::whole(GrantRef(0)); SEGMENTS_IN_PAGE + 1]);
+    Indirect::write_page(page(), &[Segment::whole(GrantRef(0)); SEGMENTS_IN_PAGE + 1]);
 }
 
 #[test]

@@ -8,29 +8,16 @@
 )]
 
 mod memory;
+mod packets;
 
 use memory::{page, table};
-use proptest::prelude::*;
-use xen_hypercall::GrantRef;
+use packets::*;
 use xen_ring::netif::rx::{self, Flags, Fragment, Request, Rx, Slot};
-use xen_ring::netif::{
-    BadExtra, BadPacket, Extra, FragmentLimit, Gso, GsoType, Link, Links, Lost, Mac, MulticastChange, Packet, Part,
-    Status, Want, Xdp,
-};
 use xen_ring::{Back, Front, Misbehaved, Slots};
-use zerocopy::{FromBytes as _, IntoBytes as _};
 
 const VALIDATED: u16 = 1;
-const MORE: u16 = 4;
-const EXTRA: u16 = 8;
 
-/// How the tests say a slot: of a part its offset, flags and status; of an extra info, its bytes.
-#[derive(Debug, Clone, Copy)]
-enum Said {
-    Part(u16, u16, i16),
-    Info([u8; 8]),
-}
-use Said::{Info, Part as P};
+type Said = packets::Said<i16>;
 
 /// A slot by the header: id, offset, flags, status.
 fn slot(id: u16, said: Said) -> Slot {

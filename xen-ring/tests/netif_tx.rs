@@ -8,29 +8,16 @@
 )]
 
 mod memory;
+mod packets;
 
 use memory::{page, table};
-use proptest::prelude::*;
-use xen_hypercall::GrantRef;
+use packets::*;
 use xen_ring::netif::tx::{self, Answer, Flags, Fragment, Piece, Slot, Tx};
-use xen_ring::netif::{
-    BadExtra, BadPacket, Extra, FragmentLimit, Gso, GsoType, Link, Links, Lost, Mac, MulticastChange, Packet, Part,
-    Status, Want, Xdp,
-};
 use xen_ring::{Back, Front, Misbehaved, RequestId, Slots, Unanswered};
-use zerocopy::{FromBytes as _, IntoBytes as _};
 
 const BLANK: u16 = 1;
-const MORE: u16 = 4;
-const EXTRA: u16 = 8;
 
-/// How the tests say a slot: of a part its offset, flags and size; of an extra info, its bytes.
-#[derive(Debug, Clone, Copy)]
-enum Said {
-    Part(u16, u16, u16),
-    Info([u8; 8]),
-}
-use Said::{Info, Part as P};
+type Said = packets::Said<u16>;
 
 /// A slot by the header: grant, offset, flags, id, size.
 fn slot(said: Said) -> Slot {

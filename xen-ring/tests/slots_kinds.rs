@@ -11,7 +11,7 @@ mod memory;
 
 use core::ptr::NonNull;
 
-use memory::{Message, REQ_PROD, RSP_PROD, Test, message, page, table};
+use memory::{Message, RSP_PROD, Test, message, page, table};
 use xen_hypercall::{Gfn, PAGE_SIZE, SharedPages};
 use xen_ring::{Answer, Back, Front, MAX_ORDER, Misbehaved, Protocol, RequestId, Requests, Slots, Unanswered};
 
@@ -263,21 +263,17 @@ fn r18_one_that_is_never_answered_is_overtaken_and_still_counts() {
 
 #[test]
 fn r30_poison_reaches_the_other_half_and_halves_of_two_do_not_join() {
-    let memory = memory::Adversary::new();
-    let mut requests = Requests::<P, u32, 4>::new();
-    let (mut submit, mut complete) = Front::new(&memory, Slots::new(4).unwrap(), &mut requests).split();
+    let (page, mut requests) = (page(), Requests::<P, u32, 4>::new());
+    let (mut submit, mut complete) = Front::new(page, Slots::new(4).unwrap(), &mut requests).split();
     submit.vacancy().unwrap().unwrap().stage(message(1, 1), 1);
     let _ = submit.publish().unwrap();
-    assert_eq!(memory.peek(REQ_PROD), 1);
-    memory.poke(RSP_PROD, 2);
+    page.copy_out(RSP_PROD, &2_u32.to_le_bytes());
     let reason = Misbehaved::Overrun { seen: 0, now: 2, allowed: 1 };
     assert_eq!(complete.poll_answer().err(), Some(reason));
-    memory.drain();
     assert_eq!((submit.room(), submit.publish(), submit.vacancy().err()), (Err(reason), Err(reason), Some(reason)));
-    assert_eq!(memory.drain(), []);
     let left: Vec<_> = Front::join(submit, complete).abort_all().collect();
     assert_eq!(left, [Unanswered::Published(1)]);
-    let halves = || Front::<P, u32, 4>::new(page(), Slots::new(4).unwrap(), table()).split();
+    let halves = || Front::<P, u32, 4>::new(memory::page(), Slots::new(4).unwrap(), table()).split();
     let ((submit, _), (_, complete)) = (halves(), halves());
     assert!(std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| Front::join(submit, complete))).is_err());
 }

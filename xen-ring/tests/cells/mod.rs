@@ -5,7 +5,7 @@ use core::cell::Cell;
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::{self, Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
-use xen_ring::{At, Flags, Words};
+use xen_ring::{Flags, Words};
 
 /// What a twin takes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,22 +73,7 @@ impl Cells {
 }
 
 impl Words for Cells {
-    type Word<'w>
-        = At<'w, Self>
-    where
-        Self: 'w;
-    type Area<'w>
-        = At<'w, Self>
-    where
-        Self: 'w;
-
-    fn word(&self, offset: usize) -> Option<At<'_, Self>> {
-        At::new(self, offset, 4)
-    }
-
-    fn area(&self, offset: usize, len: usize) -> Option<At<'_, Self>> {
-        At::new(self, offset, len)
-    }
+    xen_ring::words_at!();
 
     fn load(&self, offset: usize) -> u32 {
         let load = || self.header[offset / 4].load(self.unless(Missing::Acquire, offset, Acquire));

@@ -4,7 +4,7 @@ use super::{Rules, Stroke};
 use core::cell::{Cell, RefCell};
 use core::ops::Range;
 use std::rc::Rc;
-use xen_ring::{At, Flags, Words};
+use xen_ring::{Flags, Words};
 
 /// The byte that all private memory of a test is filled with.
 pub const CANARY: u8 = 0xc5;
@@ -37,7 +37,6 @@ pub struct Memory {
 struct Whole {
     bytes: RefCell<Vec<u8>>,
     strokes: RefCell<Vec<(usize, Stroke)>>,
-    attacked: Cell<bool>,
     peaceful: Cell<bool>,
     lied: Cell<bool>,
     steps: Cell<usize>,
@@ -60,7 +59,7 @@ impl Memory {
         Self { whole: Rc::clone(&self.whole), from: self.from + from }
     }
 
-    /// Makes memory whose peer strikes before the given accesses, counted over all that [`Memory::attacked`] runs.
+    /// Makes memory whose peer strikes before the given accesses, counted over all but what [`Memory::peace`] runs.
     #[must_use]
     pub fn struck(len: usize, strokes: &[(usize, &Stroke)]) -> Self {
         let memory = Self::new(len);
@@ -71,6 +70,11 @@ impl Memory {
     /// Has the peer strike before an access to come, counted from now.
     pub fn strike_at(&self, when: usize, stroke: Stroke) {
         self.whole.strokes.borrow_mut().push((self.whole.steps.get() + when, stroke));
+    }
+
+    /// Has the peer write before an access to come, counted from now.
+    pub fn write_at(&self, when: usize, how: impl Fn(&mut [u8]) + 'static) {
+        self.strike_at(when, Stroke::bytes("write", how));
     }
 
     /// Has the peer strike now.
@@ -91,9 +95,7 @@ impl Memory {
     /// If a rule is broken.
     pub fn attacked<R>(&self, rules: &Rules, operation: impl FnOnce() -> R) -> R {
         self.whole.log.borrow_mut().clear();
-        self.whole.attacked.set(true);
         let result = operation();
-        self.whole.attacked.set(false);
         rules.check(&self.whole.log.borrow());
         result
     }
@@ -129,10 +131,10 @@ impl Memory {
         result
     }
 
-    /// Returns the accesses since the last operation began.
-    #[must_use]
-    pub fn log(&self) -> Vec<Access> {
-        self.whole.log.borrow().clone()
+    /// Returns the accesses since the last operation began, or the last call of this; strokes that were to come are off.
+    pub fn drain(&self) -> Vec<Access> {
+        self.whole.strokes.take();
+        self.whole.log.take()
     }
 
     /// Lets the peer, or a check, work on the bytes.
@@ -174,7 +176,7 @@ impl Memory {
 
     /// Is where the peer can strike.
     fn point(&self) {
-        if self.whole.attacked.get() && !self.whole.peaceful.get() {
+        if !self.whole.peaceful.get() {
             self.strike();
             self.whole.steps.set(self.whole.steps.get() + 1);
         }
@@ -195,22 +197,7 @@ impl core::fmt::Debug for Memory {
 }
 
 impl Words for Memory {
-    type Word<'w>
-        = At<'w, Self>
-    where
-        Self: 'w;
-    type Area<'w>
-        = At<'w, Self>
-    where
-        Self: 'w;
-
-    fn word(&self, offset: usize) -> Option<At<'_, Self>> {
-        At::new(self, offset, 4)
-    }
-
-    fn area(&self, offset: usize, len: usize) -> Option<At<'_, Self>> {
-        At::new(self, offset, len)
-    }
+    xen_ring::words_at!();
 
     fn size(&self) -> usize {
         self.whole.bytes.borrow().len() - self.from

@@ -65,7 +65,7 @@ fn a_part_is_no_memory_of_its_own() {
         _ = part.load(8);
         part.copy_in(64, &mut got);
     });
-    assert_eq!((got, memory.log()[1]), ([7, 0], Access::In(PAGE + 64, 2)));
+    assert_eq!((got, memory.drain()[1]), ([7, 0], Access::In(PAGE + 64, 2)));
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! Slot rings against a peer that lies: each row of the catalogue with its accepted neighbour.
-#![expect(unsafe_code, reason = "a test gives its own page")]
 #![allow(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
@@ -7,24 +6,41 @@
     reason = "a panic is a failed test"
 )]
 
-mod memory;
+use xen_ring::{Answer, Back, Front, Misbehaved, Notify, Protocol, RequestId, Requests, Slots, Unanswered};
+use xen_sim::adversary::{Access, Memory, put};
+use xen_sim::rings::{Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Talk};
+use zerocopy::IntoBytes as _;
 
-use memory::{
-    Access, Adversary, Message, REQ_EVENT, REQ_PROD, RSP_EVENT, RSP_PROD, Test, message, put, slot, table, write,
-};
-use proptest::prelude::*;
-use xen_ring::{Answer, Back, Front, Misbehaved, Notify, Protocol, RequestId, Slots, Unanswered};
+const PAGE: usize = 4096;
 
-type Wide = Test<64>;
-type Narrow = Test<16>;
-type Asks<'m, P> = Front<'m, P, u32, 8, Adversary>;
+type Wide = Talk<64>;
+type Narrow = Talk<16>;
+type Asks<'m, P> = Front<'m, P, u32, 8, Memory>;
+
+const fn message(operation: u32, value: u32) -> Message {
+    Message { id: 0, operation, value }
+}
+
+/// Where slot number `at` lies.
+const fn slot(at: usize) -> usize {
+    64 + at * 16
+}
+
+fn write(bytes: &mut [u8], at: usize, message: Message) {
+    bytes[slot(at)..slot(at + 1)].copy_from_slice(message.as_bytes());
+}
+
+/// Gives an empty table that lives as long as the test.
+fn table<P: Protocol>() -> &'static mut Requests<P, u32, 8> {
+    Box::leak(Box::default())
+}
 
 fn slots<P: Protocol>() -> Slots<P> {
     Slots::new(4).unwrap()
 }
 
 /// A front with requests of values 0, 1, … of operation 7 in flight.
-fn asks<P: Protocol<Request = Message> + 'static>(memory: &Adversary, count: u32) -> Asks<'_, P> {
+fn asks<P: Protocol<Request = Message> + 'static>(memory: &Memory, count: u32) -> Asks<'_, P> {
     let mut front = Front::new(memory, slots(), table());
     (0..count).for_each(|value| {
         stage(&mut front, value);
@@ -39,12 +55,12 @@ fn stage<P: Protocol<Request = Message>>(front: &mut Asks<'_, P>, value: u32) ->
 }
 
 /// What the front wrote into slot `at`, and what an honest back would make of it.
-fn answer_to(memory: &Adversary, at: usize) -> Message {
+fn answer_to(memory: &Memory, at: usize) -> Message {
     let id = u64::from(memory.peek(slot(at))) | u64::from(memory.peek(slot(at) + 4)) << 32;
     Message { id, operation: 7, value: 100 }
 }
 
-fn answer(memory: &Adversary, at: usize, message: Message) {
+fn answer(memory: &Memory, at: usize, message: Message) {
     memory.with(|bytes| write(bytes, at, message));
     memory.poke(RSP_PROD, memory.peek(RSP_PROD).wrapping_add(1));
 }
@@ -54,7 +70,7 @@ fn tokens<P: Protocol>(front: Asks<'_, P>) -> Vec<u32> {
 }
 
 /// Checks that the ring is dead: same reason everywhere, no access at all, every token back.
-fn is_dead<P: Protocol>(memory: &Adversary, mut front: Asks<'_, P>, reason: Misbehaved, left: &[u32]) {
+fn is_dead<P: Protocol>(memory: &Memory, mut front: Asks<'_, P>, reason: Misbehaved, left: &[u32]) {
     memory.drain();
     assert_eq!(front.poll_answer().err(), Some(reason));
     assert_eq!(front.poll_answers(9, |_| unreachable!()).err(), Some(reason));
@@ -68,7 +84,7 @@ fn is_dead<P: Protocol>(memory: &Adversary, mut front: Asks<'_, P>, reason: Misb
 #[test]
 fn r01_r02_r03_answers_beyond_what_was_published() {
     for lie in [3, 4, 5, 1 << 31, u32::MAX] {
-        let memory = Adversary::new();
+        let memory = Memory::new(PAGE);
         let mut front = asks::<Wide>(&memory, 2);
         stage(&mut front, 2);
         memory.poke(RSP_PROD, lie);
@@ -77,7 +93,7 @@ fn r01_r02_r03_answers_beyond_what_was_published() {
         assert_eq!(memory.drain().last(), Some(&Access::Load(RSP_PROD)), "no slot was read");
         is_dead(&memory, front, reason, &[0, 1, 2]);
     }
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<Wide>(&memory, 2);
     (0..2).for_each(|at| answer(&memory, at, answer_to(&memory, at)));
     assert!(front.poll_answer().unwrap().is_some() && front.poll_answer().unwrap().is_some());
@@ -92,7 +108,7 @@ fn first_answer<P>(id: impl Fn(u64) -> u64) -> Result<u32, Misbehaved>
 where
     P: Protocol<Request = Message, Response = Message> + 'static,
 {
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<P>(&memory, 2);
     let honest = answer_to(&memory, 0);
     answer(&memory, 0, Message { id: id(honest.id), ..honest });
@@ -137,7 +153,7 @@ fn r12_ids_of_another_generation() {
 
 #[test]
 fn r12_an_old_answer_does_not_settle_a_new_request() {
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<Narrow>(&memory, 1);
     let old = answer_to(&memory, 0);
     answer(&memory, 0, old);
@@ -160,7 +176,7 @@ fn r12_an_old_answer_does_not_settle_a_new_request() {
 #[test]
 fn r10_the_same_id_twice_in_one_batch_or_two() {
     for apart in [false, true] {
-        let memory = Adversary::new();
+        let memory = Memory::new(PAGE);
         let mut front = asks::<Wide>(&memory, 3);
         let twice = answer_to(&memory, 1);
         answer(&memory, 0, twice);
@@ -180,7 +196,7 @@ fn r10_the_same_id_twice_in_one_batch_or_two() {
 
 #[test]
 fn r11_an_answer_to_a_request_staged_and_not_published() {
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<Wide>(&memory, 1);
     let staged = stage(&mut front, 1);
     answer(&memory, 0, Message { id: staged.0, operation: 7, value: 0 });
@@ -188,7 +204,7 @@ fn r11_an_answer_to_a_request_staged_and_not_published() {
     assert_eq!(front.poll_answer().err(), Some(reason));
     is_dead(&memory, front, reason, &[0, 1]);
 
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<Wide>(&memory, 1);
     let staged = stage(&mut front, 1);
     let _ = front.publish().unwrap();
@@ -198,7 +214,7 @@ fn r11_an_answer_to_a_request_staged_and_not_published() {
 
 #[test]
 fn r14_an_answer_of_another_operation() {
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<Wide>(&memory, 1);
     let honest = answer_to(&memory, 0);
     answer(&memory, 0, Message { operation: 8, ..honest });
@@ -209,7 +225,7 @@ fn r14_an_answer_of_another_operation() {
 
 #[test]
 fn r15_r16_what_we_wrote_is_never_read_back() {
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<Wide>(&memory, 1);
     let honest = answer_to(&memory, 0);
     memory.with(|bytes| bytes[..64].fill(0xff));
@@ -230,7 +246,7 @@ fn r15_r16_what_we_wrote_is_never_read_back() {
 
 #[test]
 fn r17_a_frozen_event_silences_and_a_fresh_one_costs_one_event() {
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<Wide>(&memory, 1);
     for (event, value, notify) in [(u32::MAX, 1, Notify::No), (3, 2, Notify::Yes), (4, 3, Notify::Yes)] {
         memory.poke(REQ_EVENT, event);
@@ -241,10 +257,10 @@ fn r17_a_frozen_event_silences_and_a_fresh_one_costs_one_event() {
 
 #[test]
 fn r21_a_final_check_looks_twice_whatever_the_peer_does() {
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut front = asks::<Wide>(&memory, 2);
     let honest = [0, 1].map(|at| answer_to(&memory, at));
-    memory.strike(3, move |bytes| {
+    memory.write_at(3, move |bytes| {
         write(bytes, 0, honest[0]);
         put(bytes, RSP_PROD, 1);
     });
@@ -256,7 +272,7 @@ fn r21_a_final_check_looks_twice_whatever_the_peer_does() {
 #[test]
 fn backs_refuse_what_no_front_could_have_published() {
     for lie in [5, 1 << 31, u32::MAX] {
-        let memory = Adversary::new();
+        let memory = Memory::new(PAGE);
         let mut back = Back::<Wide, _>::attach(&memory, slots()).unwrap();
         memory.poke(REQ_PROD, lie);
         let reason = Misbehaved::Overrun { seen: 0, now: lie, allowed: 4 };
@@ -269,7 +285,7 @@ fn backs_refuse_what_no_front_could_have_published() {
         memory.poke(REQ_PROD, lie);
         assert_eq!(Back::<Wide, _>::attach(&memory, slots()).err(), Some(reason), "nor on attach");
     }
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut back = Back::<Wide, _>::attach(&memory, slots()).unwrap();
     memory.poke(REQ_PROD, 4);
     assert!((0..4).all(|_| back.poll_request().unwrap().is_some()), "a full ring is no lie");
@@ -278,7 +294,7 @@ fn backs_refuse_what_no_front_could_have_published() {
     let reason = Misbehaved::Overrun { seen: 4, now: 5, allowed: 0 };
     assert_eq!(back.poll_request(), Err(reason), "an answer frees its slot when it is published");
 
-    let memory = Adversary::new();
+    let memory = Memory::new(PAGE);
     let mut back = Back::<Wide, _>::attach(&memory, slots()).unwrap();
     memory.poke(REQ_PROD, 4);
     assert!((0..4).all(|_| back.poll_request().unwrap().is_some()));
@@ -286,104 +302,4 @@ fn backs_refuse_what_no_front_could_have_published() {
     let _ = back.publish().unwrap();
     memory.poke(REQ_PROD, 5);
     assert!(back.poll_request().unwrap().is_some());
-}
-
-/// What a hostile back does between our calls.
-#[derive(Debug, Clone)]
-enum Lie {
-    Ask,
-    Publish,
-    Poll,
-    Honest(usize),
-    Index(u32),
-    Bump(u32),
-    Word(usize, u32),
-    Copy(usize, usize),
-}
-
-fn lie() -> impl Strategy<Value = Lie> {
-    let index = prop_oneof![0_u32..12, Just(u32::MAX), Just(1 << 31), any::<u32>()];
-    let slot_word = (0_usize..16, prop_oneof![0_u32..9, any::<u32>()]);
-    prop_oneof![
-        4 => Just(Lie::Ask),
-        3 => Just(Lie::Publish),
-        4 => Just(Lie::Poll),
-        4 => (0_usize..4).prop_map(Lie::Honest),
-        1 => index.prop_map(Lie::Index),
-        1 => (0_u32..6).prop_map(Lie::Bump),
-        1 => slot_word.prop_map(|(at, value)| Lie::Word(slot(0) + at * 4, value)),
-        1 => (0_usize..4, 0_usize..4).prop_map(|(from, to)| Lie::Copy(from, to)),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: if cfg!(miri) { 20 } else { 10_000 },
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    /// Whatever the back writes between calls: no panic, each payload once, none before its publication, and after the first
-    /// lie that was seen the same reason for ever and no access.
-    #[test]
-    fn r01_r02_r03_r08_r09_r10_r11_r12_r14_r30_hostile_sequences(lies in prop::collection::vec(lie(), 0..20)) {
-        let memory = Adversary::new();
-        let mut front = asks::<Narrow>(&memory, 0);
-        let (mut asked, mut published, mut returned) = (0, 0, Vec::new());
-        let mut fault = None;
-        for lie in lies {
-            memory.drain();
-            let failed = match lie {
-                Lie::Ask => match front.vacancy() {
-                    Ok(vacancy) => {
-                        asked += u32::from(vacancy.map(|vacancy| vacancy.stage(message(7, asked), asked)).is_some());
-                        None
-                    }
-                    Err(reason) => Some(reason),
-                },
-                Lie::Publish => {
-                    let done = front.publish();
-                    published = if done.is_ok() { asked } else { published };
-                    done.err()
-                }
-                Lie::Poll => match front.poll_answer() {
-                    Ok(answer) => {
-                        returned.extend(answer.map(|answer| answer.payload));
-                        prop_assert!(returned.last().is_none_or(|last| *last < published), "R11");
-                        None
-                    }
-                    Err(reason) => Some(reason),
-                },
-                Lie::Honest(at) => {
-                    let to = usize::try_from(memory.peek(RSP_PROD) % 4).unwrap();
-                    answer(&memory, to, answer_to(&memory, at));
-                    continue;
-                }
-                Lie::Index(value) => {
-                    memory.poke(RSP_PROD, value);
-                    continue;
-                }
-                Lie::Bump(by) => {
-                    memory.poke(RSP_PROD, memory.peek(RSP_PROD).wrapping_add(by));
-                    continue;
-                }
-                Lie::Word(offset, value) => {
-                    memory.poke(offset, value);
-                    continue;
-                }
-                Lie::Copy(from, to) => {
-                    memory.with(|bytes| bytes.copy_within(slot(from)..slot(from + 1), slot(to)));
-                    continue;
-                }
-            };
-            if fault.is_some() {
-                prop_assert_eq!(failed, fault, "the first reason stays");
-                prop_assert_eq!(memory.drain(), [], "R30");
-            }
-            fault = fault.or(failed);
-        }
-        returned.extend(tokens(front));
-        returned.sort_unstable();
-        prop_assert!(returned.into_iter().eq(0..asked), "each payload once");
-    }
 }
