@@ -24,12 +24,41 @@ pub const REPORT: &str = "LOOM_REPORT";
 /// If an interleaving fails, or if there are fewer: then something holds the threads of the model apart.
 #[track_caller]
 pub fn holds(name: &str, floor: u64, model: impl Fn() + Sync + Send + 'static) {
-    let (explored, failure) = explore(model);
+    let (explored, failure) = explore(None, model);
+    judge(name, (explored, floor), failure);
+}
+
+#[track_caller]
+fn judge(name: &str, (explored, floor): (u64, u64), failure: Option<String>) {
     if let Some(why) = failure {
         panic!("{name}: interleaving {explored} fails: {why}");
     }
     assert!(explored >= floor, "{name}: {explored} interleavings are fewer than {floor}");
     report(&format!("model\t{name}\t{explored}\t{floor}"));
+}
+
+/// As [`holds`], of the interleavings in which threads are interrupted at most so often: for a model that has too many.
+///
+/// # Panics
+/// As [`holds`].
+#[track_caller]
+pub fn holds_within(preemptions: usize, (name, floor): (&str, u64), model: impl Fn() + Sync + Send + 'static) {
+    let (explored, failure) = explore(Some(preemptions), model);
+    judge(name, (explored, floor), failure);
+}
+
+/// As [`fails`], of the interleavings in which threads are interrupted at most so often.
+///
+/// # Panics
+/// As [`fails`].
+#[track_caller]
+pub fn fails_within(
+    preemptions: usize,
+    (name, missing, why): (&str, &str, &str),
+    model: impl Fn() + Sync + Send + 'static,
+) {
+    let found = explore(Some(preemptions), model);
+    judge_twin((name, missing, why), found);
 }
 
 /// Explores a twin of the model `name`, from which `missing` was taken away, until it fails with the words `why`.
@@ -38,21 +67,27 @@ pub fn holds(name: &str, floor: u64, model: impl Fn() + Sync + Send + 'static) {
 /// If it does not fail, or not so.
 #[track_caller]
 pub fn fails(name: &str, missing: &str, why: &str, model: impl Fn() + Sync + Send + 'static) {
-    let (explored, failure) = explore(model);
+    judge_twin((name, missing, why), explore(None, model));
+}
+
+#[track_caller]
+fn judge_twin((name, missing, why): (&str, &str, &str), (explored, failure): (u64, Option<String>)) {
     let found = failure.unwrap_or_else(|| panic!("{name} without {missing}: all {explored} interleavings pass"));
     assert!(found.contains(why), "{name} without {missing}: fails by another way: {found}");
     report(&format!("twin\t{name}\t{missing}\t{explored}\t{why}"));
 }
 
 /// Returns how many interleavings were begun, and why the last one failed.
-fn explore(model: impl Fn() + Sync + Send + 'static) -> (u64, Option<String>) {
+fn explore(preemptions: Option<usize>, model: impl Fn() + Sync + Send + 'static) -> (u64, Option<String>) {
     let explored = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&explored);
     let run = move || {
         count.fetch_add(1, Relaxed);
         model();
     };
-    let failure = catch_unwind(AssertUnwindSafe(|| loom::model(run))).err();
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    let failure = catch_unwind(AssertUnwindSafe(|| builder.check(run))).err();
     (explored.load(Relaxed), failure.map(|thrown| words(&*thrown)))
 }
 

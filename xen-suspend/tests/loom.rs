@@ -17,7 +17,7 @@ use std::ptr::NonNull;
 use std::sync::Mutex;
 
 use machine::{Machine, Missing, OTHER};
-use xen_explore::{fails, holds};
+use xen_explore::{fails, fails_within, holds, holds_within};
 use xen_grant::{Offer, RESERVED_ENTRIES, Slot, Table, Write};
 use xen_hypercall::{DomId, EpochCell, Gfn, GrantRef, Hypercall, IrqGate as _, Number, PAGE_SIZE, SharedPage, Word};
 use xen_suspend::model::Lack;
@@ -102,16 +102,15 @@ impl Guest {
     }
 }
 
-/// The other processor takes two grants and ends one; it is parked meanwhile, and the table made anew.
+/// The other processor takes a grant, ends it, and takes one; it is parked meanwhile, and the table made anew.
 fn park_pop_rebuild(pages: &'static Pages, missing: Missing) {
     let guest = Guest::leaked(pages, missing);
     let table = guest.table();
     guest.machine.rendezvous.join(OTHER).unwrap();
     let other = guest.machine.other(move || {
         let first = guest.offer(table);
-        let second = guest.offer(table);
         first.into_iter().for_each(|offer| guest.end(offer));
-        second
+        guest.offer(table)
     });
     guest.machine.suspend(|| {
         guest.epoch.advance();
@@ -183,18 +182,22 @@ fn whole(name: &'static str, floor: u64, model: fn(Missing), twins: &[Missing]) 
     }
 }
 
+/// The free list takes many steps, and has exhaustive models of its own in `xen-grant`.
+const PREEMPTIONS: usize = 3;
+
 #[test]
 fn park_pop_a_reference_rebuild() {
     let model = |missing: Missing| {
         let pages = Pages::leaked();
         move || park_pop_rebuild(pages, missing)
     };
-    let twin = |missing: Missing| {
-        fails("park_pop_rebuild", missing.name(), "a held lock is met in the dark", model(missing));
+    let twin = |missing: Missing, why| {
+        fails_within(PREEMPTIONS, ("park_pop_rebuild", missing.name(), why), model(missing));
     };
-    holds("park_pop_rebuild", 60_000, model(Missing::Nothing));
-    twin(Missing::Gate);
-    twin(Missing::Wait);
+    holds_within(PREEMPTIONS, ("park_pop_rebuild", 22_000), model(Missing::Nothing));
+    twin(Missing::Gate, "a grant is");
+    // The list is made anew while the other is at it: its links go round in a circle.
+    twin(Missing::Wait, "maximum number of branches");
 }
 
 #[test]
