@@ -123,13 +123,11 @@ impl<'s, G> Core<'s, G> {
         }
     }
 
-    /// A grant of an earlier table is void, unless the new one has found its entry in use.
+    /// A grant of an earlier table is void, unless the new one has found its entry in use; without a table nobody knows.
     #[cold]
     fn end_void(&self, grant: &Grant) -> Ended {
-        match slot(self.slots, grant.reference) {
-            Some(slot) if slot.state().kind == Kind::Stray => Ended::Mapped,
-            _ => Ended::Void,
-        }
+        let stray = slot(self.slots, grant.reference).is_some_and(|slot| slot.state().kind == Kind::Stray);
+        if stray || self.shape.version().is_none() { Ended::Mapped } else { Ended::Void }
     }
 }
 

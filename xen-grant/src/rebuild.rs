@@ -89,8 +89,8 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     }
 
     fn remake(&self, places: &mut impl Places) -> Result<usize, TableError> {
-        // As large as it had become, if it had.
-        let wanted = self.first.max(self.core.shape.frames());
+        // As large as it had become, if it had, also if it was not to be had at the last attempt.
+        let wanted = self.first.max(self.core.shape.most());
         // Nothing is given out, and no guard reaches an entry, before all is well.
         self.core.close();
         let version = self.negotiate()?;

@@ -82,6 +82,8 @@ pub(crate) struct Shape {
     limit: Plain,
     /// Frames mapped.
     frames: Plain,
+    /// The most that were ever mapped.
+    most: Plain,
     /// Which making of the table this is: grants of an earlier one are void.
     life: AtomicU32,
     /// Mappings of other domains' pages whose guard is gone and that Xen did not end.
@@ -91,7 +93,7 @@ pub(crate) struct Shape {
 impl Shape {
     pub(crate) const fn new() -> Self {
         let [version, limit, frames, lost] = [const { Plain::new(0) }; 4];
-        Self { version, limit, frames, life: AtomicU32::new(0), lost }
+        Self { version, limit, frames, most: Plain::new(0), life: AtomicU32::new(0), lost }
     }
 
     #[inline]
@@ -120,6 +122,11 @@ impl Shape {
         self.lost.load(Relaxed)
     }
 
+    /// Returns how many frames were mapped when it was largest, in whatever domain.
+    pub(crate) fn most(&self) -> usize {
+        usize::try_from(self.most.load(Relaxed)).unwrap_or(0)
+    }
+
     /// Ends the life of the table that was.
     pub(crate) fn close(&self) {
         self.life.fetch_add(1, Relaxed);
@@ -134,14 +141,18 @@ impl Shape {
     }
 
     pub(crate) fn open(&self, version: Version, frames: usize, limit: u32) {
-        self.frames.store(u32::try_from(frames).unwrap_or(u32::MAX), Relaxed);
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        self.frames.store(frames, Relaxed);
+        self.most.fetch_max(frames, Relaxed);
         self.limit.store(limit, Relaxed);
         self.version.store(version.number(), Relaxed);
     }
 
     /// Makes the table larger, unless it is so already, and returns the limit that was.
     pub(crate) fn extend(&self, frames: usize, limit: u32) -> u32 {
-        self.frames.fetch_max(u32::try_from(frames).unwrap_or(u32::MAX), Relaxed);
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        self.frames.fetch_max(frames, Relaxed);
+        self.most.fetch_max(frames, Relaxed);
         self.limit.fetch_max(limit, Relaxed)
     }
 }
