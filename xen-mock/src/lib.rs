@@ -148,6 +148,7 @@ pub use handles::{
 };
 pub use handles::{Granted, Grants, InUse, Mapped, Peer, Trace};
 pub use host::{Destroyed, Host};
+pub use memory::recycled::recycled;
 pub use platform::PlatformDevice;
 pub use toolstack::{Destination, Operation, Outcome, Save};
 pub use trace::{Call, Mark, Request};

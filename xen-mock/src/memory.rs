@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "frames are raw memory, which the guest reaches too")]
 
 mod mirrors;
+pub(crate) mod recycled;
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::collections::BTreeMap;
@@ -38,11 +39,16 @@ unsafe impl Send for Frame {}
 impl Frame {
     /// Takes a zeroed page that nobody else has.
     pub(crate) fn new() -> Self {
+        if let Some(frame) = recycled::spare() {
+            frame.zero();
+            return frame;
+        }
         let layout = Layout::from_size_align(PAGE, PAGE).expect("a page is a layout");
         // SAFETY: the layout is not empty.
         let raw = unsafe { alloc_zeroed(layout) };
         let frame = NonNull::new(raw).map(Self).unwrap_or_else(|| handle_alloc_error(layout));
         KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
+        recycled::taken(frame);
         frame
     }
 

@@ -113,6 +113,26 @@ fn g07_flags_are_cleared_and_then_the_status_is_read() {
     host.check().unwrap();
 }
 
+/// Xen looks at the flags anew when the first one wants to write.
+#[test]
+fn a_closed_entry_is_mapped_once_more_only_as_it_is_mapped() {
+    let host = Host::builder().build();
+    let guest = host.guest();
+    let ((table, _status), page) = (table_v2(&guest), guest.page());
+    let gref = v2(&table, 9, (PERMIT, 0, 0, page.gfn().0));
+    let reader = host.dom0().map(gref, MapMode::Read).unwrap();
+    table.copy_out(144, &[0, 0]);
+    let again = host.dom0().map(gref, MapMode::Read).unwrap();
+    assert_eq!(host.dom0().map(gref, MapMode::Write).unwrap_err(), MapError::BadRef);
+    drop((reader, again));
+    let gref = v2(&table, 9, (PERMIT, 0, 0, page.gfn().0));
+    let writer = host.dom0().map(gref, MapMode::Write).unwrap();
+    table.copy_out(144, &[0, 0]);
+    assert!(host.dom0().map(gref, MapMode::Write).is_ok());
+    drop(writer);
+    host.check().unwrap();
+}
+
 #[test]
 fn g05_an_entry_in_use_is_not_used_for_something_else() {
     let host = Host::builder().build();

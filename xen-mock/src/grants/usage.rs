@@ -14,18 +14,19 @@ impl GrantTable {
     /// Why Xen would refuse.
     pub(crate) fn look(&self, gref: GrantRef, access: Access) -> Result<Content, Refusal> {
         let entry = self.entry(gref).ok_or(Refusal::Beyond)?;
-        if let Some(active) = self.active.get(&gref.0) {
-            active.admits(access)?;
-        } else if entry.flags() & TYPE_MASK == 0 {
-            return Err(Refusal::Nothing);
-        } else if entry.domain() != access.domain {
-            return Err(Refusal::Another);
+        let active = self.active.get(&gref.0);
+        active.map_or(Ok(()), |active| active.admits(access))?;
+        // Who maps as those do who have it mapped needs no leave of the entry, which may be closed by now.
+        let writes = access.mode == MapMode::Write;
+        if active.is_none_or(|active| writes && active.writers == 0) {
+            match entry.flags() {
+                flags if flags & TYPE_MASK == 0 => return Err(Refusal::Nothing),
+                _ if entry.domain() != access.domain => return Err(Refusal::Another),
+                flags if writes && flags & READONLY != 0 => return Err(Refusal::ReadOnly),
+                _ => {}
+            }
         }
-        let writes = self.active.get(&gref.0).is_some_and(|active| active.writers > 0);
-        if access.mode == MapMode::Write && !writes && entry.flags() & READONLY != 0 {
-            return Err(Refusal::ReadOnly);
-        }
-        Ok(self.active.get(&gref.0).map_or_else(|| entry.content(), |active| active.entry.content()))
+        Ok(active.map_or_else(|| entry.content(), |active| active.entry.content()))
     }
 
     /// Notes one more mapping of an entry, and returns the page.
