@@ -206,7 +206,7 @@ mod tests {
     extern crate std;
     use std::vec::Vec;
 
-    use super::{Abi, Failing, Kind, Nanos, Options, Role, Version};
+    use super::{Failing, Nanos, Options};
 
     fn parse(line: &str) -> (Options, Vec<&str>) {
         let mut unknown = Vec::new();
@@ -220,15 +220,6 @@ mod tests {
         assert_eq!(unknown, [] as [&str; 0]);
         assert!(options.refuse);
         assert_eq!((options.ack_delay, options.fail), (Nanos::from_millis(250), Some(Failing::Freeze)));
-    }
-
-    #[test]
-    fn a_trial_and_its_peer_are_asked_for() {
-        let (options, unknown) = parse("trial=grants grant=v2 evtchn=fifo");
-        assert_eq!((options.trial, options.role), (Some(Kind::Grants), Role::Tested));
-        assert_eq!((options.grant, options.evtchn), (Version::V2, Abi::Fifo));
-        assert_eq!((parse("role=peer").0.role, unknown), (Role::Peer, Vec::new()));
-        assert_eq!(parse("role=tested trial=both").1, ["role=tested", "trial=both"]);
     }
 
     #[test]

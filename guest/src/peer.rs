@@ -14,7 +14,7 @@ pub(crate) use asking::{Peer, wait};
 pub(crate) use obeying::Obedient;
 pub use order::{Answer, Message, Order, PageOrder, Spot};
 pub use pages::Pattern;
-pub(crate) use pages::{Stock, sum, sum_by};
+pub(crate) use pages::{Foreign, Stock, sum};
 
 use xen_store::Path;
 

@@ -1,6 +1,6 @@
 //! Runs the whole guest on the mock host: the lifecycles that it goes through on a real Xen too, and the troubles that
 //! only a mock host can make on demand. Beside that, the rings in the hands of a peer that lies: [`adversary`] and
-//! [`rings`], and the bodies of [`fuzz`] targets.
+//! [`rings`], one that clings to the pages that it was offered: [`grants`]; and the bodies of [`fuzz`] targets.
 //!
 //! # Example
 //! ```
@@ -20,6 +20,7 @@ pub mod adversary;
 mod arrangement;
 pub mod faults;
 pub mod fuzz;
+pub mod grants;
 mod heard;
 mod machine;
 mod peer;

@@ -104,7 +104,6 @@ const XEN: &[Check] = &[
         "xen, across",
         &["xtask", "xen", "cross", "--release", "bookworm,trixie", "--vcpus", "2", "--xenstored", "c"],
     ),
-    check("xen, two guests", &["xtask", "xen", "grant", "evtchn", "--quick", "--rounds", "1", "--xenstored", "c"]),
     check("xen, soak", &["xtask", "xen", "soak", "--quick", "--xenstored", "c"]),
 ];
 

@@ -8,7 +8,7 @@ use xen_hypercall::{Gfn, Hole, PAGE_SIZE};
 
 /// From 1 GiB on: above all memory of a domain of this guest, which has 8 MiB, and below devices and Xen's own pages.
 const FIRST: u64 = 1 << 18;
-const COUNT: u64 = 1024;
+const COUNT: u64 = 64;
 
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 

@@ -35,14 +35,9 @@ impl Pattern {
 
 /// Returns the checksum of what is in a page.
 pub(crate) fn sum(page: &SharedPage) -> u32 {
-    sum_by(|at, bytes| page.copy_in(at, bytes))
-}
-
-/// Returns the checksum of a page's bytes, of which `copy_in` takes those from an offset on.
-pub(crate) fn sum_by(copy_in: impl Fn(usize, &mut [u8])) -> u32 {
     let (mut tally, mut bytes) = (Tally::new(), [0; 64]);
     for at in (0..PAGE_SIZE).step_by(bytes.len()) {
-        copy_in(at, &mut bytes);
+        page.copy_in(at, &mut bytes);
         tally.add(&bytes);
     }
     tally.sum()
@@ -85,16 +80,16 @@ impl Stock {
     }
 }
 
-/// A page of another domain, mapped by a hypercall and nothing else: the peer's side does not rest on what is tested.
+/// A page of another domain, mapped by a hypercall and nothing else.
 #[derive(Debug)]
-pub(super) struct RawMapping {
+pub(crate) struct Foreign {
     hole: Hole,
     handle: GrantHandle,
 }
 
-impl RawMapping {
+impl Foreign {
     /// Maps a page; gives the hole back if Xen refuses.
-    pub(super) fn map<H: Hypercall>(
+    pub(crate) fn map<H: Hypercall>(
         hook: &H,
         hole: Hole,
         (domain, reference, mode): (DomId, GrantRef, MapMode),
@@ -110,7 +105,7 @@ impl RawMapping {
     }
 
     /// Lets the page go, and returns the hole; without it, if Xen refuses.
-    pub(super) fn unmap<H: Hypercall>(self, hook: &H) -> Result<Hole, i32> {
+    pub(crate) fn unmap<H: Hypercall>(self, hook: &H) -> Result<Hole, i32> {
         let mut blocks = [Unmap::new(&self.hole, self.handle)];
         let called = grant_table::unmap(hook, &mut blocks).map_err(|errno| code(errno.raw()));
         let [block] = blocks;
@@ -118,7 +113,12 @@ impl RawMapping {
         unmapped.map(|()| self.hole)
     }
 
-    pub(super) const fn page(&self) -> &SharedPage {
+    /// Returns the hole in another domain, where nothing is mapped; the handle would be another's there.
+    pub(crate) fn forget(self) -> Hole {
+        self.hole
+    }
+
+    pub(crate) const fn page(&self) -> &SharedPage {
         self.hole.page()
     }
 }

@@ -1,13 +1,13 @@
 //! Pages that another guest maps, and pages of another guest.
 
-use xen_grant::{Access, Backoff, Foreign, Mapping, Offer, Page, Read, Write};
-use xen_hypercall::op::grant_table::{Copy, GrantError, GrantStatus, MapMode, Place};
-use xen_hypercall::{DomId, Errno, GrantRef, Hole, Hypercall, IrqGate, PAGE_SIZE, SharedPage};
+use xen_grant::{Offer, Page, Write};
+use xen_hypercall::op::grant_table::{self, Copy, GrantStatus, Map, MapMode, Place, Unmap};
+use xen_hypercall::{DomId, Errno, GrantRef, Hole, Hypercall, PAGE_SIZE, SharedPage};
 use xen_store::Nodes as _;
 
 use super::{Bench, Failed, at, hold};
 use crate::Machine;
-use crate::peer::{self, Order, PageOrder, Pattern, Peer, Spot, sum, sum_by};
+use crate::peer::{self, Foreign, Order, PageOrder, Pattern, Peer, Spot, sum};
 use crate::start::DOMID;
 
 /// What is in the pages: ours at first, what the peer makes of it, and so on.
@@ -24,10 +24,8 @@ const NOTHING: u32 = 0xF154_670A;
 /// How often what is set aside is looked at.
 const LOOKS: u32 = 4;
 
-/// No table is so large.
-const BEYOND: GrantRef = GrantRef(50_000);
-
 const REFUSED: i32 = -1;
+const BAD_REF: i32 = -3;
 const BUSY: i32 = -16;
 
 /// The table is of the version that was wanted.
@@ -37,13 +35,12 @@ pub(super) fn version<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>,
 
 type OfferOf<'p, M> = Offer<'p, Write, <M as Machine>::Gate>;
 
-type MappingOf<'p, 'b, A, M, H> = Mapping<'p, A, &'b H, <M as Machine>::Gate>;
-
 /// A page of ours that the peer has mapped, and one of the peer's that we have.
-pub(super) struct Pages<'p, 'b, M: Machine, H: Hypercall> {
+pub(super) struct Pages<'p, M: Machine> {
     offer: OfferOf<'p, M>,
     spot: Spot,
-    foreign: MappingOf<'p, 'b, Write, M, H>,
+    foreign: Foreign,
+    reference: GrantRef,
 }
 
 fn page<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, peer: &mut Peer) -> Result<SharedPage, Failed> {
@@ -65,67 +62,26 @@ fn offer<'p, M: Machine, H: Hypercall>(
     bench.table.offer_write(page, peer.domain()).map_err(at("offer"))
 }
 
-/// Maps a page for writing.
-fn map_write<'p, 'b, M: Machine, H: Hypercall>(
-    bench: &Bench<'_, 'p, 'b, M, H>,
-    peer: &mut Peer,
-    foreign: Foreign,
-) -> Result<Result<MappingOf<'p, 'b, Write, M, H>, GrantError>, Failed> {
-    let hole = hole(bench, peer)?;
-    Ok(bench.table.map_write(hole, foreign, Backoff::none()).map_err(|refused| {
-        peer.stock.keep_hole(refused.hole);
-        refused.error
-    }))
-}
-
-/// Maps a page for reading.
-fn map_read<'p, 'b, M: Machine, H: Hypercall>(
-    bench: &Bench<'_, 'p, 'b, M, H>,
-    peer: &mut Peer,
-    foreign: Foreign,
-) -> Result<Result<MappingOf<'p, 'b, Read, M, H>, GrantError>, Failed> {
-    let hole = hole(bench, peer)?;
-    Ok(bench.table.map_read(hole, foreign, Backoff::none()).map_err(|refused| {
-        peer.stock.keep_hole(refused.hole);
-        refused.error
-    }))
-}
-
-fn unmap<A: Access, H: Hypercall, G: IrqGate>(peer: &mut Peer, mapping: Mapping<'_, A, &H, G>) -> Result<(), Failed> {
-    peer.stock.keep_hole(mapping.unmap().map_err(at("unmap"))?);
-    Ok(())
-}
-
-/// The checksum of what is mapped; nothing's, if the mapping is void.
-fn mapped<A: Access, H: Hypercall, G: IrqGate>(mapping: &Mapping<'_, A, &H, G>) -> u32 {
-    sum_by(|at, bytes| mapping.copy_in(at, bytes).unwrap_or(()))
-}
-
-fn written<H: Hypercall, G: IrqGate>(mapping: &Mapping<'_, Write, &H, G>, pattern: Pattern) -> Result<(), Failed> {
-    mapping.page().map(|page| pattern.fill(page)).map_err(at("stale"))
-}
-
-const fn status(status: GrantStatus) -> GrantError {
-    GrantError::Status(status)
-}
-
-/// Has the peer grant a page of its own, full of what is theirs.
-fn granted<M: Machine, H: Hypercall>(
+/// Maps a page of the peer's.
+fn map<M: Machine, H: Hypercall>(
     bench: &Bench<'_, '_, '_, M, H>,
     peer: &mut Peer,
-    mode: MapMode,
-) -> Result<Foreign, Failed> {
-    let reference = GrantRef(peer.have(bench, Order::Page(PageOrder::Grant(mode, THEIRS)))?);
-    Ok(Foreign { peer: peer.domain(), reference })
+    (reference, mode): (GrantRef, MapMode),
+) -> Result<Result<Foreign, i32>, Failed> {
+    let hole = hole(bench, peer)?;
+    Ok(Foreign::map(bench.base.hook, hole, (peer.domain(), reference, mode)).map_err(|(hole, code)| {
+        peer.stock.keep_hole(hole);
+        code
+    }))
 }
 
-/// Has the peer end what it granted.
-fn taken_back<M: Machine, H: Hypercall>(
+fn unmap<M: Machine, H: Hypercall>(
     bench: &Bench<'_, '_, '_, M, H>,
     peer: &mut Peer,
     foreign: Foreign,
 ) -> Result<(), Failed> {
-    peer.have(bench, Order::Page(PageOrder::End(foreign.reference))).map(drop)
+    peer.stock.keep_hole(foreign.unmap(bench.base.hook).map_err(at("unmap"))?);
+    Ok(())
 }
 
 /// A page that is granted to ourselves can be mapped, written and let go.
@@ -138,16 +94,16 @@ pub(super) fn own_map<M: Machine, H: Hypercall>(
 ) -> Result<(), Failed> {
     let own = own_domain(bench)?;
     let offer = bench.table.offer_write(page(bench, peer)?, own).map_err(at("offer"))?;
-    let wanted = Foreign { peer: own, reference: offer.reference() };
-    let mapping = map_write(bench, peer, wanted)?.map_err(at("map"))?;
-    hold(mapped(&mapping) == OURS.sum(), "read-through-the-hole")?;
-    written(&mapping, THEIRS)?;
-    hold(mapped(&mapping) == THEIRS.sum(), "written-through-the-hole")?;
+    let wanted = (own, offer.reference(), MapMode::Write);
+    let foreign = Foreign::map(bench.base.hook, hole(bench, peer)?, wanted).map_err(at("map"))?;
+    hold(sum(foreign.page()) == OURS.sum(), "read-through-the-hole")?;
+    THEIRS.fill(foreign.page());
+    hold(sum(foreign.page()) == THEIRS.sum(), "written-through-the-hole")?;
     let offer = match offer.end() {
         Ok(_) => return Err(Failed("ended-while-mapped")),
         Err(still) => still.offer,
     };
-    unmap(peer, mapping)?;
+    unmap(bench, peer, foreign)?;
     offer.end().map(drop).map_err(at("end"))
 }
 
@@ -166,7 +122,7 @@ pub(super) fn own_copy<M: Machine, H: Hypercall>(
     copy(bench, (Place::granted(own, offer.reference(), 0), Place::of(&to, 0)))?.map_err(at("copy-granted"))?;
     hold(sum(&to) == LATER.sum(), "granted-not-copied")?;
     let into = copy(bench, (Place::of(&to, 0), Place::granted(own, offer.reference(), 0)))?;
-    hold(into == Err(status(GrantStatus::GENERAL_ERROR)), "wrote-what-is-for-reading")?;
+    hold(into == Err(GrantStatus::GENERAL_ERROR), "wrote-what-is-for-reading")?;
     peer.stock.keep_page(offer.end().map_err(at("end"))?);
     peer.stock.keep_page(to);
     Ok(())
@@ -181,9 +137,10 @@ fn own_domain<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) -> Resu
 fn copy<M: Machine, H: Hypercall>(
     bench: &Bench<'_, '_, '_, M, H>,
     (from, to): (Place<'_>, Place<'_>),
-) -> Result<Result<(), GrantError>, Failed> {
+) -> Result<Result<(), GrantStatus>, Failed> {
     let mut blocks = [Copy::new(from, to, PAGE_SIZE).map_err(at("span"))?];
-    Ok(bench.table.copy(&mut blocks, Backoff::none()).map_err(|refused| refused.error))
+    grant_table::copy(bench.base.hook, &mut blocks).map_err(at("copy-call"))?;
+    Ok(blocks[0].result())
 }
 
 /// The peer maps a page of ours, reads and writes it; our access does not end before it lets go.
@@ -221,50 +178,41 @@ pub(super) fn reads<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, p
 
 /// We map a page of the peer's, read and write it; the peer's access does not end before we let go.
 pub(super) fn grants<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, peer: &mut Peer) -> Result<(), Failed> {
-    let foreign = granted(bench, peer, MapMode::Write)?;
-    let mapping = map_write(bench, peer, foreign)?.map_err(at("map"))?;
-    hold(mapped(&mapping) == THEIRS.sum(), "we-read-something-else")?;
-    written(&mapping, LATER)?;
-    let look = Order::Page(PageOrder::Look(foreign.reference));
-    hold(peer.have(bench, look)? == LATER.sum(), "we-wrote-elsewhere")?;
-    let end = Order::Page(PageOrder::End(foreign.reference));
-    hold(peer.ask(bench, end)? == Err(BUSY), "peer-ended-while-mapped")?;
-    unmap(peer, mapping)?;
-    taken_back(bench, peer, foreign)?;
-
-    let foreign = granted(bench, peer, MapMode::Read)?;
-    let refused = map_write(bench, peer, foreign)?;
-    hold(refused.is_err_and(|error| error == status(GrantStatus::GENERAL_ERROR)), "mapped-for-writing")?;
-    let mapping = map_read(bench, peer, foreign)?.map_err(at("map-to-read"))?;
-    hold(mapped(&mapping) == THEIRS.sum(), "we-read-something-else")?;
-    // Dropped, it unmaps too; the hole is not used again.
-    drop(mapping);
-    hold(bench.table.lost_mappings() == 0, "lost-a-mapping")?;
-    taken_back(bench, peer, foreign)
+    let reference = GrantRef(peer.have(bench, Order::Page(PageOrder::Grant(MapMode::Write, THEIRS)))?);
+    let foreign = map(bench, peer, (reference, MapMode::Write))?.map_err(at("map"))?;
+    hold(sum(foreign.page()) == THEIRS.sum(), "we-read-something-else")?;
+    LATER.fill(foreign.page());
+    hold(peer.have(bench, Order::Page(PageOrder::Look(reference)))? == LATER.sum(), "we-wrote-elsewhere")?;
+    hold(peer.ask(bench, Order::Page(PageOrder::End(reference)))? == Err(BUSY), "peer-ended-while-mapped")?;
+    unmap(bench, peer, foreign)?;
+    peer.have(bench, Order::Page(PageOrder::End(reference)))?;
+    let reference = GrantRef(peer.have(bench, Order::Page(PageOrder::Grant(MapMode::Read, THEIRS)))?);
+    hold(map(bench, peer, (reference, MapMode::Write))?.is_err_and(|code| code == REFUSED), "mapped-for-writing")?;
+    let foreign = map(bench, peer, (reference, MapMode::Read))?.map_err(at("map-to-read"))?;
+    hold(sum(foreign.page()) == THEIRS.sum(), "we-read-something-else")?;
+    unmap(bench, peer, foreign)?;
+    peer.have(bench, Order::Page(PageOrder::End(reference))).map(drop)
 }
 
-/// Several pages in one hypercall: all or, with one among them that is not granted, none.
+/// Several pages in one hypercall, with one among them that is not granted: each has a status of its own.
 pub(super) fn batch<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, peer: &mut Peer) -> Result<(), Failed> {
-    let (first, last) = (granted(bench, peer, MapMode::Read)?, granted(bench, peer, MapMode::Read)?);
-    let mut references = [first.reference, BEYOND, last.reference].into_iter();
-    let mut pages = || Ok((hole(bench, peer)?, references.next().unwrap_or(BEYOND)));
-    let three = [pages()?, pages()?, pages()?];
-    let Err(refused) = bench.table.map_all_read(first.peer, three, Backoff::none()) else {
-        return Err(Failed("mapped-what-is-not-granted"));
-    };
-    let why = (refused.at, refused.error);
-    hold(why == (1, status(GrantStatus::BAD_GNTREF)), "refused-for-another-reason")?;
-    let [Some(one), Some(other), Some(spare)] = refused.holes else { return Err(Failed("a-hole-is-lost")) };
-    hold([&one, &other, &spare].iter().all(|hole| sum(hole.page()) == NOTHING), "something-stayed-mapped")?;
-    peer.stock.keep_hole(spare);
-    let two = [(one, first.reference), (other, last.reference)];
-    let mappings = bench.table.map_all_read(first.peer, two, Backoff::none()).map_err(at("map"))?;
-    hold(mappings.iter().all(|mapping| mapped(mapping) == THEIRS.sum()), "we-read-something-else")?;
-    for mapping in mappings {
-        unmap(peer, mapping)?;
+    let mut references = [GrantRef(50_000); 3];
+    for reference in [0, 2] {
+        references[reference] = GrantRef(peer.have(bench, Order::Page(PageOrder::Grant(MapMode::Read, THEIRS)))?);
     }
-    taken_back(bench, peer, first)?;
-    taken_back(bench, peer, last)
+    let holes = [hole(bench, peer)?, hole(bench, peer)?, hole(bench, peer)?];
+    let block = |at: usize| Map::new(&holes[at], peer.domain(), references[at], MapMode::Read);
+    let mut blocks = [0, 1, 2].map(block);
+    grant_table::map(bench.base.hook, &mut blocks).map_err(at("map"))?;
+    let [first, bad, last] = blocks.map(Map::finish);
+    hold(bad.err() == Some(GrantStatus(i16::try_from(BAD_REF).unwrap_or(0))), "mapped-what-is-not-granted")?;
+    let (first, last) = (first.map_err(at("first"))?, last.map_err(at("last"))?);
+    hold([0, 2].iter().all(|&at| sum(holes[at].page()) == THEIRS.sum()), "we-read-something-else")?;
+    let mut blocks = [Unmap::new(&holes[0], first.handle), Unmap::new(&holes[2], last.handle)];
+    grant_table::unmap(bench.base.hook, &mut blocks).map_err(at("unmap"))?;
+    hold(blocks.into_iter().all(|block| block.finish().is_ok()), "not-unmapped")?;
+    holes.into_iter().for_each(|hole| peer.stock.keep_hole(hole));
+    [0, 2].iter().try_for_each(|&at| peer.have(bench, Order::Page(PageOrder::End(references[at]))).map(drop))
 }
 
 /// Copies from and to each other's pages, as far as they are granted.
@@ -280,16 +228,14 @@ pub(super) fn copies<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, 
     hold(peer.ask(bench, to)? == Err(REFUSED), "peer-copied-to-what-is-for-reading")?;
     let page = only_read.end().map_err(at("end-read"))?;
 
-    let foreign = granted(bench, peer, MapMode::Write)?;
-    let theirs = Place::granted(foreign.peer, foreign.reference, 0);
-    LATER.fill(&page);
+    let reference = GrantRef(peer.have(bench, Order::Page(PageOrder::Grant(MapMode::Write, LATER)))?);
+    let theirs = Place::granted(peer.domain(), reference, 0);
     copy(bench, (theirs, Place::of(&page, 0)))?.map_err(at("copy-from"))?;
-    hold(sum(&page) == THEIRS.sum(), "we-copied-something-else")?;
+    hold(sum(&page) == LATER.sum(), "we-copied-something-else")?;
     OURS.fill(&page);
     copy(bench, (Place::of(&page, 0), theirs))?.map_err(at("copy-to"))?;
-    let look = Order::Page(PageOrder::Look(foreign.reference));
-    hold(peer.have(bench, look)? == OURS.sum(), "we-copied-elsewhere")?;
-    taken_back(bench, peer, foreign)?;
+    hold(peer.have(bench, Order::Page(PageOrder::Look(reference)))? == OURS.sum(), "we-copied-elsewhere")?;
+    peer.have(bench, Order::Page(PageOrder::End(reference)))?;
     peer.stock.keep_page(page);
     Ok(())
 }
@@ -324,23 +270,23 @@ pub(super) fn strangers<M: Machine, H: Hypercall>(
     peer.stock.keep_page(offer.end().map_err(at("end"))?);
     let mapped = peer.ask(bench, Order::Page(PageOrder::Map(reference, MapMode::Read)))?;
     hold(mapped == Err(REFUSED), "peer-mapped-what-has-ended")?;
-    let beyond = map_read(bench, peer, Foreign { peer: peer.domain(), reference: BEYOND })?;
-    hold(beyond.is_err_and(|error| error == status(GrantStatus::BAD_GNTREF)), "mapped-beyond-the-table")
+    let beyond = map(bench, peer, (GrantRef(50_000), MapMode::Read))?;
+    hold(beyond.is_err_and(|code| code == BAD_REF), "mapped-beyond-the-table")
 }
 
-impl<'p, 'b, M: Machine, H: Hypercall> Pages<'p, 'b, M, H> {
+impl<'p, M: Machine> Pages<'p, M> {
     /// Shares a page each way.
-    pub(super) fn share(bench: &Bench<'_, 'p, 'b, M, H>, peer: &mut Peer) -> Result<Self, Failed> {
+    pub(super) fn share<H: Hypercall>(bench: &Bench<'_, 'p, '_, M, H>, peer: &mut Peer) -> Result<Self, Failed> {
         let offer = offer(bench, peer)?;
         let spot = Spot(peer.have(bench, Order::Page(PageOrder::Map(offer.reference(), MapMode::Write)))?);
-        let foreign = granted(bench, peer, MapMode::Write)?;
-        let foreign = map_write(bench, peer, foreign)?.map_err(at("map"))?;
-        Ok(Self { offer, spot, foreign })
+        let reference = GrantRef(peer.have(bench, Order::Page(PageOrder::Grant(MapMode::Write, THEIRS)))?);
+        let foreign = map(bench, peer, (reference, MapMode::Write))?.map_err(at("map"))?;
+        Ok(Self { offer, spot, foreign, reference })
     }
 
     /// The domain went on: all is shared as before.
-    pub(super) fn kept(self, bench: &Bench<'_, 'p, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
-        let Self { offer, spot, foreign: mapping } = self;
+    pub(super) fn kept<H: Hypercall>(self, bench: &Bench<'_, 'p, '_, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        let Self { offer, spot, foreign, reference } = self;
         let offer = match offer.end() {
             Ok(_) => return Err(Failed("ended-while-mapped")),
             Err(still) => still.offer,
@@ -349,36 +295,30 @@ impl<'p, 'b, M: Machine, H: Hypercall> Pages<'p, 'b, M, H> {
         hold(peer.have(bench, Order::Page(PageOrder::Sum(spot)))? == LATER.sum(), "peer-does-not-see-a-change")?;
         peer.have(bench, Order::Page(PageOrder::Unmap(spot)))?;
         peer.stock.keep_page(offer.end().map_err(at("end"))?);
-        hold(mapped(&mapping) == THEIRS.sum(), "foreign-page-lost")?;
-        written(&mapping, LATER)?;
-        let foreign = mapping.foreign();
-        let look = Order::Page(PageOrder::Look(foreign.reference));
-        hold(peer.have(bench, look)? == LATER.sum(), "we-wrote-elsewhere")?;
-        unmap(peer, mapping)?;
-        taken_back(bench, peer, foreign)
+        hold(sum(foreign.page()) == THEIRS.sum(), "foreign-page-lost")?;
+        LATER.fill(foreign.page());
+        hold(peer.have(bench, Order::Page(PageOrder::Look(reference)))? == LATER.sum(), "we-wrote-elsewhere")?;
+        unmap(bench, peer, foreign)?;
+        peer.have(bench, Order::Page(PageOrder::End(reference))).map(drop)
     }
 
     /// The domain is another: our page is ours alone, what the peer has is the old domain's, and its page is gone from here.
-    pub(super) fn stale(self, bench: &Bench<'_, 'p, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
-        let Self { offer, spot, foreign: mapping } = self;
+    pub(super) fn stale<H: Hypercall>(self, bench: &Bench<'_, 'p, '_, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        let Self { offer, spot, foreign, reference } = self;
         let page = offer.end().map_err(at("end"))?;
         hold(sum(&page) == OURS.sum(), "memory")?;
         LATER.fill(&page);
         hold(peer.have(bench, Order::Page(PageOrder::Sum(spot)))? == OURS.sum(), "peer-sees-the-new-domain")?;
         peer.have(bench, Order::Page(PageOrder::Unmap(spot)))?;
         peer.stock.keep_page(page);
-        hold(mapping.page().is_err() && mapping.copy_in(0, &mut [0]).is_err(), "mapping-is-not-void")?;
-        let foreign = mapping.foreign();
-        // No hypercall: the handle would be another's here.
-        let hole = mapping.unmap().map_err(at("unmap"))?;
-        hold(sum(hole.page()) == NOTHING, "foreign-page-came-along")?;
-        peer.stock.keep_hole(hole);
-        taken_back(bench, peer, foreign)
+        hold(sum(foreign.page()) == NOTHING, "foreign-page-came-along")?;
+        peer.stock.keep_hole(foreign.forget());
+        peer.have(bench, Order::Page(PageOrder::End(reference))).map(drop)
     }
 
     /// The peer dies: our page comes back, and its page stays until we let go.
-    pub(super) fn bereave(self, bench: &Bench<'_, 'p, 'b, M, H>, peer: &mut Peer) -> Result<(), Failed> {
-        let Self { offer, foreign: mapping, .. } = self;
+    pub(super) fn bereave<H: Hypercall>(self, bench: &Bench<'_, 'p, '_, M, H>, peer: &mut Peer) -> Result<(), Failed> {
+        let Self { offer, foreign, .. } = self;
         peer.have(bench, Order::Die)?;
         let mut held = Some(offer);
         let end = || match held.take()?.end() {
@@ -391,8 +331,8 @@ impl<'p, 'b, M: Machine, H: Hypercall> Pages<'p, 'b, M, H> {
         let page = peer::wait(bench, end).ok_or(Failed("held-by-the-dead"))?;
         hold(sum(&page) == OURS.sum(), "memory")?;
         peer.stock.keep_page(page);
-        hold(mapped(&mapping) == THEIRS.sum(), "foreign-page-lost")?;
-        unmap(peer, mapping)
+        hold(sum(foreign.page()) == THEIRS.sum(), "foreign-page-lost")?;
+        unmap(bench, peer, foreign)
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Trial<'p, 'b, M: Machine, H: Hypercall> {
 /// What both share, over a suspend or the peer's end.
 enum Held<'p, 'b, M: Machine, H: Hypercall> {
     Pair(Pair<'b, M, H>),
-    Pages(Pages<'p, 'b, M, H>),
+    Pages(Pages<'p, M>),
 }
 
 impl<'p, 'b, M: Machine, H: Hypercall> Held<'p, 'b, M, H> {

@@ -6,6 +6,7 @@
 mod blkif_response;
 mod books;
 mod byte_ring;
+mod grant_table;
 mod netif_rx;
 mod netif_tx;
 mod ring_back;
@@ -14,6 +15,7 @@ mod script;
 
 pub use blkif_response::blkif_response;
 pub use byte_ring::byte_ring;
+pub use grant_table::grant_table;
 pub use netif_rx::netif_rx;
 pub use netif_tx::netif_tx;
 pub use ring_back::ring_back;
@@ -23,21 +25,22 @@ pub use ring_front::ring_front;
 pub type Target = (&'static str, fn(&[u8]) -> Ending);
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("ring_front", ring_front),
     ("ring_back", ring_back),
     ("byte_ring", byte_ring),
     ("blkif_response", blkif_response),
     ("netif_rx", netif_rx),
     ("netif_tx", netif_tx),
+    ("grant_table", grant_table),
 ];
 
 /// How a script ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ending {
-    /// How many answers, requests or bytes came through.
+    /// How many answers, requests or bytes came through, or pages came back.
     pub through: usize,
-    /// How often a peer was found out, or a packet of its refused.
+    /// How often a peer was found out, a packet of its refused, or a page kept from us.
     pub found: usize,
     /// Whether the peer lied at all.
     pub lied: bool,

@@ -7,7 +7,7 @@ use xen_hypercall::{DomId, Errno, GrantRef, Hypercall, SharedPage};
 use super::Result;
 use crate::Machine;
 use crate::crew::TableOf;
-use crate::peer::pages::{Pattern, RawMapping, Stock, code, sum};
+use crate::peer::pages::{Foreign, Pattern, Stock, code, sum};
 use crate::peer::{PageOrder, Spot};
 
 /// How many pages it may have mapped, and offered.
@@ -47,7 +47,7 @@ pub(super) struct Sharing<'p, 'b, M: Machine, H: Hypercall> {
     machine: &'b M,
     hook: &'b H,
     table: &'p TableOf<'p, 'b, M, H>,
-    mapped: [Option<RawMapping>; PAGES],
+    mapped: [Option<Foreign>; PAGES],
     offered: [Option<Offered<'p, M::Gate>>; PAGES],
     stock: Stock,
 }
@@ -82,18 +82,18 @@ impl<'p, 'b, M: Machine, H: Hypercall> Sharing<'p, 'b, M, H> {
         }
     }
 
-    fn place(&mut self, Spot(number): Spot) -> Result<&mut Option<RawMapping>> {
+    fn place(&mut self, Spot(number): Spot) -> Result<&mut Option<Foreign>> {
         usize::try_from(number).ok().and_then(|at| self.mapped.get_mut(at)).ok_or(code(Errno::ENOENT.raw()))
     }
 
-    fn foreign(&mut self, spot: Spot) -> Result<&RawMapping> {
+    fn foreign(&mut self, spot: Spot) -> Result<&Foreign> {
         self.place(spot)?.as_ref().ok_or(code(Errno::ENOENT.raw()))
     }
 
     fn map(&mut self, asker: DomId, reference: GrantRef, mode: MapMode) -> Result {
         let at = self.mapped.iter().position(Option::is_none).ok_or(code(Errno::ENOSPC.raw()))?;
         let hole = self.stock.hole(self.machine).ok_or(code(Errno::ENOMEM.raw()))?;
-        match RawMapping::map(self.hook, hole, (asker, reference, mode)) {
+        match Foreign::map(self.hook, hole, (asker, reference, mode)) {
             Ok(foreign) => {
                 self.mapped[at] = Some(foreign);
                 u32::try_from(at).map_err(|_| i32::MIN)
