@@ -5,7 +5,6 @@ use core::fmt;
 use xen_hypercall::{DomId, IrqGate, NoGate};
 
 use crate::entries::{Claim, Core};
-use crate::ledger::count;
 use crate::offer::{Read, Write};
 use crate::{Grantable, Ledger, Offer, OfferError, Owner, Pool, Refusal};
 
@@ -54,7 +53,7 @@ impl<'t, G: IrqGate> Account<'t, G> {
 
     /// Counts the owner's entries.
     pub fn ledger(&self) -> Ledger {
-        count(self.core.slots, |state| state.owner == self.owner)
+        self.core.count(|state| state.owner == self.owner)
     }
 
     const fn claim(&self, peer: DomId) -> Claim {

@@ -21,7 +21,7 @@ const OWN: GrantRef = GrantRef(1);
 pub(crate) struct Aside {
     queue: Queue,
     count: Plain,
-    /// How often something came or went.
+    /// How often something came or went, or the table was made anew.
     turns: Plain,
     /// Pages at which a peer gets no more: of its own, and in all.
     pub(crate) cap: u32,
@@ -65,6 +65,11 @@ impl Aside {
     pub(crate) fn clear(&self, slots: &[Slot]) {
         self.queue.clear(slots);
         self.count.store(0, Relaxed);
+        self.turns.fetch_add(1, Relaxed);
+    }
+
+    /// Says that the table is made anew.
+    pub(crate) fn turn(&self) {
         self.turns.fetch_add(1, Relaxed);
     }
 

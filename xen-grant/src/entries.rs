@@ -35,6 +35,13 @@ pub(crate) struct Claim {
     pub(crate) owner: Owner,
 }
 
+impl Claim {
+    /// Returns the state of an entry that is held for this.
+    pub(crate) const fn held(self) -> State {
+        State { kind: Kind::Held, owner: self.owner, peer: self.peer }
+    }
+}
+
 /// An entry in use, without its page.
 #[derive(Debug)]
 pub(crate) struct Grant {
@@ -96,7 +103,7 @@ impl<'s, G> Core<'s, G> {
         }
     }
 
-    /// Lets a peer reach a frame through an entry that is the caller's.
+    /// Lets a peer reach a frame through an entry that is held for this already.
     #[inline]
     pub(crate) fn permit(
         &self,
@@ -106,7 +113,6 @@ impl<'s, G> Core<'s, G> {
     ) -> Result<Grant, Refusal> {
         let entry = self.entry(reference).ok_or(Refusal::NoRefs)?;
         entry.permit(frame, Permit { peer: claim.peer, flags })?;
-        self.set(reference, State { kind: Kind::InUse, owner: claim.owner, peer: claim.peer });
         Ok(Grant { reference, epoch: self.epoch.now(), life: self.shape.life(), claim })
     }
 
@@ -140,6 +146,7 @@ impl<G: IrqGate> Core<'_, G> {
         self.gate.run(|| {
             self.aside.trusts(self.slots, claim.peer)?;
             let reference = self.take()?;
+            self.set(reference, claim.held());
             self.permit(reference, claim, asked).inspect_err(|_| self.give(reference))
         })
     }
@@ -173,6 +180,7 @@ impl<G: IrqGate> Core<'_, G> {
     pub(crate) fn close(&self) {
         self.gate.run(|| {
             self.shape.close();
+            self.aside.turn();
             self.free.clear(self.slots);
             let settled = |slot: &&Slot| !matches!(slot.state().kind, Kind::Aside | Kind::Stray);
             self.slots.iter().filter(settled).for_each(|slot| slot.set(State::ABSENT));

@@ -102,6 +102,14 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Tells whether nothing is permitted, and no peer has the page mapped.
+    pub(crate) fn is_idle(&self) -> bool {
+        match self {
+            Self::V1(entry) => entry.is_idle(),
+            Self::V2(entry) => entry.is_idle(),
+        }
+    }
+
     /// Ends whatever was permitted, unless a peer has the page mapped, and tells whether it did.
     pub(crate) fn void(&self) -> bool {
         match self {

@@ -5,6 +5,7 @@ use core::fmt;
 use xen_hypercall::{DomId, GrantRef};
 
 use crate::Slot;
+use crate::entries::Core;
 use crate::slot::{Kind, State};
 
 /// Whose offers these are: a device, a queue, as the embedder numbers them.
@@ -41,18 +42,6 @@ impl Ledger {
     pub const fn total(self) -> u32 {
         self.free.saturating_add(self.pooled).saturating_add(self.in_use).saturating_add(self.quarantined)
     }
-
-    fn add(mut self, kind: Kind) -> Self {
-        let count = match kind {
-            Kind::Absent => return self,
-            Kind::Free => &mut self.free,
-            Kind::Pooled => &mut self.pooled,
-            Kind::InUse => &mut self.in_use,
-            Kind::Aside | Kind::Stray => &mut self.quarantined,
-        };
-        *count = count.saturating_add(1);
-        self
-    }
 }
 
 /// An entry through which a peer may reach a page.
@@ -77,21 +66,41 @@ pub enum Hold {
     Quarantined,
 }
 
-/// Counts the entries of which `which` is true.
-pub(crate) fn count(slots: &[Slot], which: impl Fn(State) -> bool) -> Ledger {
-    let states = slots.iter().map(Slot::state).filter(|state| which(*state));
-    states.fold(Ledger::default(), |ledger, state| ledger.add(state.kind))
-}
+impl<G> Core<'_, G> {
+    /// Counts the entries of which `which` is true.
+    pub(crate) fn count(&self, which: impl Fn(State) -> bool) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (reference, state) in self.states().filter(|(_, state)| which(*state)) {
+            let count = match state.kind {
+                Kind::Absent => continue,
+                Kind::Free => &mut ledger.free,
+                Kind::Held if self.is_idle(reference) => &mut ledger.pooled,
+                Kind::Held => &mut ledger.in_use,
+                Kind::Aside | Kind::Stray => &mut ledger.quarantined,
+            };
+            *count = count.saturating_add(1);
+        }
+        ledger
+    }
 
-/// Lists what peers may reach.
-pub(crate) fn holdings(slots: &[Slot]) -> impl Iterator<Item = Holding> + '_ {
-    let states = (0..).map(GrantRef).zip(slots.iter().map(Slot::state));
-    states.filter_map(|(reference, State { kind, owner, peer })| {
-        let hold = match kind {
-            Kind::InUse => Hold::Guarded,
-            Kind::Aside | Kind::Stray => Hold::Quarantined,
-            Kind::Absent | Kind::Free | Kind::Pooled => return None,
-        };
-        Some(Holding { reference, owner, peer, hold })
-    })
+    /// Lists what peers may reach.
+    pub(crate) fn holdings(&self) -> impl Iterator<Item = Holding> + '_ {
+        self.states().filter_map(|(reference, State { kind, owner, peer })| {
+            let hold = match kind {
+                Kind::Held if !self.is_idle(reference) => Hold::Guarded,
+                Kind::Aside | Kind::Stray => Hold::Quarantined,
+                Kind::Absent | Kind::Free | Kind::Held => return None,
+            };
+            Some(Holding { reference, owner, peer, hold })
+        })
+    }
+
+    fn states(&self) -> impl Iterator<Item = (GrantRef, State)> + '_ {
+        (0..).map(GrantRef).zip(self.slots.iter().map(Slot::state))
+    }
+
+    /// Tells whether an entry permits nothing, and no peer has what it permitted.
+    fn is_idle(&self, reference: GrantRef) -> bool {
+        self.entry(reference).is_none_or(|entry| entry.is_idle())
+    }
 }

@@ -7,7 +7,6 @@ use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate};
 use crate::entries::{Claim, Core, Ended, Grant};
 use crate::entry::Flags;
 use crate::offer::{Access, Read, Write};
-use crate::slot::{Kind, State};
 use crate::{Grantable, Offer, OfferError, Owner, Refusal, StillMapped};
 
 /// Up to `N` entries for offers to one peer, without a word that others write: the way for a queue of many requests.
@@ -23,8 +22,8 @@ pub struct Pool<'t, G: IrqGate = NoGate, const N: usize = 32> {
     claim: Claim,
     /// Of the table that the entries are of.
     life: u32,
-    /// The turn of quarantine in which the peer was found trustworthy.
-    trusted: Option<u32>,
+    /// The turn of table and quarantine in which the peer was found trustworthy.
+    seen: Option<u32>,
     entries: [GrantRef; N],
     len: usize,
 }
@@ -35,7 +34,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         if !claim.peer.is_real() {
             return Err(Refusal::NotAPeer(claim.peer));
         }
-        Ok(Self { core, claim, life: core.shape.life(), trusted: None, entries: [GrantRef(0); N], len: 0 })
+        Ok(Self { core, claim, life: core.shape.life(), seen: None, entries: [GrantRef(0); N], len: 0 })
     }
 
     /// Lets the peer read a page.
@@ -80,7 +79,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         let ended = core.gate.run(|| {
             let ended = core.end(&offer.grant, A::FLAGS);
             if ended == Ended::Now {
-                self.keep(offer.grant.reference);
+                self.keep(&offer.grant);
             }
             ended
         });
@@ -92,7 +91,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         self.core.gate.run(|| {
             self.renew();
             while self.len < count.min(N) {
-                let Ok(reference) = self.core.take() else { break };
+                let Ok(reference) = self.get() else { break };
                 self.push(reference);
             }
         });
@@ -132,17 +131,24 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
 
     #[inline]
     fn permit(&mut self, asked: (Gfn, Flags)) -> Result<Grant, Refusal> {
-        self.renew();
         let turn = self.core.aside.turns();
-        if self.trusted != Some(turn) {
-            self.core.aside.trusts(self.core.slots, self.claim.peer)?;
-            self.trusted = Some(turn);
+        if self.seen != Some(turn) {
+            self.catch_up(turn)?;
         }
         let reference = match self.pop() {
             Some(reference) => reference,
             None => self.refill()?,
         };
         self.core.permit(reference, self.claim, asked).inspect_err(|_| self.push(reference))
+    }
+
+    /// Looks at what has changed since the last offer: the table, or the peer's part of quarantine.
+    #[cold]
+    fn catch_up(&mut self, turn: u32) -> Result<(), Refusal> {
+        self.renew();
+        self.core.aside.trusts(self.core.slots, self.claim.peer)?;
+        self.seen = Some(turn);
+        Ok(())
     }
 
     /// Forgets entries of a table that is no more: they are in the new one.
@@ -154,12 +160,19 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         }
     }
 
+    /// Gets one entry from the table.
+    fn get(&self) -> Result<GrantRef, Refusal> {
+        let reference = self.core.take()?;
+        self.core.set(reference, self.claim.held());
+        Ok(reference)
+    }
+
     /// Gets half as many entries as there is room for, and returns one more.
     #[cold]
     fn refill(&mut self) -> Result<GrantRef, Refusal> {
-        let first = self.core.take()?;
+        let first = self.get()?;
         for _ in 1..N / 2 {
-            let Ok(reference) = self.core.take() else { break };
+            let Ok(reference) = self.get() else { break };
             self.push(reference);
         }
         Ok(first)
@@ -167,12 +180,15 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
 
     /// Keeps an entry of the table that is.
     #[inline]
-    fn keep(&mut self, reference: GrantRef) {
+    fn keep(&mut self, grant: &Grant) {
         self.renew();
         if self.len == N {
             self.spill();
         }
-        self.push(reference);
+        if grant.claim.owner != self.claim.owner {
+            self.core.set(grant.reference, self.claim.held());
+        }
+        self.push(grant.reference);
     }
 
     /// Gives the older half of the entries to the table.
@@ -190,8 +206,6 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
             Some(place) => {
                 *place = reference;
                 self.len = self.len.wrapping_add(1);
-                let Claim { owner, peer } = self.claim;
-                self.core.set(reference, State { kind: Kind::Pooled, owner, peer });
             }
             None => self.core.give(reference),
         }

@@ -55,10 +55,8 @@ pub(crate) enum Kind {
     Absent,
     /// Ready to be given out.
     Free,
-    /// In a pool, ready to be given out there.
-    Pooled,
-    /// With a guard.
-    InUse,
+    /// In a pool, or with a guard: by its guard it permits something, in a pool nothing.
+    Held,
     /// Without a guard; the page may be within the peer's reach.
     Aside,
     /// Found in use when the table was made anew.
@@ -87,10 +85,9 @@ impl State {
         let kind = match self.kind {
             Kind::Absent => 0,
             Kind::Free => 1,
-            Kind::Pooled => 2,
-            Kind::InUse => 3,
-            Kind::Aside => 4,
-            Kind::Stray => 5,
+            Kind::Held => 2,
+            Kind::Aside => 3,
+            Kind::Stray => 4,
         };
         let ([a, b, c, d], [e, f]) = (self.owner.0.to_le_bytes(), self.peer.0.to_le_bytes());
         u64::from_le_bytes([a, b, c, d, e, f, kind, 0])
@@ -100,10 +97,9 @@ impl State {
         let [a, b, c, d, e, f, kind, _] = word.to_le_bytes();
         let kind = match kind {
             1 => Kind::Free,
-            2 => Kind::Pooled,
-            3 => Kind::InUse,
-            4 => Kind::Aside,
-            5 => Kind::Stray,
+            2 => Kind::Held,
+            3 => Kind::Aside,
+            4 => Kind::Stray,
             _ => Kind::Absent,
         };
         Self { kind, owner: Owner(u32::from_le_bytes([a, b, c, d])), peer: DomId(u16::from_le_bytes([e, f])) }
@@ -116,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_state_is_what_was_stored() {
-        let kinds = [Kind::Absent, Kind::Free, Kind::Pooled, Kind::InUse, Kind::Aside, Kind::Stray];
+        let kinds = [Kind::Absent, Kind::Free, Kind::Held, Kind::Aside, Kind::Stray];
         for (kind, owner) in kinds.into_iter().flat_map(|kind| [0, 7, u32::MAX].map(|owner| (kind, Owner(owner)))) {
             for peer in [DomId(0), DomId(0x7FEF), DomId(u16::MAX)] {
                 let state = State { kind, owner, peer };

@@ -3,7 +3,6 @@
 use xen_hypercall::{DomId, EpochCell, Hypercall, IrqGate, NoGate, SharedPage};
 
 use crate::entries::{Claim, Core};
-use crate::ledger::{count, holdings};
 use crate::offer::{Read, Write};
 use crate::{Account, Grantable, Holding, Ledger, Offer, OfferError, Owner, Page, Slot, Version};
 
@@ -110,12 +109,12 @@ impl<'s, H: Hypercall, G: IrqGate> Table<'s, H, G> {
 
     /// Counts the entries.
     pub fn ledger(&self) -> Ledger {
-        count(self.core.slots, |_| true)
+        self.core.count(|_| true)
     }
 
     /// Lists what peers may reach: at a suspend, or to find a leak.
     pub fn holdings(&self) -> impl Iterator<Item = Holding> + '_ {
-        holdings(self.core.slots)
+        self.core.holdings()
     }
 
     /// Counts the entries that have no guard, but whose page a peer may still reach.

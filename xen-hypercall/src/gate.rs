@@ -15,6 +15,7 @@ pub trait IrqGate {
     fn restore(&self, saved: Self::Saved);
 
     /// Runs `section` with interrupts off.
+    #[inline(always)]
     fn run<R>(&self, section: impl FnOnce() -> R) -> R
     where
         Self: Sized,
@@ -29,10 +30,12 @@ pub trait IrqGate {
 impl<G: IrqGate> IrqGate for &G {
     type Saved = G::Saved;
 
+    #[inline]
     fn off(&self) -> Self::Saved {
         (**self).off()
     }
 
+    #[inline]
     fn restore(&self, saved: Self::Saved) {
         (**self).restore(saved);
     }
@@ -45,7 +48,9 @@ pub struct NoGate;
 impl IrqGate for NoGate {
     type Saved = ();
 
+    #[inline]
     fn off(&self) {}
 
+    #[inline]
     fn restore(&self, (): ()) {}
 }

@@ -61,6 +61,10 @@ impl<W: Word<Value = u32>> V1<'_, W> {
         false
     }
 
+    pub(crate) fn is_idle(&self) -> bool {
+        self.head.load(Ordering::Relaxed) == 0
+    }
+
     pub(crate) fn void(&self) -> bool {
         match self.head.load(Ordering::Relaxed) {
             0 => true,

@@ -52,6 +52,10 @@ where
         self.head.store(permit.word(), Ordering::Release);
     }
 
+    pub(crate) fn is_idle(&self) -> bool {
+        self.head.load(Ordering::Relaxed) == 0 && !Flags::in_use(self.status.load(Ordering::Relaxed))
+    }
+
     /// Ends what is permitted; of no use to a peer that has not mapped it, and to one that has until it lets go.
     #[inline]
     pub(crate) fn revoke(&self) -> bool {
