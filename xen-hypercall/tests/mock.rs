@@ -42,7 +42,7 @@ fn ports_are_made_used_and_closed() {
 /// E20: refusals by Xen's own rules, each typed.
 #[test]
 fn refusals_have_names() {
-    let host = Host::builder().max_port(3).build();
+    let host = Host::builder().max_port(3).max_grant_version(1).build();
     let xen = host.guest().hook();
     assert_eq!(event_channel::bind_interdomain(&xen, DomId::DOM0, Port(999)), Err(Errno::EINVAL));
     assert_eq!(event_channel::bind_interdomain(&xen, DomId(99), Port(1)), Err(Errno::ESRCH));

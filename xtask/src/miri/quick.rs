@@ -10,7 +10,7 @@ pub(super) struct Quick {
     pub(super) reaches: &'static [&'static str],
 }
 
-pub(super) const QUICK: [Quick; 8] = [
+pub(super) const QUICK: [Quick; 9] = [
     Quick {
         package: "xen-hypercall",
         target: "--lib",
@@ -47,6 +47,8 @@ pub(super) const QUICK: [Quick; 8] = [
         reaches: &[
             "xen-hypercall/src/command.rs",
             "xen-hypercall/src/op/event_channel.rs",
+            "xen-hypercall/src/op/event_channel/fifo.rs",
+            "xen-hypercall/src/op/event_channel/reset.rs",
             "xen-hypercall/src/op/hvm.rs",
             "xen-hypercall/src/op/memory.rs",
             "xen-hypercall/src/op/sched.rs",
@@ -59,7 +61,21 @@ pub(super) const QUICK: [Quick; 8] = [
         package: "xen-hypercall",
         target: "op_result",
         only: &[],
-        reaches: &["xen-hypercall/src/op/grant_table.rs"],
+        reaches: &["xen-hypercall/src/op/grant_table/size.rs", "xen-hypercall/src/op/grant_table/version.rs"],
+    },
+    Quick {
+        package: "xen-hypercall",
+        target: "op_grant",
+        only: &[],
+        reaches: &[
+            "xen-hypercall/src/hole.rs",
+            "xen-hypercall/src/lent.rs",
+            "xen-hypercall/src/op/grant_table/copy.rs",
+            "xen-hypercall/src/op/grant_table/flush.rs",
+            "xen-hypercall/src/op/grant_table/frames.rs",
+            "xen-hypercall/src/op/grant_table/map.rs",
+            "xen-hypercall/src/op/grant_table/unmap.rs",
+        ],
     },
     Quick {
         package: "xen-grant",
