@@ -125,8 +125,15 @@ impl<'s, G> Core<'s, G> {
         let permit = Permit { peer: grant.claim.peer, flags };
         match self.entry(grant.reference) {
             Some(entry) if entry.revoke(permit) => Ended::Now,
-            _ => Ended::Mapped,
+            _ => self.cling(grant),
         }
+    }
+
+    /// The guard stays, though it may permit nothing any more, which is how else it is told from an entry in a pool.
+    #[cold]
+    fn cling(&self, grant: &Grant) -> Ended {
+        self.set(grant.reference, State { kind: Kind::Clung, ..grant.claim.held() });
+        Ended::Mapped
     }
 
     /// A grant of an earlier table is void, unless the new one has found its entry in use; without a table nobody knows.

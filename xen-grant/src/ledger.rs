@@ -75,7 +75,7 @@ impl<G> Core<'_, G> {
                 Kind::Absent => continue,
                 Kind::Free => &mut ledger.free,
                 Kind::Held if self.is_idle(reference) => &mut ledger.pooled,
-                Kind::Held => &mut ledger.in_use,
+                Kind::Held | Kind::Clung => &mut ledger.in_use,
                 Kind::Aside | Kind::Stray => &mut ledger.quarantined,
             };
             *count = count.saturating_add(1);
@@ -88,6 +88,7 @@ impl<G> Core<'_, G> {
         self.states().filter_map(|(reference, State { kind, owner, peer })| {
             let hold = match kind {
                 Kind::Held if !self.is_idle(reference) => Hold::Guarded,
+                Kind::Clung => Hold::Guarded,
                 Kind::Aside | Kind::Stray => Hold::Quarantined,
                 Kind::Absent | Kind::Free | Kind::Held => return None,
             };

@@ -7,6 +7,7 @@ use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate};
 use crate::entries::{Claim, Core, Ended, Grant};
 use crate::entry::Flags;
 use crate::offer::{Access, Read, Write};
+use crate::slot::slot;
 use crate::{Grantable, Offer, OfferError, Owner, Refusal, StillMapped};
 
 /// Up to `N` entries for offers to one peer, without a word that others write: the way for a queue of many requests.
@@ -185,8 +186,8 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         if self.len == N {
             self.spill();
         }
-        if grant.claim.owner != self.claim.owner {
-            self.core.set(grant.reference, self.claim.held());
+        if let Some(slot) = slot(self.core.slots, grant.reference) {
+            slot.make(self.claim.held());
         }
         self.push(grant.reference);
     }

@@ -31,6 +31,14 @@ impl Slot {
         self.state.store(state.word(), Ordering::Relaxed);
     }
 
+    /// Has the state be this one, and writes it only if it is another.
+    #[inline]
+    pub(crate) fn make(&self, state: State) {
+        if self.state.load(Ordering::Relaxed) != state.word() {
+            self.set(state);
+        }
+    }
+
     pub(crate) fn state(&self) -> State {
         State::of(self.state.load(Ordering::Relaxed))
     }
@@ -55,8 +63,10 @@ pub(crate) enum Kind {
     Absent,
     /// Ready to be given out.
     Free,
-    /// In a pool, or with a guard: by its guard it permits something, in a pool nothing.
+    /// In a pool, or with a guard: with its guard it permits something, in a pool nothing.
     Held,
+    /// With a guard, that it has tried to end: it may permit nothing any more.
+    Clung,
     /// Without a guard; the page may be within the peer's reach.
     Aside,
     /// Found in use when the table was made anew.
@@ -86,8 +96,9 @@ impl State {
             Kind::Absent => 0,
             Kind::Free => 1,
             Kind::Held => 2,
-            Kind::Aside => 3,
-            Kind::Stray => 4,
+            Kind::Clung => 3,
+            Kind::Aside => 4,
+            Kind::Stray => 5,
         };
         let ([a, b, c, d], [e, f]) = (self.owner.0.to_le_bytes(), self.peer.0.to_le_bytes());
         u64::from_le_bytes([a, b, c, d, e, f, kind, 0])
@@ -98,8 +109,9 @@ impl State {
         let kind = match kind {
             1 => Kind::Free,
             2 => Kind::Held,
-            3 => Kind::Aside,
-            4 => Kind::Stray,
+            3 => Kind::Clung,
+            4 => Kind::Aside,
+            5 => Kind::Stray,
             _ => Kind::Absent,
         };
         Self { kind, owner: Owner(u32::from_le_bytes([a, b, c, d])), peer: DomId(u16::from_le_bytes([e, f])) }
@@ -112,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_state_is_what_was_stored() {
-        let kinds = [Kind::Absent, Kind::Free, Kind::Held, Kind::Aside, Kind::Stray];
+        let kinds = [Kind::Absent, Kind::Free, Kind::Held, Kind::Clung, Kind::Aside, Kind::Stray];
         for (kind, owner) in kinds.into_iter().flat_map(|kind| [0, 7, u32::MAX].map(|owner| (kind, Owner(owner)))) {
             for peer in [DomId(0), DomId(0x7FEF), DomId(u16::MAX)] {
                 let state = State { kind, owner, peer };
