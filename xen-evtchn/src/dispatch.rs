@@ -2,7 +2,7 @@
 
 use xen_hypercall::{Hypercall, IrqGate, Port};
 
-use crate::scan::Seat;
+use crate::scan::{Seat, words_of};
 use crate::{Events, Scanner};
 
 impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
@@ -58,11 +58,12 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         done
     }
 
-    #[inline(never)]
+    #[inline]
     fn dispatch_queues(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
+        let Some(control) = seat.control.map(words_of) else { return 0 };
         for done in 0..budget {
-            // A handler may be where the domain is resumed in another ABI.
-            let next = self.gate.run(|| self.in_fifo().and_then(|fifo| self.next_queued(fifo, seat)));
+            // It looks at the ABI each time: a handler may be where the domain is resumed in the other one.
+            let next = self.gate.run(|| self.next_queued(seat, control));
             let Some(port) = next else { return done };
             handler(port);
         }

@@ -69,6 +69,7 @@
 mod abi;
 mod bind;
 mod bits;
+mod claim;
 mod delivery;
 mod dispatch;
 mod error;

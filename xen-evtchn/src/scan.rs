@@ -1,14 +1,17 @@
 //! Finds the ports on which events have come, one after the other.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::{Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
-use crate::bits::Bit;
+use crate::claim::{Claim, Verdict};
 use crate::fifo::{self, Queues, Shared, Step};
-use crate::two_level::{Claim, TwoLevel, View};
+use crate::two_level::{TwoLevel, View};
 use crate::{Events, Fifo};
+
+/// Words in all queues, and as many queues that are empty.
+const MOST_STEPS: usize = fifo::MAX_FIFO_PORTS * 2;
 
 /// Where one processor's scan stands, in either ABI.
 #[derive(Debug)]
@@ -96,6 +99,14 @@ pub(crate) struct Seat<'a> {
     pub(crate) scan: &'a Scan,
 }
 
+/// The words of a control block: ready bits, and heads.
+pub(crate) type Control<'a> = (&'a AtomicU32, &'a [AtomicU32; 16]);
+
+#[inline]
+pub(crate) fn words_of(control: ControlBlock<'_>) -> Control<'_> {
+    (control.ready(), control.heads())
+}
+
 impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Returns a port of vCPU 0's on which an event has come and forgets the event; `None` when there is no more.
     ///
@@ -120,9 +131,9 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     fn poll_of(&self, seat: Seat<'_>) -> Option<Port> {
         self.gate.run(|| {
             self.begin(seat);
-            match self.in_fifo() {
-                Some(fifo) => self.next_queued(fifo, seat),
-                None => self.next_claimed(seat),
+            match (self.in_fifo(), seat.control) {
+                (Some(_), control) => control.and_then(|control| self.next_queued(seat, words_of(control))),
+                (None, _) => self.next_claimed(seat),
             }
         })
     }
@@ -166,45 +177,42 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     }
 
     /// Decides on a claimed event of a port to which something may have happened; to be called in a section of the gate.
-    ///
-    /// A masked port gets it back. Of a port that was closed it is forgotten, and so it is if the number is in use again:
-    /// what comes for the new owner is in the bitmap, not here.
     #[cold]
     pub(crate) fn reconsider(&self, port: Port, claim: &Claim<'_>, vcpu: Vcpu) -> bool {
-        let Some(life) = self.slot(port).map(crate::Slot::life) else { return false };
-        let Some(bit) = Bit::of(self.info, port) else { return false };
-        if !life.kind.is_live() || !claim.is_of(life) {
-            return false;
-        }
-        if life.vcpu == vcpu {
-            return !bit.is_masked() || bit.put_back();
-        }
-        if bit.put_back() {
-            // Nobody masks it, and it is another processor's.
-            bit.pending.fetch_or(bit.bit, Ordering::SeqCst);
+        let verdict = self.slot(port).map(|slot| claim.judge(port, slot.value(), vcpu));
+        if verdict == Some(Verdict::Elsewhere) {
             self.raise_again(port);
         }
-        false
+        verdict == Some(Verdict::HandOut)
     }
 
     /// Takes the next event out of the queues; to be called in a section of the gate.
-    pub(crate) fn next_queued(&self, fifo: &Fifo<'s>, seat: Seat<'_>) -> Option<Port> {
-        let control = seat.control?;
+    #[inline]
+    pub(crate) fn next_queued(&self, seat: Seat<'_>, (ready, heads): Control<'_>) -> Option<Port> {
+        let fifo = self.in_fifo()?;
+        let shared = Shared { ready, heads, word: |port| fifo.word(Port(port)) };
+        let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(seat.vcpu));
+        seat.scan.queues.next(&shared, ours).map(Port).or_else(|| self.next_step(fifo, seat, (ready, heads)))
+    }
+
+    /// Does as [`Events::next_queued`] where not all is as usual.
+    #[cold]
+    #[inline(never)]
+    fn next_step(&self, fifo: &Fifo<'s>, seat: Seat<'_>, (ready, heads): Control<'_>) -> Option<Port> {
         let queues = &seat.scan.queues;
-        let shared = Shared { ready: control.ready(), heads: control.heads(), word: |port| fifo.word(Port(port)) };
+        let shared = Shared { ready, heads, word: |port| fifo.word(Port(port)) };
         let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(seat.vcpu));
         // Each step takes a word out of a queue, or a queue off the list: a bound that only disorder reaches (E09).
-        for _ in 0..=self.limit().saturating_mul(2) {
-            if queues.is_searching() {
-                match self.search(fifo, seat) {
-                    None => continue,
-                    found => return found,
-                }
+        for _ in 0..MOST_STEPS {
+            if queues.is_searching()
+                && let Some(port) = self.search(fifo, seat)
+            {
+                return Some(port);
             }
             match queues.step(&shared, ours) {
+                Step::Event(port) => return Some(Port(port)),
                 Step::Empty => return None,
                 Step::Nothing => {}
-                Step::Event(port) => return Some(Port(port)),
                 Step::Foreign(port) => self.foreign(fifo, Port(port)),
                 Step::Disorder => {
                     fifo.disorders.fetch_add(1, Ordering::Relaxed);
@@ -215,6 +223,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     }
 
     /// Takes a port that is not the processor's, and that was in its queue.
+    #[cold]
     fn foreign(&self, fifo: &Fifo<'s>, port: Port) {
         if !fifo.word(port).is_some_and(fifo::is_pending) {
             return;
@@ -230,6 +239,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
 
     /// Goes on through all ports of the processor, after its queues were given up; twice, since Xen may link words to others
     /// that the first turn has passed.
+    #[cold]
     fn search(&self, fifo: &Fifo<'s>, seat: Seat<'_>) -> Option<Port> {
         let last = fifo.words().saturating_sub(1);
         let from = seat.scan.queues.searched();

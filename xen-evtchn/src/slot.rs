@@ -24,6 +24,9 @@ pub(crate) enum Kind {
 
 const KINDS: [Kind; 6] = [Kind::Free, Kind::Adopted, Kind::Channel, Kind::Local, Kind::Kept, Kind::Leaked];
 
+/// The kinds of which a guard exists stand side by side.
+const LIVE: (u64, u64) = (Kind::Adopted.code(), Kind::Local.code());
+
 impl Kind {
     /// Tells whether a guard exists.
     pub(crate) const fn is_live(self) -> bool {
@@ -61,7 +64,7 @@ impl Life {
         (self.born << BORN_SHIFT) | (vcpu << KIND_BITS & VCPU) | self.kind.code()
     }
 
-    fn unpack(value: u64) -> Self {
+    pub(crate) fn unpack(value: u64) -> Self {
         let kind = usize::try_from(value & KIND).ok().and_then(|code| KINDS.get(code)).copied();
         let vcpu = u32::try_from((value & VCPU) >> KIND_BITS).unwrap_or(0);
         Self { kind: kind.unwrap_or(Kind::Free), vcpu: Vcpu(vcpu), born: value >> BORN_SHIFT }
@@ -81,9 +84,15 @@ impl Slot {
         Self(AtomicU64::new(0))
     }
 
+    /// Returns a life, packed.
+    #[inline]
+    pub(crate) fn value(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
     #[inline]
     pub(crate) fn life(&self) -> Life {
-        Life::unpack(self.0.load(Ordering::Acquire))
+        Life::unpack(self.value())
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -93,8 +102,8 @@ impl Slot {
     /// Tells whether the port has a guard and `vcpu` is told of it.
     #[inline]
     pub(crate) fn is_live_on(&self, vcpu: Vcpu) -> bool {
-        let life = self.life();
-        life.kind.is_live() && life.vcpu == vcpu
+        let value = self.value();
+        (LIVE.0..=LIVE.1).contains(&(value & KIND)) && (value & VCPU) >> KIND_BITS == u64::from(vcpu.0)
     }
 
     /// Forgets all, in a new domain.
@@ -146,6 +155,15 @@ mod tests {
             let slot = Slot::new();
             slot.set(kind);
             assert_eq!(claim(&slot, Kind::Local, Vcpu(0)), !kind.is_live(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_port_is_live_on_its_own_processor_alone() {
+        for kind in KINDS {
+            let slot = Slot::new();
+            slot.claim(Life { kind, vcpu: Vcpu(5), born: BORN });
+            assert_eq!([4, 5, 6].map(|at| slot.is_live_on(Vcpu(at))), [false, kind.is_live(), false], "{kind:?}");
         }
     }
 

@@ -5,8 +5,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 use xen_hypercall::{EVENT_WORDS, Port, SharedInfo, Vcpu, VcpuInfo};
 
 use crate::Slot;
-use crate::bits::{claim, lowest, ones};
-use crate::slot::Life;
+use crate::bits::{lowest, ones};
+use crate::claim::{Claim, Shared};
 
 const TURN: u32 = 64;
 const _: () = assert!(EVENT_WORDS == 64, "a bit of the selector for each word");
@@ -18,43 +18,9 @@ const LOOKS: u32 = 3;
 pub(crate) struct View<'a> {
     pub(crate) info: &'a SharedInfo,
     pub(crate) slots: &'a [Slot],
-    /// Counts what happens to slots: see [`Life::born`].
+    /// Counts what happens to slots.
     pub(crate) changes: &'a AtomicU64,
     pub(crate) vcpu: Vcpu,
-}
-
-/// Events of one word, taken out of it and not handed out yet.
-#[derive(Clone, Copy)]
-pub(crate) struct Claim<'a> {
-    /// The first port of the word.
-    base: u32,
-    bits: u64,
-    mask: &'a AtomicU64,
-    changes: &'a AtomicU64,
-    /// The count of changes at which the ports were found to be ours, and that after the claim.
-    since: u64,
-    until: u64,
-}
-
-impl Claim<'_> {
-    /// Names the ports, the lowest first.
-    #[inline]
-    pub(crate) fn ports(&self) -> impl Iterator<Item = Port> {
-        let base = self.base;
-        ones(self.bits).map(move |low| Port(base.wrapping_add(low)))
-    }
-
-    /// Tells whether an event can be handed out as it is: nothing has happened to any port since, and this one is not masked.
-    #[inline]
-    pub(crate) fn is_undisturbed(&self, port: Port) -> bool {
-        let masked = self.mask.load(Ordering::SeqCst) & 1_u64.wrapping_shl(port.0) != 0;
-        self.changes.load(Ordering::SeqCst) == self.since && !masked
-    }
-
-    /// Tells whether an event that was claimed can be of this life of its port: of one that began later, it is not.
-    pub(crate) const fn is_of(&self, life: Life) -> bool {
-        life.born <= self.until
-    }
 }
 
 /// One processor's scan; used by that processor alone.
@@ -189,7 +155,8 @@ impl TwoLevel {
             if open & !own != 0 {
                 ones(open & !live.load(Relaxed)).for_each(|low| stray(Port(base.wrapping_add(low))));
             }
-            return Some(Found { base, ready: open & own, raised, pending, mask, changes: view.changes, since });
+            let shared = Shared { pending, mask, changes: view.changes };
+            return Some(Found { base, ready: open & own, raised, shared, since });
         }
         None
     }
@@ -223,17 +190,13 @@ struct Found<'a> {
     ready: u64,
     /// All that was set.
     raised: u64,
-    pending: &'a AtomicU64,
-    mask: &'a AtomicU64,
-    changes: &'a AtomicU64,
+    shared: Shared<'a, AtomicU64>,
     since: u64,
 }
 
 impl<'a> Found<'a> {
     #[inline]
     fn claim(&self, wanted: u64) -> Claim<'a> {
-        let &Self { base, raised, pending, mask, changes, since, .. } = self;
-        let bits = claim(pending, raised, wanted);
-        Claim { base, bits, mask, changes, since, until: changes.load(Ordering::SeqCst) }
+        Claim::take(self.shared, self.base, (self.raised, wanted), self.since)
     }
 }

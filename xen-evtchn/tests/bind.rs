@@ -36,7 +36,7 @@ fn a_new_port_is_masked() {
 
 /// E15, E20, H01, H02: what Xen says is told as it is, and nothing is left behind.
 #[test]
-fn a_refusal_is_typed_and_leaves_nothing() {
+fn e15_e20_a_refusal_is_typed_and_leaves_nothing() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let vanished = events.bind_interdomain(REMOTE, Port(78));
@@ -52,7 +52,7 @@ fn a_refusal_is_typed_and_leaves_nothing() {
 
 /// E19: port 0, and a port that has an owner, are not taken and not closed.
 #[test]
-fn a_port_of_another_owner_is_left_alone() {
+fn e19_a_port_of_another_owner_is_left_alone() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let store = events.adopt(Port(3)).unwrap();
@@ -68,7 +68,7 @@ fn a_port_of_another_owner_is_left_alone() {
 
 /// E01: a number beyond the table is ours all the same, so it is closed again.
 #[test]
-fn a_port_beyond_the_storage_is_closed() {
+fn e01_a_port_beyond_the_storage_is_closed() {
     let g = guest_with(2);
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let first = events.alloc_unbound(REMOTE).unwrap();

@@ -63,7 +63,7 @@ fn e04_a_budget_claims_no_more_than_it_hands_out() {
 
 /// E04, E16: a port that fires in its own handler, for ever, comes once an upcall.
 #[test]
-fn e16_a_storm_is_one_event_a_pass() {
+fn e04_e16_a_storm_is_one_event_a_pass() {
     let g = guest();
     let events = events(&g);
     let (storm, other) = (unmasked(&events), unmasked(&events));
@@ -146,7 +146,7 @@ fn a_claimed_event_of_a_port_that_is_masked_and_unmasked_comes_once() {
 
 /// E14, E22: a handler closes a port whose event is claimed. Nobody hears of it; neither does who has the number then.
 #[test]
-fn e22_a_claimed_event_of_a_closed_port_reaches_nobody() {
+fn e14_e22_a_claimed_event_of_a_closed_port_reaches_nobody() {
     for again in [false, true] {
         let g = guest();
         let events = events(&g);

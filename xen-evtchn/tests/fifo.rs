@@ -391,7 +391,7 @@ proptest! {
     /// E09–E13: whatever stands in words, heads and ready bits: the poll ends, names no port that is not ours, and afterwards
     /// the guest is as good as new.
     #[test]
-    fn e09_any_words_at_all(
+    fn e09_e10_e11_e12_any_words_at_all(
         words in prop::collection::vec(any::<u32>(), 1..64),
         heads in prop::collection::vec(0_u32..80, 16),
         ready in any::<u32>(),

@@ -64,7 +64,7 @@ fn an_adopted_port_is_never_closed() {
 
 /// E07, E22: in a new domain the number is a stranger's. The guard does nothing at all to it.
 #[test]
-fn a_stale_guard_is_inert() {
+fn e07_e22_a_stale_guard_is_inert() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let [port, other] = [events.bind_ipi(Vcpu(0)).unwrap(), events.bind_ipi(Vcpu(0)).unwrap()];

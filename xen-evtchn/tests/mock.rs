@@ -67,7 +67,7 @@ fn a_backend_and_we_call_each_other() {
 
 /// E06, E07: a peer that closes leaves the port without one; sending is no error, and asking tells.
 #[test]
-fn a_peer_that_closed_is_found_by_asking() {
+fn e06_e07_a_peer_that_closed_is_found_by_asking() {
     let p = Parts::new();
     let events = p.events();
     let offered = p.host.dom0().offer();
@@ -102,7 +102,7 @@ fn waits_for_an_event_or_the_time() {
 
 /// E22: in a new domain the old numbers are the toolstack's ports. Old guards leave them alone.
 #[test]
-fn a_restore_makes_all_guards_inert() {
+fn e22_a_restore_makes_all_guards_inert() {
     let p = Parts::new();
     let events = p.events();
     let store = events.adopt(p.store_port()).unwrap();

@@ -106,7 +106,7 @@ fn a_virq_is_found_though_the_state_of_its_port_is_not_told_at_first() {
 
 /// E21: whatever else the canary's number is, or an unknown state, means a new domain.
 #[test]
-fn the_canary_tells_the_old_domain_from_a_new_one() {
+fn e21_the_canary_tells_the_old_domain_from_a_new_one() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let canary = events.bind_canary().unwrap();

@@ -14,7 +14,7 @@ use xen_hypercall::{Port, Vcpu};
 
 /// E03, E16: an upcall without an event, a selector without one, and a masked one: nothing to do.
 #[test]
-fn nothing_is_always_legal() {
+fn e03_e16_nothing_is_always_legal() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     events.mask_all();
@@ -32,7 +32,7 @@ fn nothing_is_always_legal() {
 
 /// E01, E02: an event on a port that nobody has is masked and counted; the neighbour is served.
 #[test]
-fn a_stray_port_disturbs_once() {
+fn e01_e02_a_stray_port_disturbs_once() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let port = events.bind_ipi(Vcpu(0)).unwrap();
@@ -51,7 +51,7 @@ fn a_stray_port_disturbs_once() {
 
 /// E02, E04: every port of the ABI at once, and none has an owner.
 #[test]
-fn a_storm_of_strays_ends() {
+fn e02_e04_a_storm_of_strays_ends() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     (0..MAX_PORTS as u32).for_each(|port| g.xen.raise(port));
@@ -61,7 +61,7 @@ fn a_storm_of_strays_ends() {
 
 /// E04, E17: a port that fires always comes once a turn, so every other port is served.
 #[test]
-fn a_busy_port_starves_nobody() {
+fn e04_e17_a_busy_port_starves_nobody() {
     let g = guest_with(256);
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let others = [3, 63, 64, 127, 200];
@@ -79,7 +79,7 @@ fn a_busy_port_starves_nobody() {
 
 /// E04: the budget holds, and what is left is not forgotten.
 #[test]
-fn a_budget_leaves_the_rest_for_later() {
+fn e04_a_budget_leaves_the_rest_for_later() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let ports: Vec<_> = (0..5).map(|_| events.bind_ipi(Vcpu(0)).unwrap()).collect();
@@ -96,7 +96,7 @@ fn a_budget_leaves_the_rest_for_later() {
 
 /// E08: an event that comes while the port is masked is delivered by the unmask, whenever it came.
 #[test]
-fn an_unmask_loses_no_event() {
+fn e08_an_unmask_loses_no_event() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let port = events.bind_ipi(Vcpu(0)).unwrap();
@@ -113,7 +113,7 @@ fn an_unmask_loses_no_event() {
 
 /// E08: if Xen refuses, the port stays masked with its event.
 #[test]
-fn a_refused_unmask_changes_nothing() {
+fn e08_a_refused_unmask_changes_nothing() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let port = events.bind_ipi(Vcpu(0)).unwrap();

@@ -83,7 +83,7 @@ fn event_channel_blocks_of_the_fifo() {
 
 /// E12: ready bits and heads are where the header has them, and a block does not reach into the next one.
 #[test]
-fn a_control_block_is_words_in_its_place() {
+fn e12_a_control_block_is_words_in_its_place() {
     use core::sync::atomic::Ordering::Relaxed;
     let controls = page(1);
     let control = ControlBlock::new(&controls, 3).unwrap();
@@ -98,7 +98,7 @@ fn a_control_block_is_words_in_its_place() {
 
 /// E21: each state by name, and one that nobody knows.
 #[test]
-fn event_channel_status() {
+fn e21_event_channel_status() {
     let cases = [
         ([0, 0, 0], Binding::Closed),
         ([1, 5, 0], Binding::Unbound(DomId(5))),

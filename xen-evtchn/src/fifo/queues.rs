@@ -62,6 +62,7 @@ impl Queues {
     }
 
     /// Tells whether all ports are searched, after a disorder.
+    #[inline]
     pub(crate) fn is_searching(&self) -> bool {
         self.search.load(Relaxed) != 0
     }
@@ -77,11 +78,36 @@ impl Queues {
     }
 
     /// Tells whether a queue was named, and not found empty since, or a search is not at its end.
+    #[inline]
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Relaxed) | self.search.load(Relaxed) != 0
     }
 
+    /// Takes the next event where all is as usual: it is on a port that is ours, and nothing is in the way; else `None`, and
+    /// [`Queues::step`] finds out what there is.
+    #[inline]
+    pub fn next<'w, W, F>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Option<u32>
+    where
+        W: Word<Value = u32> + 'w,
+        F: Fn(u32) -> Option<&'w W>,
+    {
+        let named = self.named(shared.ready);
+        let queue = named.trailing_zeros();
+        let at = usize::try_from(queue).ok()?;
+        let (known, head) = (self.heads.get(at)?, shared.heads.get(at)?);
+        let next = known.load(Relaxed);
+        let port = if next == 0 { head.load() } else { next };
+        let word = (shared.word)(port).filter(|_| ours(port))?;
+        let later = word::consume_event(word)?;
+        known.store(later, Relaxed);
+        if later == 0 {
+            self.emptied(named, queue);
+        }
+        Some(port)
+    }
+
     /// Takes the next word out of the most urgent queue; its event too, if `ours` says so of the port.
+    #[inline]
     pub fn step<'w, W, F>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Step
     where
         W: Word<Value = u32> + 'w,
@@ -117,16 +143,21 @@ impl Queues {
                 self.emptied(named, queue);
                 Step::Nothing
             }
-            // E09, E10: a link goes round, or out of the array. Nothing is sure of the rest of any queue then.
-            _ => {
-                self.reset();
-                self.search.store(1, Relaxed);
-                Step::Disorder
-            }
+            // E09, E10: a link goes round, or out of the array.
+            _ => self.give_up(),
         }
     }
 
+    /// Has all ports searched: nothing is sure of the rest of any queue.
+    #[cold]
+    fn give_up(&self) -> Step {
+        self.reset();
+        self.search.store(1, Relaxed);
+        Step::Disorder
+    }
+
     /// Takes over what Xen named since last time, and returns all that is named.
+    #[inline]
     fn named(&self, ready: &impl Word<Value = u32>) -> u32 {
         let known = self.ready.load(Relaxed);
         if ready.load() & ALL == 0 {
@@ -137,6 +168,7 @@ impl Queues {
         all
     }
 
+    #[inline]
     fn emptied(&self, named: u32, queue: u32) {
         self.ready.store(named & !1_u32.wrapping_shl(queue), Relaxed);
     }
@@ -149,12 +181,14 @@ impl Default for Queues {
 }
 
 /// Takes a word out of its queue, and its event; returns the next port of the queue.
+#[inline]
 fn take<W: Word<Value = u32>>(word: &W, port: u32) -> Option<(u32, Step)> {
     let Unlinked { next, event } = word::consume(word)?;
     Some((next, if event { Step::Event(port) } else { Step::Nothing }))
 }
 
 /// Takes a word out of its queue and leaves its event there; returns the next port of the queue.
+#[inline]
 fn skip<W: Word<Value = u32>>(word: &W, port: u32) -> Option<(u32, Step)> {
     word::unlink(word).map(|next| (next, Step::Foreign(port)))
 }

@@ -31,17 +31,46 @@ pub(crate) struct Unlinked {
 /// Xen sets the event first, then looks at the mask, then links. So an event that it sets after this finds the word in no
 /// queue, and links it again; one that it set before is taken here, and if Xen links for it afterwards then the word comes
 /// once without an event.
+#[inline]
 pub(crate) fn consume<W: Word<Value = u32>>(word: &W) -> Option<Unlinked> {
-    let mut seen = word.load();
+    let seen = word.load();
+    match exchange(word, seen) {
+        Err(now) => consume_in_motion(word, now),
+        done => done.ok().flatten(),
+    }
+}
+
+/// Does as [`consume`] where all is as usual: the word is in a queue, has an event, is not masked, and nobody else changes it.
+/// Returns the next port of the queue; `None` if anything is otherwise, and then nothing was done.
+#[inline]
+pub(crate) fn consume_event<W: Word<Value = u32>>(word: &W) -> Option<u32> {
+    let seen = word.load();
+    if seen & (LINKED | PENDING | MASKED) != LINKED | PENDING {
+        return None;
+    }
+    word.exchange(seen, seen & !(LINKED | LINK | PENDING)).ok()?;
+    Some(seen & LINK)
+}
+
+/// Takes a word that was found to be `seen` out of its queue.
+#[inline]
+fn exchange<W: Word<Value = u32>>(word: &W, seen: u32) -> Result<Option<Unlinked>, u32> {
+    if seen & LINKED == 0 {
+        return Ok(None);
+    }
+    let event = seen & (PENDING | MASKED) == PENDING;
+    let kept = if event { !(LINKED | LINK | PENDING) } else { !(LINKED | LINK) };
+    word.exchange(seen, seen & kept)?;
+    Ok(Some(Unlinked { next: seen & LINK, event }))
+}
+
+/// Takes a word out of its queue that somebody else is changing.
+#[cold]
+fn consume_in_motion<W: Word<Value = u32>>(word: &W, mut seen: u32) -> Option<Unlinked> {
     for _ in 0..TRIES {
-        if seen & LINKED == 0 {
-            return None;
-        }
-        let event = seen & (PENDING | MASKED) == PENDING;
-        let kept = if event { !(LINKED | LINK | PENDING) } else { !(LINKED | LINK) };
-        match word.exchange(seen, seen & kept) {
-            Ok(()) => return Some(Unlinked { next: seen & LINK, event }),
+        match exchange(word, seen) {
             Err(now) => seen = now,
+            Ok(done) => return done,
         }
     }
     unlink(word).map(|next| Unlinked { next, event: word.load() & MASKED == 0 && take_pending(word) })

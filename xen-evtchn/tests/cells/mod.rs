@@ -37,13 +37,11 @@ macro_rules! words {
                 Self($atomic::new(value), missing)
             }
 
-            fn change(&self, change: impl Fn($value) -> $value) -> $value {
-                if self.1 == Missing::Lock {
-                    let seen = self.0.load(Acquire);
-                    self.0.store(change(seen), Release);
-                    return seen;
-                }
-                self.0.fetch_update(AcqRel, Acquire, |seen| Some(change(seen))).unwrap()
+            /// Not a locked instruction, as a twin has it.
+            fn torn(&self, change: impl Fn($value) -> $value) -> $value {
+                let seen = self.0.load(Acquire);
+                self.0.store(change(seen), Release);
+                seen
             }
         }
 
@@ -59,11 +57,11 @@ macro_rules! words {
             }
 
             fn set(&self, bits: $value) -> $value {
-                self.change(|seen| seen | bits)
+                if self.1 == Missing::Lock { self.torn(|seen| seen | bits) } else { self.0.fetch_or(bits, AcqRel) }
             }
 
             fn clear(&self, bits: $value) -> $value {
-                self.change(|seen| seen & !bits)
+                if self.1 == Missing::Lock { self.torn(|seen| seen & !bits) } else { self.0.fetch_and(!bits, AcqRel) }
             }
 
             fn exchange(&self, from: $value, to: $value) -> Result<(), $value> {

@@ -11,6 +11,8 @@ pub(super) const TABLE: Table = Table {
         ours("slot::KIND"),
         ours("slot::BORN_SHIFT"),
         ours("slot::BORN"),
+        ours("slot::LIVE"),
+        ours("scan::MOST_STEPS"),
         ours("slot::VCPU"),
         ours("resume::CANARY_VCPU"),
         ours("delivery::UNUSED_LINE"),
