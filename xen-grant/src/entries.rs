@@ -76,12 +76,12 @@ impl<'s, G> Core<'s, G> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn entry(&self, reference: GrantRef) -> Option<Entry<'_>> {
         Entry::of(self.shape.version()?, (self.frames, self.status), reference)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set(&self, reference: GrantRef, state: State) {
         if let Some(slot) = slot(self.slots, reference) {
             slot.set(state);
@@ -104,7 +104,7 @@ impl<'s, G> Core<'s, G> {
     }
 
     /// Lets a peer reach a frame through an entry that is held for this already.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn permit(
         &self,
         reference: GrantRef,
@@ -117,7 +117,7 @@ impl<'s, G> Core<'s, G> {
     }
 
     /// Ends a grant; what becomes of the entry is the caller's to say.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&self, grant: &Grant, flags: Flags) -> Ended {
         if grant.life != self.shape.life() {
             return self.end_void(grant);

@@ -55,7 +55,7 @@ pub struct Offer<'t, A: Access, G: IrqGate = NoGate, P: Grantable = SharedPage> 
 
 impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// Makes the guard of a page that is granted, or hands the page back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(core: &'t Core<'t, G>, page: P, granted: Result<Grant, Refusal>) -> Result<Self, OfferError<P>> {
         match granted {
             Ok(grant) => Ok(Self { core, page: Some(page), grant, access: PhantomData }),
@@ -70,7 +70,7 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     }
 
     /// Takes the page out of an offer that has ended, so that nothing is left for the guard to do.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(mut self, ended: Ended) -> Result<P, StillMapped<'t, A, G, P>> {
         match self.page.take_if(|_| ended != Ended::Mapped) {
             Some(page) => Ok(page),

@@ -45,7 +45,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     ///
     /// # Xen
     /// No hypercall: the steps of `grant_table.h`, "Introducing a valid entry".
-    #[inline]
+    #[inline(always)]
     pub fn offer_read<P: Grantable>(&mut self, page: P) -> Result<Offer<'t, Read, G, P>, OfferError<P>> {
         self.offer(page)
     }
@@ -57,7 +57,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     ///
     /// # Xen
     /// As [`Pool::offer_read`].
-    #[inline]
+    #[inline(always)]
     pub fn offer_write<P: Grantable>(&mut self, page: P) -> Result<Offer<'t, Write, G, P>, OfferError<P>> {
         self.offer(page)
     }
@@ -71,7 +71,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     ///
     /// # Xen
     /// As [`Offer::end`].
-    #[inline]
+    #[inline(always)]
     pub fn end<A: Access, P: Grantable>(&mut self, offer: Offer<'t, A, G, P>) -> Result<P, StillMapped<'t, A, G, P>> {
         let core = self.core;
         if !core::ptr::eq(core, offer.core) || offer.grant.claim.peer != self.claim.peer {
@@ -123,14 +123,14 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         self.claim.owner
     }
 
-    #[inline]
+    #[inline(always)]
     fn offer<A: Access, P: Grantable>(&mut self, page: P) -> Result<Offer<'t, A, G, P>, OfferError<P>> {
         let (core, asked) = (self.core, (page.gfn(), A::FLAGS));
         let granted = core.gate.run(|| self.permit(asked));
         Offer::of(core, page, granted)
     }
 
-    #[inline]
+    #[inline(always)]
     fn permit(&mut self, asked: (Gfn, Flags)) -> Result<Grant, Refusal> {
         let turn = self.core.aside.turns();
         if self.seen != Some(turn) {
@@ -153,7 +153,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     }
 
     /// Forgets entries of a table that is no more: they are in the new one.
-    #[inline]
+    #[inline(always)]
     fn renew(&mut self) {
         let life = self.core.shape.life();
         if self.life != life {
@@ -180,7 +180,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     }
 
     /// Keeps an entry of the table that is.
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, grant: &Grant) {
         self.renew();
         if self.len == N {
@@ -201,7 +201,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         self.len = N.saturating_sub(N / 2);
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, reference: GrantRef) {
         match self.entries.get_mut(self.len) {
             Some(place) => {
@@ -212,7 +212,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pop(&mut self) -> Option<GrantRef> {
         let last = self.len.checked_sub(1)?;
         let reference = *self.entries.get(last)?;
