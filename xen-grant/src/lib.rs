@@ -1,16 +1,23 @@
-//! Grant tables: offer pages to another domain and take them back.
+//! Grant tables: offer pages to another domain and take them back, and reach what others offer.
 //!
 //! # What it is for
-//! [`Table::offer_read`] and [`Table::offer_write`] take a page and return an [`Offer`]; [`Offer::end`] gives the page back,
-//! but never as long as the peer has it mapped. What is dropped while mapped is set aside, counted, and limited per peer.
+//! [`Table::offer_read`] and [`Table::offer_write`] take a page and return an [`Offer`]; [`Offer::end`] gives the page back, but
+//! never as long as the peer has it mapped. What is dropped while mapped goes to quarantine, counted, and limited for each peer;
+//! [`Table::poll_quarantine`] gives the page back when the peer has let go. A queue of many requests has a [`Pool`] of
+//! entries for itself. [`Table::account`] offers in the name of an [`Owner`], and [`Table::holdings`] tells who holds what.
+//!
+//! [`Table::map_read`] and [`Table::map_write`] map pages that others offer to us, as [`Mapping`] guards; [`Table::copy`] has Xen copy
+//! without mapping.
 //!
 //! # What you must supply
 //! A hook, places for the table's frames, the [`EpochCell`](xen_hypercall::EpochCell) that the suspend coordinator
-//! advances, and storage: one [`Slot`] for each entry. With interrupts, a gate too.
+//! advances, and storage: one [`Slot`] for each entry. With interrupts, a gate too; for version 2, places for the status
+//! words ([`Table::with_status`]). Pages of your own are [`SharedPage`](xen_hypercall::SharedPage) or
+//! [`LentPage`](xen_hypercall::LentPage), places for foreign ones [`Hole`](xen_hypercall::Hole).
 //!
 //! # Example
 //! ```
-//! use xen_grant::{Slot, Table};
+//! use xen_grant::{Owner, Pool, Slot, Table};
 //! use xen_hypercall::{DomId, EpochCell};
 //!
 //! # let host = xen_mock::Host::builder().build();
@@ -26,13 +33,28 @@
 //! # drop(mapped);
 //! // It has unmapped: now it does.
 //! let page = offer.end().unwrap();
-//! # let _ = page;
+//!
+//! // A queue of a disk: the same, by entries of its own.
+//! let mut pool: Pool<'_> = table.account(Owner(1)).pool(DomId::DOM0)?;
+//! let offer = pool.offer_read(page).map_err(|error| error.refusal)?;
+//! # let mapped = host.dom0().map(offer.reference(), xen_mock::MapMode::Read).unwrap();
+//! // Dropped too early, the page is in quarantine until the backend has let go.
+//! drop(offer);
+//! assert!(table.poll_quarantine(1).is_none());
+//! # drop(mapped);
+//! assert!(table.poll_quarantine(1).is_some());
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
+//! # After a suspend
+//! [`Table::rebuild`] in a new domain: all offers and mappings of before are void, pages come back at once, and the table is as
+//! large as Xen lets it be. [`Table::reconcile`] in the old one: all is as it was. The coordinator's `GrantService` of
+//! `xen-suspend` calls the right one.
+//!
 //! # What it does not do
-//! No version 2, no mapping or copying of other domains' pages, no transfers. A page in quarantine is lost to the guest; its
-//! entry comes back when the peer lets go.
+//! No transfers, no grants of parts of a page, none handed on (transitive): those have had the most holes in Xen. No mapping
+//! in PV guests. It cannot find out that Xen forgot a mapping (XSA-230): a page whose bytes must never be seen has them
+//! overwritten before it is used for anything else.
 #![no_std]
 
 mod account;

@@ -6,21 +6,24 @@
 //! Run by `cargo xtask loom`.
 #![cfg(loom)]
 #![allow(
+    unsafe_code,
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::as_conversions,
-    reason = "a panic is a failed test"
+    reason = "implements the hook; a panic is a failed test"
 )]
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicU32, fence};
 use loom::thread;
-use xen_explore::{fails, holds};
+use xen_explore::{fails, fails_within, holds, holds_within};
 use xen_grant::model::{Entry1, Entry2, Lack, List, lack};
-use xen_hypercall::DomId;
+use xen_grant::{Owner, Pool, Slot, Table};
+use xen_hypercall::{DomId, Gfn, Hypercall, LentPage, NoGate, Number, PAGE_SIZE, SharedPage, Word};
 
 const PEER: DomId = DomId(5);
 const FRAME: u32 = 7;
@@ -188,6 +191,70 @@ fn two_queues(what: Lack) {
     other.join().unwrap();
     let count = |queue| (0..5).map_while(|_| list.pop(queue)).count();
     assert_eq!([count(0), count(1)], [2, 1], "{LOST}");
+}
+
+/// A Xen that grants all that is asked for.
+struct Willing;
+
+// SAFETY: it touches nothing.
+unsafe impl Hypercall for Willing {
+    unsafe fn call(&self, _: Number, _: [Word; 5]) -> isize {
+        0
+    }
+}
+
+#[repr(align(4096))]
+struct Memory(#[allow(dead_code, reason = "reached by address")] [u8; PAGE_SIZE]);
+
+/// Makes a table of two entries, whose frame is as new.
+fn two_entries(frame: &'static [SharedPage; 1]) -> &'static Table<'static, Willing> {
+    frame[0].zero();
+    let slots = Box::leak(Box::new([const { Slot::new() }; 10]));
+    let table = Box::leak(Box::new(Table::new(Willing, Box::leak(Box::default()), frame, slots)));
+    table.rebuild().unwrap();
+    table
+}
+
+fn lent(gfn: u64) -> LentPage {
+    // SAFETY: nobody reaches the page.
+    unsafe { LentPage::new(Gfn(gfn)) }
+}
+
+/// Two queues fill their pools from the table, offer, end, and give the entries back.
+fn pools(frame: &'static [SharedPage; 1], what: Lack) {
+    lack(what);
+    let table = two_entries(frame);
+    let work = move |gfn, reserved| {
+        let mut pool: Pool<'_, NoGate, 2> = table.account(Owner(1)).pool(PEER).unwrap();
+        pool.reserve(reserved);
+        let Ok(offer) = pool.offer_read(lent(gfn)) else { return None };
+        let reference = offer.reference();
+        assert_eq!(pool.end(offer).unwrap().gfn(), Gfn(gfn));
+        Some(reference)
+    };
+    let other = thread::spawn(move || work(1, 2));
+    work(2, 0);
+    other.join().unwrap();
+    let all: Vec<_> = (0..3).map_while(|gfn| table.offer_read(lent(gfn), PEER).ok()).collect();
+    let mut references: Vec<u32> = all.iter().map(|offer| offer.reference().0).collect();
+    all.into_iter().for_each(core::mem::forget);
+    references.sort_unstable();
+    assert_eq!(references, [8, 9], "{LOST}");
+}
+
+/// Each fills, offers, ends and gives back: too many steps for all interleavings; the list alone is explored whole.
+const PREEMPTIONS: usize = 3;
+
+#[test]
+fn g05_pools_are_filled_and_emptied() {
+    let page = Box::leak(Box::new(Memory([0; PAGE_SIZE])));
+    // SAFETY: leaked, aligned, zero, and nobody else has it.
+    let frame = Box::leak(Box::new([unsafe { SharedPage::new(NonNull::from(page).cast(), Gfn(100)) }]));
+    let frame: &'static [SharedPage; 1] = frame;
+    holds_within(PREEMPTIONS, ("pools", 12_000), move || pools(frame, Lack::Nothing));
+    fails_within(PREEMPTIONS, ("pools", "the count of changes", "maximum number of branches"), move || {
+        pools(frame, Lack::Count)
+    });
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn parts() -> Parts {
 
 /// G01, G28: a backend maps what it was offered, as it was offered, until it lets go.
 #[test]
-fn a_backend_maps_and_lets_go() {
+fn g01_g28_a_backend_maps_and_lets_go() {
     let p = parts();
     let table = p.table();
     assert_eq!(table.rebuild(), Ok(4));
@@ -68,7 +68,7 @@ fn a_backend_maps_and_lets_go() {
 
 /// G03: what was dropped while mapped stays granted, counted, until the backend lets go.
 #[test]
-fn a_dropped_page_stays_away_from_everybody() {
+fn g03_a_dropped_page_stays_away_from_everybody() {
     let p = parts();
     let table = p.table();
     table.rebuild().unwrap();
@@ -85,7 +85,7 @@ fn a_dropped_page_stays_away_from_everybody() {
 
 /// G12, G22: in a new domain the table is new, the toolstack's entries are in it, and old offers are void.
 #[test]
-fn a_restore_voids_every_grant() {
+fn g12_g22_a_restore_voids_every_grant() {
     let p = parts();
     let table = p.table();
     table.rebuild().unwrap();
@@ -108,7 +108,7 @@ fn a_restore_voids_every_grant() {
 
 /// G01: after a slow resume the backend has the old page mapped, in whatever epoch.
 #[test]
-fn a_slow_resume_voids_nothing() {
+fn g01_a_slow_resume_voids_nothing() {
     let p = parts();
     let table = p.table();
     table.rebuild().unwrap();
@@ -126,7 +126,7 @@ fn a_slow_resume_voids_nothing() {
 
 /// G21: fewer frames than there are places.
 #[test]
-fn a_small_table_is_enough() {
+fn g21_a_small_table_is_enough() {
     // The smallest under Miri, which takes long to give them all out.
     let (frames, entries) = if cfg!(miri) { (1, 504) } else { (2, 1016) };
     let p = Parts::new(Host::builder().max_grant_frames(frames).build());

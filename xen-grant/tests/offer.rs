@@ -19,7 +19,7 @@ fn ledger(free: u32, in_use: u32, quarantined: u32) -> Ledger {
 
 /// G28: reading alone where reading is enough.
 #[test]
-fn an_entry_says_who_what_and_how() {
+fn g28_an_entry_says_who_what_and_how() {
     let g = guest(1, 512);
     let table = g.table();
     table.rebuild().unwrap();
@@ -35,7 +35,7 @@ fn an_entry_says_who_what_and_how() {
 
 /// G01, G02: while the peer has it mapped the page stays away; afterwards it comes.
 #[test]
-fn a_mapped_page_does_not_come_back() {
+fn g01_g02_a_mapped_page_does_not_come_back() {
     let g = guest(1, 512);
     let table = g.table();
     table.rebuild().unwrap();
@@ -55,7 +55,7 @@ fn a_mapped_page_does_not_come_back() {
 
 /// G03: what is dropped while mapped is set aside, its entry never given out before the peer lets go.
 #[test]
-fn dropping_a_mapped_page_sets_it_aside() {
+fn g03_dropping_a_mapped_page_sets_it_aside() {
     let g = guest(1, 10);
     let table = g.table();
     table.rebuild().unwrap();
@@ -82,7 +82,7 @@ fn dropping_a_mapped_page_sets_it_aside() {
 
 /// G09, G24: a refusal hands the page back and takes no entry.
 #[test]
-fn a_refusal_hands_the_page_back() {
+fn g09_g24_a_refusal_hands_the_page_back() {
     let g = guest(1, 9);
     let table = g.table();
     table.rebuild().unwrap();
@@ -101,7 +101,7 @@ fn a_refusal_hands_the_page_back() {
 
 /// G10: a peer that pins all it gets gets no more; others do.
 #[test]
-fn a_peer_that_lets_nothing_go_gets_no_more() {
+fn g10_a_peer_that_lets_nothing_go_gets_no_more() {
     let g = guest(1, 512);
     let table = g.table().with_cap(3);
     table.rebuild().unwrap();
@@ -210,10 +210,10 @@ fn every_change_is_one_section_of_the_gate() {
 }
 
 proptest! {
-    /// G05, G12, G15: whatever is offered, mapped, unmapped, ended and dropped, in any order: the ledger adds up, no
+    /// G05, G12: whatever is offered, mapped, unmapped, ended and dropped, in any order: the ledger adds up, no
     /// entry has two owners, none of the reserved eight is touched, and no page comes back mapped.
     #[test]
-    fn no_entry_is_lost_or_shared(steps in prop::collection::vec((0_u8..6, any::<prop::sample::Index>()), 0..200)) {
+    fn g05_g12_no_entry_is_lost_or_shared(steps in prop::collection::vec((0_u8..6, any::<prop::sample::Index>()), 0..200)) {
         let g = guest(1, 24);
         let table = g.table();
         table.rebuild().unwrap();

@@ -1,5 +1,10 @@
 //! The table at the start, in a new domain, and in the old one.
-#![allow(clippy::arithmetic_side_effects, clippy::std_instead_of_core, reason = "a panic fails the test; hosted")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::std_instead_of_core,
+    reason = "a panic fails the test; hosted"
+)]
 
 mod fake;
 
@@ -27,7 +32,7 @@ fn the_highest_frame_is_mapped_first() {
 
 /// G21, G29: as many entries as Xen gave frames and the caller storage, whichever is less.
 #[test]
-fn the_table_is_as_large_as_its_smallest_part() {
+fn g21_g29_the_table_is_as_large_as_its_smallest_part() {
     for (max, slots, frames, free) in [(2, 2048, 2, 1016), (8, 600, 4, 592), (1, 3, 1, 0), (8, 0, 4, 0)] {
         let g = guest(4, slots);
         g.xen.max.set(max);
@@ -53,7 +58,7 @@ fn a_hole_in_the_table_is_an_error() {
 
 /// G08: version 1 or none.
 #[test]
-fn another_version_is_refused() {
+fn g08_another_version_is_refused() {
     let g = guest(1, 512);
     let table = g.table();
     g.xen.refuse.set(Some((8, -16)));
@@ -90,6 +95,21 @@ fn g08_another_version_is_found_at_a_resume() {
     drop(pool);
     assert_eq!((0..512).map(|at| g.words(GrantRef(at))).collect::<Vec<_>>(), before);
     assert_eq!(table.ledger().quarantined, 2);
+}
+
+/// G12: none of the reserved eight, whatever the storage.
+#[test]
+fn g12_reserved_entries_are_never_given_out() {
+    for slots in 0..12 {
+        let g = guest(1, slots);
+        let table = g.table();
+        table.rebuild().unwrap();
+        let all: Vec<_> = core::iter::from_fn(|| table.offer_read(lent(1), PEER).ok()).collect();
+        let numbers: Vec<_> = all.iter().map(|offer| offer.reference().0 as usize).collect();
+        assert_eq!(numbers, (8..slots).collect::<Vec<_>>());
+        let mut pool: Pool<'_, _, 4> = table.account(Owner(1)).pool(PEER).unwrap();
+        assert_eq!(pool.reserve(4), 0);
+    }
 }
 
 /// G21: a Xen that says there are more frames than it has, or none, or does not say.
@@ -158,7 +178,7 @@ fn frames_are_listed_for_pv() {
 
 /// G12, G22: in a new domain every grant is void, the reserved entries are the toolstack's, and old guards touch nothing.
 #[test]
-fn a_new_domain_has_a_new_table() {
+fn g12_g22_a_new_domain_has_a_new_table() {
     let g = guest(1, 10);
     let table = g.table();
     table.rebuild().unwrap();
@@ -181,7 +201,7 @@ fn a_new_domain_has_a_new_table() {
 
 /// G01, G22: in the old domain a later epoch voids nothing, for the peer may have the page mapped as before.
 #[test]
-fn the_old_domain_keeps_its_grants() {
+fn g01_g22_the_old_domain_keeps_its_grants() {
     let g = guest(1, 10);
     let table = g.table();
     table.rebuild().unwrap();

@@ -97,10 +97,10 @@ impl<'t> World<'t> {
 
     /// Xen maps what is permitted, or what is mapped already.
     fn peer_maps(&self, at: usize) {
-        if let Some(Some(reference)) = self.out.values().nth(at) {
-            if self.g.entry(*reference)[0] & 1 != 0 || self.g.is_mapped(*reference) {
-                self.g.peer_maps(*reference, Flags::WRITING);
-            }
+        if let Some(Some(reference)) = self.out.values().nth(at)
+            && (self.g.entry(*reference)[0] & 1 != 0 || self.g.is_mapped(*reference))
+        {
+            self.g.peer_maps(*reference, Flags::WRITING);
         }
     }
 
