@@ -13,7 +13,7 @@ use crate::{Events, Scanner};
 
 pub use queues::{Queues, Shared, Step};
 pub use word::{Unmasked, take_pending, unmask};
-pub(crate) use word::{is_linked, is_masked, is_pending, mask, rescue};
+pub(crate) use word::{is_linked, is_masked, is_pending, mask, rescue, unlink};
 
 /// Event words in a page, one a port.
 const WORDS: usize = PAGE_SIZE / 4;

@@ -237,7 +237,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         }
     }
 
-    /// Goes on through all ports of the processor, after its queues were given up; twice, since Xen may link words to others
+    /// Goes on through all ports of the processor, and those of nobody, after its queues were given up; twice, since Xen may link words to others
     /// that the first turn has passed.
     #[cold]
     fn search(&self, fifo: &Fifo<'s>, seat: Seat<'_>) -> Option<Port> {
@@ -245,10 +245,15 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         let from = seat.scan.queues.searched();
         for at in from..=last.saturating_mul(2) {
             let port = Port(if at > last { at.wrapping_sub(last) } else { at });
-            let ours = self.slot(port).is_some_and(|slot| slot.is_live_on(seat.vcpu));
-            if ours && fifo.word(port).is_some_and(fifo::rescue) {
-                seat.scan.queues.search_from(at.wrapping_add(1));
-                return Some(port);
+            let (Some(word), slot) = (fifo.word(port), self.slot(port)) else { continue };
+            if slot.is_some_and(|slot| slot.is_live_on(seat.vcpu)) {
+                if fifo::rescue(word) {
+                    seat.scan.queues.search_from(at.wrapping_add(1));
+                    return Some(port);
+                }
+            } else if !slot.is_some_and(|slot| slot.kind().is_live()) && fifo::unlink(word).is_some() {
+                // It may be the last of a queue that was given up: Xen would link to it what nobody comes to.
+                self.foreign(fifo, port);
             }
         }
         seat.scan.queues.search_from(0);
