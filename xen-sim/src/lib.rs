@@ -18,6 +18,7 @@
 
 pub mod adversary;
 mod arrangement;
+mod events;
 pub mod faults;
 pub mod fuzz;
 pub mod grants;

@@ -6,6 +6,7 @@
 mod blkif_response;
 mod books;
 mod byte_ring;
+mod evtchn;
 mod grant_table;
 mod netif_rx;
 mod netif_tx;
@@ -13,8 +14,11 @@ mod ring_back;
 mod ring_front;
 mod script;
 
+pub(crate) use script::Script;
+
 pub use blkif_response::blkif_response;
 pub use byte_ring::byte_ring;
+pub use evtchn::{evtchn_2l, evtchn_fifo};
 pub use grant_table::grant_table;
 pub use netif_rx::netif_rx;
 pub use netif_tx::netif_tx;
@@ -25,13 +29,15 @@ pub use ring_front::ring_front;
 pub type Target = (&'static str, fn(&[u8]) -> Ending);
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("ring_front", ring_front),
     ("ring_back", ring_back),
     ("byte_ring", byte_ring),
     ("blkif_response", blkif_response),
     ("netif_rx", netif_rx),
     ("netif_tx", netif_tx),
+    ("evtchn_2l", evtchn_2l),
+    ("evtchn_fifo", evtchn_fifo),
     ("grant_table", grant_table),
 ];
 

@@ -4,15 +4,15 @@ use crate::adversary::{CANARY, Memory, Stroke, put, word};
 
 /// What is left of a script.
 #[derive(Debug)]
-pub(super) struct Script<'d>(&'d [u8]);
+pub(crate) struct Script<'d>(&'d [u8]);
 
 impl<'d> Script<'d> {
-    pub(super) const fn new(data: &'d [u8]) -> Self {
+    pub(crate) const fn new(data: &'d [u8]) -> Self {
         Self(data)
     }
 
     /// Takes the next byte.
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
@@ -24,7 +24,7 @@ impl<'d> Script<'d> {
     }
 
     /// Takes so many bytes; those that are not there are 0.
-    pub(super) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         core::array::from_fn(|_| self.byte().unwrap_or_default())
     }
 

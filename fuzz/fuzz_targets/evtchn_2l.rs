@@ -1,0 +1,6 @@
+//! Event channels by bitmaps, on a host that keeps its word or not.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _ending = xen_sim::fuzz::evtchn_2l(data);
+});
