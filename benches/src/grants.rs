@@ -1,5 +1,6 @@
 //! Our grants, offered and ended.
 
+use core::mem;
 use std::array;
 
 use xen_grant::{Owner, Pool, Slot, Table};
@@ -53,7 +54,8 @@ impl OurGrants {
         let batch = batch as usize;
         for _ in 0..rounds {
             for (place, page) in offers.iter_mut().zip(&mut self.pages).take(batch) {
-                *place = Some(self.pool.offer_write(page.take()?).ok()?);
+                // Nothing is there, which the compiler does not know.
+                mem::forget(place.replace(self.pool.offer_write(page.take()?).ok()?));
             }
             for (offer, place) in offers.iter_mut().zip(&mut self.pages).take(batch) {
                 let page = self.pool.end(offer.take()?).ok()?;
