@@ -11,6 +11,7 @@ use xen_hypercall::{Errno, Hypercall, IrqGate, PAGE_SIZE, Port, SharedPage, Vcpu
 
 use crate::{Events, Scanner};
 
+pub(crate) use queues::ALL;
 pub use queues::{Queues, Shared, Step};
 pub use word::{Unmasked, take_pending, unmask};
 pub(crate) use word::{is_linked, is_masked, is_pending, mask, rescue, unlink};

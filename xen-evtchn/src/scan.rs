@@ -237,8 +237,8 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         }
     }
 
-    /// Goes on through all ports of the processor, and those of nobody, after its queues were given up; twice, since Xen may link words to others
-    /// that the first turn has passed.
+    /// Goes on through all ports of the processor, and those of nobody, after its queues were given up; twice, since Xen may
+    /// link words to others that the first turn has passed.
     #[cold]
     fn search(&self, fifo: &Fifo<'s>, seat: Seat<'_>) -> Option<Port> {
         let last = fifo.words().saturating_sub(1);
@@ -282,7 +282,8 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     fn has_more(&self, seat: Seat<'_>) -> bool {
         if self.in_fifo().is_some() {
             let named = seat.control.map_or(0, |control| control.ready().load(Ordering::SeqCst));
-            return named != 0 || seat.scan.queues.is_ready();
+            // E12: bits that are of no queue stay there, and mean nothing.
+            return named & fifo::ALL != 0 || seat.scan.queues.is_ready();
         }
         seat.record.pending_sel().load(Ordering::SeqCst) != 0 || seat.scan.two.is_ready()
     }

@@ -52,3 +52,16 @@ fn e10_e14_a_closed_port_does_not_stay_at_the_end_of_a_lost_queue() {
     assert_eq!((told(&events), events.disorders()), (vec![3, 1], 1), "what comes then comes through");
     assert!(first.is_pending() == Ok(false) && other.is_pending() == Ok(false));
 }
+
+/// E12: ready bits without a queue are taken and forgotten: nobody comes back for them.
+#[test]
+fn e12_ready_bits_above_the_queues_promise_nothing() {
+    let (g, memory) = parts();
+    let events = chosen(&g, memory);
+    let _port = unmasked(&events);
+    memory.control(0).ready().store(u32::MAX << 16, SeqCst);
+    assert_eq!((told(&events), events.may_have_more()), (vec![], false));
+    memory.control(0).ready().store(u32::MAX << 16, SeqCst);
+    g.xen.raise(1);
+    assert_eq!((told(&events), events.may_have_more(), events.disorders()), (vec![1], false, 0));
+}

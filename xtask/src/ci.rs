@@ -65,6 +65,7 @@ const CHECKS: &[Check] = &[
     check("test", &["test", "--workspace"]),
     check("faults", &["xtask", "faults", "--quick"]),
     check("hostile", &["xtask", "hostile", "ring", "--quick"]),
+    check("hostile, event channels", &["xtask", "hostile", "evtchn", "--quick"]),
     check("loom", &["xtask", "loom"]),
     check("miri", &["xtask", "miri", "--quick"]),
     Check { name: "doc", words: &["doc", "--workspace", "--no-deps"], environment: &[("RUSTDOCFLAGS", "-D warnings")] },

@@ -8,7 +8,7 @@ use crate::word::Word;
 /// Queues, one a priority.
 const QUEUES: usize = 16;
 /// Ready bits that mean something.
-const ALL: u32 = (1 << QUEUES) - 1;
+pub(crate) const ALL: u32 = (1 << QUEUES) - 1;
 
 /// What the next word of the queues was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
