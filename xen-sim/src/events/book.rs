@@ -118,7 +118,7 @@ impl<'e> Book<'e> {
     pub(super) fn told(&mut self, port: Port, vcpu: Vcpu) {
         self.through += 1;
         let (exact, storms) = (self.trust == Trust::Exact, self.storm.contains(&port));
-        let held = self.find(port).unwrap_or_else(|| panic!("port {port} has no owner and was handed out"));
+        let held = self.find(port).unwrap_or_else(|| unreachable!("port {port} has no owner and was handed out"));
         assert_eq!(held.vcpu, vcpu, "port {port} is another processor's");
         let due = held.debt.paid();
         held.moved = false;

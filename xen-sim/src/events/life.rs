@@ -156,7 +156,7 @@ impl<'e> Life<'e> {
                 return;
             }
         }
-        panic!("events come that nobody raised");
+        unreachable!("events come that nobody raised");
     }
 
     /// Gives everything back; what Xen does not take is counted.
