@@ -57,9 +57,9 @@ fn e08_an_event_before_the_drain_is_part_of_it() {
     });
 }
 
-/// E04: events without a cause, in a row: the first is free, then the port stays masked, twice as long each time.
+/// E03, E04: events without a cause, in a row: the first is free, then the port stays masked, twice as long each time.
 #[test]
-fn e04_a_storm_without_cause_is_put_off() {
+fn e03_e04_a_storm_without_cause_is_put_off() {
     both(|g, events| {
         let mut port = late(events);
         let mut now = Nanos(100);
