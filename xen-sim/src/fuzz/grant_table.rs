@@ -5,7 +5,7 @@ use xen_mock::MapMode;
 
 use super::Ending;
 use super::script::Script;
-use crate::grants::{Act, Ask, Fault, How, Pooling, Resume, Run, Shape, Site, Way};
+use crate::grants::{Act, Ask, Fault, How, Pooling, Resume, Run, Shape, Site, Unmap, Way};
 
 /// Plays a script with a grant table: what we do with it, and what peers and the host do. The first byte says how large it is.
 ///
@@ -42,7 +42,7 @@ const fn shape_of(byte: u8) -> Shape {
 }
 
 fn act(script: &mut Script<'_>) -> Option<Act> {
-    let (what, byte) = (script.below(32)?, script.byte().unwrap_or_default());
+    let (what, byte) = (script.below(36)?, script.byte().unwrap_or_default());
     let nth = usize::from(byte);
     let mode = if byte & 8 == 0 { MapMode::Read } else { MapMode::Write };
     Some(match what {
@@ -63,6 +63,10 @@ fn act(script: &mut Script<'_>) -> Option<Act> {
         27..29 => Act::Suspend(resume(byte, script)),
         29 => Act::Rebuild(fault(script)),
         30 => Act::Grow(fault(script)),
+        32 => Act::Grant { peer: nth, mode, absent: u32::from(byte / 16 % 4) },
+        33 => Act::MapForeign { nth, mode, patience: u32::from(byte % 4) },
+        34 => Act::UnmapForeign(nth, unmap(script)),
+        35 => Act::CopyForeign(nth),
         _ if byte & 8 == 0 => Act::OfferToNobody(way(byte)),
         _ => Act::OfferTooHigh(way(byte)),
     })
@@ -73,6 +77,15 @@ fn way(byte: u8) -> Way {
         0..3 => Way::Table,
         3 => Way::Account,
         which => Way::Pool(usize::from(which)),
+    }
+}
+
+fn unmap(script: &mut Script<'_>) -> Unmap {
+    match script.byte().unwrap_or_default() % 8 {
+        0..5 => Unmap::End,
+        5 => Unmap::Refused,
+        6 => Unmap::Drop,
+        _ => Unmap::DropRefused,
     }
 }
 

@@ -43,7 +43,7 @@ pub enum Act {
     },
     /// A peer writes to one page that it has mapped.
     Scribble(usize),
-    /// Xen's marks of use appear, or go again, at an entry that nobody has mapped.
+    /// Xen's marks of use appear, or go again, at an entry that is granted, and that nobody has mapped.
     Feign {
         /// Which reference.
         reference: usize,
@@ -52,6 +52,28 @@ pub enum Act {
     },
     /// A peer dies, and another domain gets its number.
     Die(usize),
+    /// A peer grants a page to the guest, which is not there for so many uses.
+    Grant {
+        /// Which peer.
+        peer: usize,
+        /// What for.
+        mode: MapMode,
+        /// How often it is not there.
+        absent: u32,
+    },
+    /// The guest maps a page that was granted.
+    MapForeign {
+        /// Which.
+        nth: usize,
+        /// What for.
+        mode: MapMode,
+        /// How often it tries again.
+        patience: u32,
+    },
+    /// The guest lets a page go.
+    UnmapForeign(usize, Unmap),
+    /// The guest copies out of a page that was granted.
+    CopyForeign(usize),
     /// The guest suspends.
     Suspend(Resume),
     /// The table is made anew where it is.
@@ -104,6 +126,19 @@ pub enum Pooling {
     Drop,
     /// It is forgotten, and its entries lost until the table is made anew.
     Forget,
+}
+
+/// How the guest lets a page of a peer's go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmap {
+    /// By its guard.
+    End,
+    /// By its guard, and Xen refuses.
+    Refused,
+    /// It is dropped.
+    Drop,
+    /// It is dropped, and Xen refuses.
+    DropRefused,
 }
 
 /// How a suspend ends.

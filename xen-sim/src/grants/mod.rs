@@ -7,6 +7,7 @@
 
 mod act;
 mod book;
+mod foreign;
 mod held;
 mod pages;
 mod peers;
@@ -15,7 +16,7 @@ mod run;
 mod site;
 mod verdict;
 
-pub use act::{Act, Ask, Fault, How, Pooling, Resume, Way};
+pub use act::{Act, Ask, Fault, How, Pooling, Resume, Unmap, Way};
 pub use run::{Run, Sum};
 pub use site::{Shape, Site};
 

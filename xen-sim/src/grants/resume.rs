@@ -36,6 +36,7 @@ impl Run<'_> {
                 assert_eq!(site.suspend(Save::Restore(to)), 0);
                 site.epoch.advance();
                 self.peers.moved();
+                self.strangers.moved();
                 self.rebuild(fault);
             }
         }
@@ -43,6 +44,8 @@ impl Run<'_> {
 
     /// Makes the table anew where grants may stand, as a guest does that takes its old domain for a new one.
     pub(super) fn rebuild_in_place(&mut self, fault: Fault) {
+        // Mappings of peers' pages would be void, and stay.
+        self.unmap_all();
         let host = &self.site.host;
         let held = host.ledger().holdings();
         // A Xen that has version 2 does not deny that there are versions.

@@ -4,8 +4,9 @@ use xen_grant::{Owner, Page, Pool, Refusal, Table};
 use xen_hypercall::{DomId, NoGate};
 use xen_mock::{Hook, MapMode};
 
-use super::act::{Act, Ask, How, Pooling, Way};
+use super::act::{Act, Ask, How, Pooling, Unmap, Way};
 use super::book::{Book, End, Entry, Guard};
+use super::foreign::Strangers;
 use super::held::{Held, Maker, Pooled};
 use super::pages::{Pages, too_high};
 use super::peers::Peers;
@@ -31,6 +32,7 @@ pub struct Run<'t> {
     pub(super) table: &'t Table<'t, &'t Hook>,
     pub(super) book: Book,
     pub(super) peers: Peers,
+    pub(super) strangers: Strangers<'t>,
     pub(super) pages: Pages,
     /// Offers, and the table that each is of.
     pub(super) offers: Vec<(Held<'t>, u32)>,
@@ -65,8 +67,10 @@ impl<'t> Run<'t> {
         let (peers, pages) = (Peers::new(site.host.clone()), Pages::new(site.host.guest()));
         let large = site.shape.slots > BALLAST;
         let ballast = large.then(|| table.account(Owner(9)).pool(PEERS[0]).unwrap_or_else(|_| unreachable!("a peer")));
+        let strangers = Strangers::new(site.host.guest());
         let (book, offers, pools) = (Book::default(), Vec::new(), Vec::new());
-        let mut run = Self { site, table, book, peers, pages, offers, pools, ballast, sum: Sum::default(), acts: 0 };
+        let mut run =
+            Self { site, table, book, peers, strangers, pages, offers, pools, ballast, sum: Sum::default(), acts: 0 };
         run.rebuild(super::Fault::None);
         run
     }
@@ -91,7 +95,11 @@ impl<'t> Run<'t> {
             Act::Copy { peer: which, reference } => self.copy(peer(which), reference),
             Act::Scribble(nth) => self.peers.scribble(nth),
             Act::Feign { reference, bits } => self.feign(reference, bits),
-            Act::Die(which) => self.peers.die(peer(which)),
+            Act::Die(which) => self.die(peer(which)),
+            Act::Grant { peer: which, mode, absent } => self.grant(peer(which), mode, absent),
+            Act::MapForeign { nth, mode, patience } => self.map_foreign(nth, mode, patience),
+            Act::UnmapForeign(nth, how) => self.let_go(nth, how),
+            Act::CopyForeign(nth) => self.copy_foreign(nth),
             Act::Suspend(resume) => self.suspend(resume),
             Act::Rebuild(fault) => self.rebuild_in_place(fault),
             Act::Grow(fault) => self.grow(fault),
@@ -281,8 +289,24 @@ impl<'t> Run<'t> {
         assert_eq!(self.peers.copy(to, reference), (read, write), "reference {reference} for {to}");
     }
 
+    fn die(&mut self, peer: DomId) {
+        self.peers.die(peer);
+        self.strangers.died(peer);
+    }
+
+    fn let_go(&mut self, nth: usize, how: Unmap) {
+        match how {
+            Unmap::End => self.unmap_foreign(nth, false),
+            Unmap::Refused => self.unmap_foreign(nth, true),
+            Unmap::Drop => self.drop_foreign(nth, false),
+            Unmap::DropRefused => self.drop_foreign(nth, true),
+        }
+    }
+
     fn feign(&mut self, nth: usize, bits: u16) {
         let reference = self.reference(nth);
-        self.sum.lied |= reference < self.book.limit && self.peers.feign(reference, bits);
+        // Where nothing is granted, marks would be taken for a grant: an entry in a pool says by itself that it is idle.
+        let granted = reference < self.book.limit && self.book.entries.contains_key(&reference);
+        self.sum.lied |= granted && self.peers.feign(reference, bits);
     }
 }

@@ -20,6 +20,7 @@ impl Run<'_> {
         assert_eq!((counts.in_use, counts.quarantined), self.book.of(of), "owner {of}");
         self.pages.check();
         self.peers.check();
+        self.strangers.check(self.book.life);
         // It is slow, and a grant that is left stays.
         if self.acts.is_multiple_of(4) {
             self.check_host();
@@ -30,6 +31,7 @@ impl Run<'_> {
     fn check_host(&self) {
         let held = self.site.host.ledger().holdings();
         assert_eq!(held.mappings, self.peers.count());
+        assert_eq!(held.foreign.len(), self.strangers.count(self.book.life), "pages of peers");
         if self.book.version.is_some() {
             let known = |at: &GrantRef| self.book.entries.contains_key(&at.0) || self.peers.bits(at.0) != 0;
             assert!(held.grants.iter().all(known), "{:?}: granted, and nobody's", held.grants);
@@ -45,6 +47,7 @@ impl Run<'_> {
     /// If a rule is broken, or something is left.
     #[must_use]
     pub fn finish(mut self) -> Sum {
+        self.unmap_all();
         if self.book.version.is_none() {
             self.rebuild(Fault::None);
         }
@@ -63,7 +66,7 @@ impl Run<'_> {
         let (left, counts) = (self.book.entries.len(), self.table.ledger());
         assert_eq!((counts.quarantined, usize::try_from(counts.in_use)), (0, Ok(left)), "only what was forgotten");
         assert_eq!(counts.pooled, self.book.lost);
-        if left == 0 {
+        if left == 0 && !self.strangers.has_mapped() {
             self.site.stop();
             assert_eq!(self.site.host.check(), Ok(()));
         }
