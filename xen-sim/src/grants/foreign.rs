@@ -6,7 +6,7 @@ use xen_hypercall::op::grant_table::{Copy, GrantError, GrantStatus, Place};
 use xen_hypercall::{DomId, Hole, SharedPage};
 use xen_mock::{Granted, Guest, Hook, MapMode};
 
-use super::Run;
+use super::{Run, Unmap};
 
 const UNMAP: usize = 1;
 /// Where each granted page tells which it is.
@@ -148,7 +148,8 @@ impl Run<'_> {
     }
 
     /// The guest lets a page go, which Xen may refuse.
-    pub(super) fn unmap_foreign(&mut self, nth: usize, refused: bool) {
+    pub(super) fn unmap_foreign(&mut self, nth: usize, how: Unmap) {
+        let refused = how == Unmap::Refused;
         let count = self.strangers.mapped.len();
         if count == 0 {
             return;
@@ -172,7 +173,8 @@ impl Run<'_> {
     }
 
     /// The guest drops a page; if Xen refuses to end the mapping, it is lost, and its place.
-    pub(super) fn drop_foreign(&mut self, nth: usize, refused: bool) {
+    pub(super) fn drop_foreign(&mut self, nth: usize, how: Unmap) {
+        let refused = how == Unmap::DropRefused;
         let count = self.strangers.mapped.len();
         if count == 0 {
             return;
@@ -206,7 +208,7 @@ impl Run<'_> {
     /// Lets go of everything.
     pub(super) fn unmap_all(&mut self) {
         while !self.strangers.mapped.is_empty() {
-            self.unmap_foreign(0, false);
+            self.unmap_foreign(0, Unmap::End);
         }
     }
 }

@@ -296,10 +296,8 @@ impl<'t> Run<'t> {
 
     fn let_go(&mut self, nth: usize, how: Unmap) {
         match how {
-            Unmap::End => self.unmap_foreign(nth, false),
-            Unmap::Refused => self.unmap_foreign(nth, true),
-            Unmap::Drop => self.drop_foreign(nth, false),
-            Unmap::DropRefused => self.drop_foreign(nth, true),
+            Unmap::End | Unmap::Refused => self.unmap_foreign(nth, how),
+            Unmap::Drop | Unmap::DropRefused => self.drop_foreign(nth, how),
         }
     }
 
