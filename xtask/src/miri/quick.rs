@@ -10,7 +10,7 @@ pub(super) struct Quick {
     pub(super) reaches: &'static [&'static str],
 }
 
-pub(super) const QUICK: [Quick; 9] = [
+pub(super) const QUICK: [Quick; 10] = [
     Quick {
         package: "xen-hypercall",
         target: "--lib",
@@ -82,6 +82,12 @@ pub(super) const QUICK: [Quick; 9] = [
         target: "offer",
         only: &["a_refusal_hands_the_page_back"],
         reaches: &["xen-hypercall/src/word.rs"],
+    },
+    Quick {
+        package: "xen-mock",
+        target: "recycled",
+        only: &[],
+        reaches: &["xen-mock/src/memory/recycled.rs"],
     },
     Quick {
         package: "xen-ring",
