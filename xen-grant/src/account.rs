@@ -4,8 +4,9 @@ use core::fmt;
 
 use xen_hypercall::{DomId, IrqGate, NoGate};
 
-use crate::entries::{Claim, Core};
+use crate::entries::Core;
 use crate::offer::{Read, Write};
+use crate::slot::Claim;
 use crate::{Grantable, Ledger, Offer, OfferError, Owner, Pool, Refusal};
 
 /// The table, for offers of one owner.
@@ -57,7 +58,7 @@ impl<'t, G: IrqGate> Account<'t, G> {
     }
 
     const fn claim(&self, peer: DomId) -> Claim {
-        Claim { peer, owner: self.owner }
+        Claim::new(self.owner, peer)
     }
 }
 

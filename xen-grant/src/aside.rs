@@ -99,7 +99,7 @@ impl<G> Core<'_, G> {
     pub(crate) fn quarantine(&self, grant: &Grant, page: Page) {
         let Some(slot) = slot(self.slots, grant.reference) else { return };
         *slot.page.lock() = Some(page);
-        slot.set(State { kind: Kind::Aside, owner: grant.claim.owner, peer: grant.claim.peer });
+        slot.set(State { kind: Kind::Aside, ..grant.claim.held() });
         self.aside.push(self.slots, grant.reference);
     }
 }

@@ -6,11 +6,11 @@ use core::sync::atomic::Ordering;
 use xen_hypercall::{DomId, Epoch, EpochCell, Gfn, GrantRef, IrqGate, SharedPage};
 
 use crate::aside::Aside;
-use crate::entry::{Entry, Flags, Permit};
+use crate::entry::{Entry, Flags, Permit, V1};
 use crate::queue::Queue;
 use crate::shape::Shape;
-use crate::slot::{Kind, State, slot};
-use crate::{Owner, Page, RESERVED_ENTRIES, Refusal, Slot, Version};
+use crate::slot::{Claim, Kind, State, slot};
+use crate::{Page, RESERVED_ENTRIES, Refusal, Slot, Version};
 
 pub(crate) struct Core<'s, G> {
     pub(crate) gate: G,
@@ -28,22 +28,8 @@ pub(crate) struct Core<'s, G> {
 /// Of the reserved entries, those whose slots are the queues' own.
 const FREE: GrantRef = GrantRef(0);
 
-/// Who gets access, and in whose name.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim {
-    pub(crate) peer: DomId,
-    pub(crate) owner: Owner,
-}
-
-impl Claim {
-    /// Returns the state of an entry that is held for this.
-    pub(crate) const fn held(self) -> State {
-        State { kind: Kind::Held, owner: self.owner, peer: self.peer }
-    }
-}
-
 /// An entry in use, without its page.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Grant {
     pub(crate) reference: GrantRef,
     pub(crate) epoch: Epoch,
@@ -81,6 +67,12 @@ impl<'s, G> Core<'s, G> {
         Entry::of(self.shape.version()?, (self.frames, self.status), reference)
     }
 
+    /// Finds an entry, if the table is of version 1.
+    #[inline(always)]
+    pub(crate) fn v1(&self, reference: GrantRef) -> Option<V1<'_>> {
+        if self.shape.version() == Some(Version::V1) { Entry::v1(self.frames, reference) } else { None }
+    }
+
     #[inline(always)]
     pub(crate) fn set(&self, reference: GrantRef, state: State) {
         if let Some(slot) = slot(self.slots, reference) {
@@ -104,25 +96,37 @@ impl<'s, G> Core<'s, G> {
     }
 
     /// Lets a peer reach a frame through an entry that is held for this already.
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     pub(crate) fn permit(
         &self,
         reference: GrantRef,
         claim: Claim,
         (frame, flags): (Gfn, Flags),
-    ) -> Result<Grant, Refusal> {
+    ) -> Result<(), Refusal> {
         let entry = self.entry(reference).ok_or(Refusal::NoRefs)?;
-        entry.permit(frame, Permit { peer: claim.peer, flags })?;
-        Ok(Grant { reference, epoch: self.epoch.now(), life: self.shape.life(), claim })
+        entry.permit(frame, Permit { peer: claim.peer(), flags })
+    }
+
+    /// As [`Core::permit`], if the entry and the frame are of version 1.
+    #[inline(always)]
+    pub(crate) fn permit_quickly(
+        &self,
+        reference: GrantRef,
+        claim: Claim,
+        (frame, flags): (Gfn, Flags),
+    ) -> Option<()> {
+        let number = u32::try_from(frame.0).ok()?;
+        self.v1(reference)?.permit(number, Permit { peer: claim.peer(), flags });
+        Some(())
     }
 
     /// Ends a grant; what becomes of the entry is the caller's to say.
-    #[inline(always)]
     pub(crate) fn end(&self, grant: &Grant, flags: Flags) -> Ended {
         if grant.life != self.shape.life() {
             return self.end_void(grant);
         }
-        let permit = Permit { peer: grant.claim.peer, flags };
+        let permit = Permit { peer: grant.claim.peer(), flags };
         match self.entry(grant.reference) {
             Some(entry) if entry.revoke(permit) => Ended::Now,
             _ => self.cling(grant),
@@ -147,20 +151,22 @@ impl<'s, G> Core<'s, G> {
 impl<G: IrqGate> Core<'_, G> {
     /// Lets a peer reach a frame, by an entry of the shared queue.
     pub(crate) fn offer(&self, claim: Claim, asked: (Gfn, Flags)) -> Result<Grant, Refusal> {
-        if !claim.peer.is_real() {
-            return Err(Refusal::NotAPeer(claim.peer));
+        if !claim.peer().is_real() {
+            return Err(Refusal::NotAPeer(claim.peer()));
         }
         self.gate.run(|| {
-            self.aside.trusts(self.slots, claim.peer)?;
+            self.aside.trusts(self.slots, claim.peer())?;
             let reference = self.take()?;
             self.set(reference, claim.held());
-            self.permit(reference, claim, asked).inspect_err(|_| self.give(reference))
+            self.permit(reference, claim, asked).inspect_err(|_| self.give(reference))?;
+            Ok(Grant { reference, epoch: self.epoch.now(), life: self.shape.life(), claim })
         })
     }
 
     /// Ends a grant and gives its entry to the shared queue.
-    pub(crate) fn finish(&self, grant: &Grant, flags: Flags) -> Ended {
-        self.gate.run(|| self.end_shared(grant, flags))
+    #[inline(never)]
+    pub(crate) fn finish(&self, grant: Grant, flags: Flags) -> Ended {
+        self.gate.run(|| self.end_shared(&grant, flags))
     }
 
     /// As [`Core::finish`], for the last time: what the peer does not let go is set aside with its page.
@@ -175,7 +181,7 @@ impl<G: IrqGate> Core<'_, G> {
         });
     }
 
-    fn end_shared(&self, grant: &Grant, flags: Flags) -> Ended {
+    pub(crate) fn end_shared(&self, grant: &Grant, flags: Flags) -> Ended {
         let ended = self.end(grant, flags);
         if ended == Ended::Now {
             self.give(grant.reference);

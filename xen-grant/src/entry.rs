@@ -78,8 +78,13 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Finds an entry of version 1.
+    #[inline(always)]
+    pub(crate) fn v1(frames: &'a [SharedPage], gref: GrantRef) -> Option<V1<'a>> {
+        V1::of(frames, usize::try_from(gref.0).ok()?)
+    }
+
     /// Lets a peer reach a frame; the entry is unused.
-    #[inline]
     pub(crate) fn permit(&self, frame: Gfn, permit: Permit) -> Result<(), Refusal> {
         match self {
             Self::V1(entry) => {
@@ -94,7 +99,6 @@ impl<'a> Entry<'a> {
     /// Ends what was permitted, unless the peer has the page mapped, and tells whether it did.
     ///
     /// There is no way to ask first: the answer would be old.
-    #[inline]
     pub(crate) fn revoke(&self, permit: Permit) -> bool {
         match self {
             Self::V1(entry) => entry.revoke(permit.word()),

@@ -2,11 +2,13 @@
 
 use core::fmt;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 
 use xen_hypercall::{DomId, Epoch, GrantRef, IrqGate, NoGate, SharedPage};
 
-use crate::entries::{Claim, Core, Ended, Grant};
+use crate::entries::{Core, Ended, Grant};
 use crate::entry::Flags;
+use crate::slot::Claim;
 use crate::{Grantable, OfferError, Owner, Refusal, StillMapped};
 
 mod sealed {
@@ -63,19 +65,30 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
         }
     }
 
+    /// Has `end` end the grant, and returns the page, or the guard.
+    ///
+    /// What is in the guard is handed on by value, and nothing points to it: so it stays in registers where `end` is compiled
+    /// into its caller.
+    #[inline(always)]
+    pub(crate) fn end_by(
+        self,
+        end: impl FnOnce(&'t Core<'t, G>, Grant) -> Ended,
+    ) -> Result<P, StillMapped<'t, A, G, P>> {
+        // Without its page there is nothing for the guard to do.
+        let mut offer = ManuallyDrop::new(self);
+        let (core, Grant { claim, reference, epoch, life }) = (offer.core, offer.grant);
+        let grant = Grant { claim, reference, epoch, life };
+        let Some(page) = offer.page.take() else { unreachable!("there until the offer is consumed") };
+        match end(core, grant) {
+            Ended::Mapped => Err(StillMapped { offer: Self { core, page: Some(page), grant, access: PhantomData } }),
+            Ended::Now | Ended::Void => Ok(page),
+        }
+    }
+
     /// Offers a page by an entry of the shared queue.
     pub(crate) fn make(core: &'t Core<'t, G>, page: P, claim: Claim) -> Result<Self, OfferError<P>> {
         let granted = core.offer(claim, (page.gfn(), A::FLAGS));
         Self::of(core, page, granted)
-    }
-
-    /// Takes the page out of an offer that has ended, so that nothing is left for the guard to do.
-    #[inline(always)]
-    pub(crate) fn settle(mut self, ended: Ended) -> Result<P, StillMapped<'t, A, G, P>> {
-        match self.page.take_if(|_| ended != Ended::Mapped) {
-            Some(page) => Ok(page),
-            None => Err(StillMapped { offer: self }),
-        }
     }
 
     /// Returns the reference, to publish it.
@@ -93,13 +106,13 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// Returns the domain that may reach the page.
     #[must_use]
     pub const fn peer(&self) -> DomId {
-        self.grant.claim.peer
+        self.grant.claim.peer()
     }
 
     /// Returns in whose name the page was offered.
     #[must_use]
     pub const fn owner(&self) -> Owner {
-        self.grant.claim.owner
+        self.grant.claim.owner()
     }
 
     /// Returns the page.
@@ -121,8 +134,7 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// No hypercall: the steps of `grant_table.h`. Version 1: compare and swap on the entry. Version 2: flags cleared, full
     /// barrier, status read.
     pub fn end(self) -> Result<P, StillMapped<'t, A, G, P>> {
-        let ended = self.core.finish(&self.grant, A::FLAGS);
-        self.settle(ended)
+        self.end_by(|core, grant| core.finish(grant, A::FLAGS))
     }
 }
 

@@ -4,11 +4,14 @@ use core::fmt;
 
 use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate};
 
-use crate::entries::{Claim, Core, Ended, Grant};
-use crate::entry::Flags;
+use crate::entries::{Core, Ended, Grant};
+use crate::entry::{Flags, Permit};
 use crate::offer::{Access, Read, Write};
-use crate::slot::slot;
+use crate::slot::{Claim, slot};
 use crate::{Grantable, Offer, OfferError, Owner, Refusal, StillMapped};
+
+/// No turn: those have 32 bits.
+const NEVER: u64 = u64::MAX;
 
 /// Up to `N` entries for offers to one peer, without a word that others write: the way for a queue of many requests.
 ///
@@ -24,7 +27,7 @@ pub struct Pool<'t, G: IrqGate = NoGate, const N: usize = 32> {
     /// Of the table that the entries are of.
     life: u32,
     /// The turn of table and quarantine in which the peer was found trustworthy.
-    seen: Option<u32>,
+    seen: u64,
     entries: [GrantRef; N],
     len: usize,
 }
@@ -32,10 +35,10 @@ pub struct Pool<'t, G: IrqGate = NoGate, const N: usize = 32> {
 impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     pub(crate) fn new(core: &'t Core<'t, G>, claim: Claim) -> Result<Self, Refusal> {
         const { assert!(N > 1, "a pool has room for entries, and moves half of them") }
-        if !claim.peer.is_real() {
-            return Err(Refusal::NotAPeer(claim.peer));
+        if !claim.peer().is_real() {
+            return Err(Refusal::NotAPeer(claim.peer()));
         }
-        Ok(Self { core, claim, life: core.shape.life(), seen: None, entries: [GrantRef(0); N], len: 0 })
+        Ok(Self { core, claim, life: core.shape.life(), seen: NEVER, entries: [GrantRef(0); N], len: 0 })
     }
 
     /// Lets the peer read a page.
@@ -73,18 +76,16 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     /// As [`Offer::end`].
     #[inline(always)]
     pub fn end<A: Access, P: Grantable>(&mut self, offer: Offer<'t, A, G, P>) -> Result<P, StillMapped<'t, A, G, P>> {
-        let core = self.core;
-        if !core::ptr::eq(core, offer.core) || offer.grant.claim.peer != self.claim.peer {
-            return offer.end();
-        }
-        let ended = core.gate.run(|| {
-            let ended = core.end(&offer.grant, A::FLAGS);
-            if ended == Ended::Now {
-                self.keep(&offer.grant);
+        let own = self.core;
+        offer.end_by(|core, grant| {
+            if !core::ptr::eq(core, own) {
+                return core.finish(grant, A::FLAGS);
             }
-            ended
-        });
-        offer.settle(ended)
+            own.gate.run(|| match self.end_quickly(&grant, A::FLAGS) {
+                Some(()) => Ended::Now,
+                None => self.end_slowly(grant, A::FLAGS),
+            })
+        })
     }
 
     /// Gets entries from the table until there are so many, at most `N`, and returns how many there are.
@@ -114,13 +115,13 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     /// Returns the peer.
     #[must_use]
     pub const fn peer(&self) -> DomId {
-        self.claim.peer
+        self.claim.peer()
     }
 
     /// Returns in whose name the pool offers.
     #[must_use]
     pub const fn owner(&self) -> Owner {
-        self.claim.owner
+        self.claim.owner()
     }
 
     #[inline(always)]
@@ -130,30 +131,70 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         Offer::of(core, page, granted)
     }
 
+    /// Lets the peer reach a frame by the entry that was kept last.
     #[inline(always)]
-    fn permit(&mut self, asked: (Gfn, Flags)) -> Result<Grant, Refusal> {
+    fn permit(&mut self, (frame, flags): (Gfn, Flags)) -> Result<Grant, Refusal> {
         let turn = self.core.aside.turns();
-        if self.seen != Some(turn) {
-            self.catch_up(turn)?;
-        }
-        let reference = match self.pop() {
-            Some(reference) => reference,
-            None => self.refill()?,
+        let reference = match self.last() {
+            Some(reference) if self.seen == u64::from(turn) => reference,
+            _ => self.prepare(turn)?,
         };
-        self.core.permit(reference, self.claim, asked).inspect_err(|_| self.push(reference))
+        if self.core.permit_quickly(reference, self.claim, (frame, flags)).is_none() {
+            self.core.permit(reference, self.claim, (frame, flags))?;
+        }
+        self.len = self.len.wrapping_sub(1);
+        Ok(Grant { reference, epoch: self.core.epoch.now(), life: self.life, claim: self.claim })
     }
 
-    /// Looks at what has changed since the last offer: the table, or the peer's part of quarantine.
+    /// Ends a grant of this table, owner and peer that nobody uses, as most are, by the shortest way.
+    #[inline(always)]
+    fn end_quickly(&mut self, grant: &Grant, flags: Flags) -> Option<()> {
+        let core = self.core;
+        let life = core.shape.life();
+        let slot = slot(core.slots, grant.reference)?;
+        if grant.life != life || self.life != life || !slot.is_held(self.claim) {
+            return None;
+        }
+        let place = self.entries.get_mut(self.len)?;
+        let permit = Permit { peer: self.claim.peer(), flags };
+        if !core.v1(grant.reference)?.revoke_unmapped(permit.word()) {
+            return None;
+        }
+        *place = grant.reference;
+        self.len = self.len.wrapping_add(1);
+        Some(())
+    }
+
+    /// Ends a grant of this table.
     #[cold]
-    fn catch_up(&mut self, turn: u32) -> Result<(), Refusal> {
-        self.renew();
-        self.core.aside.trusts(self.core.slots, self.claim.peer)?;
-        self.seen = Some(turn);
-        Ok(())
+    #[inline(never)]
+    fn end_slowly(&mut self, grant: Grant, flags: Flags) -> Ended {
+        if grant.claim.peer() != self.claim.peer() {
+            return self.core.end_shared(&grant, flags);
+        }
+        let ended = self.core.end(&grant, flags);
+        if ended == Ended::Now {
+            self.keep(grant.reference);
+        }
+        ended
+    }
+
+    /// Has an entry ready, and looks at what has changed since the last offer: the table, or the peer's part of quarantine.
+    #[cold]
+    #[inline(never)]
+    fn prepare(&mut self, turn: u32) -> Result<GrantRef, Refusal> {
+        if self.seen != u64::from(turn) {
+            self.renew();
+            self.core.aside.trusts(self.core.slots, self.claim.peer())?;
+            self.seen = u64::from(turn);
+        }
+        if self.len == 0 {
+            self.refill()?;
+        }
+        self.last().ok_or(Refusal::NoRefs)
     }
 
     /// Forgets entries of a table that is no more: they are in the new one.
-    #[inline(always)]
     fn renew(&mut self) {
         let life = self.core.shape.life();
         if self.life != life {
@@ -168,32 +209,28 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         Ok(reference)
     }
 
-    /// Gets half as many entries as there is room for, and returns one more.
-    #[cold]
-    fn refill(&mut self) -> Result<GrantRef, Refusal> {
+    /// Gets half as many entries as there is room for; the first of them is offered first.
+    fn refill(&mut self) -> Result<(), Refusal> {
         let first = self.get()?;
         for _ in 1..N / 2 {
             let Ok(reference) = self.get() else { break };
             self.push(reference);
         }
-        Ok(first)
+        self.push(first);
+        Ok(())
     }
 
     /// Keeps an entry of the table that is.
-    #[inline(always)]
-    fn keep(&mut self, grant: &Grant) {
+    fn keep(&mut self, reference: GrantRef) {
         self.renew();
         if self.len == N {
             self.spill();
         }
-        if let Some(slot) = slot(self.core.slots, grant.reference) {
-            slot.make(self.claim.held());
-        }
-        self.push(grant.reference);
+        self.core.set(reference, self.claim.held());
+        self.push(reference);
     }
 
     /// Gives the older half of the entries to the table.
-    #[cold]
     fn spill(&mut self) {
         let (old, _) = self.entries.split_at(N / 2);
         old.iter().for_each(|reference| self.core.give(*reference));
@@ -201,7 +238,6 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         self.len = N.saturating_sub(N / 2);
     }
 
-    #[inline(always)]
     fn push(&mut self, reference: GrantRef) {
         match self.entries.get_mut(self.len) {
             Some(place) => {
@@ -212,12 +248,16 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         }
     }
 
-    #[inline(always)]
     fn pop(&mut self) -> Option<GrantRef> {
-        let last = self.len.checked_sub(1)?;
-        let reference = *self.entries.get(last)?;
-        self.len = last;
-        Some(reference)
+        let last = self.last()?;
+        self.len = self.len.saturating_sub(1);
+        Some(last)
+    }
+
+    /// Returns the entry that was kept last.
+    #[inline(always)]
+    fn last(&self) -> Option<GrantRef> {
+        self.entries.get(self.len.wrapping_sub(1)).copied()
     }
 }
 
@@ -235,6 +275,6 @@ impl<G: IrqGate, const N: usize> Drop for Pool<'_, G, N> {
 
 impl<G: IrqGate, const N: usize> fmt::Debug for Pool<'_, G, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("claim", &self.claim).field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Pool").field("claim", &self.claim.held()).field("len", &self.len()).finish_non_exhaustive()
     }
 }

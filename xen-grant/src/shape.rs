@@ -96,7 +96,7 @@ impl Shape {
         Self { version, limit, frames, most: Plain::new(0), life: AtomicU32::new(0), lost }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn version(&self) -> Option<Version> {
         Version::of(self.version.load(Relaxed))
     }

@@ -31,12 +31,10 @@ impl Slot {
         self.state.store(state.word(), Ordering::Relaxed);
     }
 
-    /// Has the state be this one, and writes it only if it is another.
-    #[inline]
-    pub(crate) fn make(&self, state: State) {
-        if self.state.load(Ordering::Relaxed) != state.word() {
-            self.set(state);
-        }
+    /// Tells whether the entry is held for this, and nobody tried to end it in vain.
+    #[inline(always)]
+    pub(crate) fn is_held(&self, claim: Claim) -> bool {
+        self.state.load(Ordering::Relaxed) == claim.0
     }
 
     pub(crate) fn state(&self) -> State {
@@ -118,9 +116,48 @@ impl State {
     }
 }
 
+/// Who gets access, and in whose name: the state of an entry that is held for this, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim(u64);
+
+impl Claim {
+    pub(crate) const fn new(owner: Owner, peer: DomId) -> Self {
+        Self(State { kind: Kind::Held, owner, peer }.word())
+    }
+
+    /// Returns the state of an entry that is held for this.
+    pub(crate) const fn held(self) -> State {
+        State::of(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn peer(self) -> DomId {
+        let [_, _, _, _, e, f, ..] = self.0.to_le_bytes();
+        DomId(u16::from_le_bytes([e, f]))
+    }
+
+    pub(crate) const fn owner(self) -> Owner {
+        self.held().owner
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_claim_is_a_state() {
+        let (owner, peer) = (Owner(0xFEDC_BA98), DomId(0x7654));
+        let (claim, slot) = (Claim::new(owner, peer), Slot::new());
+        assert_eq!((claim.owner(), claim.peer()), (owner, peer));
+        assert_eq!(claim.held(), State { kind: Kind::Held, owner, peer });
+        for kind in [Kind::Absent, Kind::Free, Kind::Clung, Kind::Aside, Kind::Stray] {
+            slot.set(State { kind, owner, peer });
+            assert!(!slot.is_held(claim), "{kind:?}");
+        }
+        slot.set(claim.held());
+        assert!(slot.is_held(claim) && !slot.is_held(Claim::new(Owner(1), peer)) && !slot.is_held(Claim::new(owner, DomId(1))));
+    }
 
     #[test]
     fn a_state_is_what_was_stored() {

@@ -2,8 +2,9 @@
 
 use xen_hypercall::{DomId, EpochCell, Hypercall, IrqGate, NoGate, SharedPage};
 
-use crate::entries::{Claim, Core};
+use crate::entries::Core;
 use crate::offer::{Read, Write};
+use crate::slot::Claim;
 use crate::{Account, Grantable, Holding, Ledger, Offer, OfferError, Owner, Page, Slot, Version};
 
 /// The grant table: of version 1, or of version 2 where it was asked for and is to be had.
@@ -81,7 +82,7 @@ impl<'s, H: Hypercall, G: IrqGate> Table<'s, H, G> {
     /// # Xen
     /// No hypercall: the steps of `grant_table.h`, "Introducing a valid entry".
     pub fn offer_read<P: Grantable>(&self, page: P, peer: DomId) -> Result<Offer<'_, Read, G, P>, OfferError<P>> {
-        Offer::make(&self.core, page, Claim { peer, owner: Owner::NONE })
+        Offer::make(&self.core, page, Claim::new(Owner::NONE, peer))
     }
 
     /// Lets `peer` read and write a page.
@@ -92,7 +93,7 @@ impl<'s, H: Hypercall, G: IrqGate> Table<'s, H, G> {
     /// # Xen
     /// As [`Table::offer_read`].
     pub fn offer_write<P: Grantable>(&self, page: P, peer: DomId) -> Result<Offer<'_, Write, G, P>, OfferError<P>> {
-        Offer::make(&self.core, page, Claim { peer, owner: Owner::NONE })
+        Offer::make(&self.core, page, Claim::new(Owner::NONE, peer))
     }
 
     /// Offers in the name of an owner.

@@ -29,7 +29,7 @@ pub(crate) struct V1<'a, W = AtomicU32> {
 }
 
 impl<'a> V1<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(frames: &'a [SharedPage], at: usize) -> Option<Self> {
         let offset = (at % PER_FRAME).wrapping_mul(ENTRY_SIZE);
         const { assert!(FRAME == size_of::<u32>(), "it is the word behind the other") }
@@ -46,11 +46,18 @@ impl<W: Word<Value = u32>> V1<'_, W> {
         self.head.store(permit.word(), Ordering::Release);
     }
 
+    /// Ends what `seen` permits, if that is all that the entry says.
+    #[inline(always)]
+    pub(crate) fn revoke_unmapped(&self, seen: u32) -> bool {
+        // A full barrier, which pairs with the swap by which Xen maps: of two, the later one sees the earlier. No access of ours
+        // to the page comes before it.
+        self.head.swap_if(seen, 0).is_ok()
+    }
+
     /// Ends what `seen` permits. A peer that keeps changing the flags counts as one that has the page mapped.
     #[inline]
     pub(crate) fn revoke(&self, seen: u32) -> bool {
-        // A full barrier, which pairs with the swap by which Xen maps: of two, the later one sees the earlier. No access of ours
-        // to the page comes before it.
+        // A full barrier, as in `revoke_unmapped`.
         match self.head.swap_if(seen, 0) {
             Ok(()) => true,
             Err(now) => self.revoke_again(now),
