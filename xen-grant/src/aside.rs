@@ -96,10 +96,10 @@ enum Looked {
 
 impl<G> Core<'_, G> {
     /// Sets a grant of this table aside, with its page; inside the gate.
-    pub(crate) fn quarantine(&self, grant: &Grant, page: Page) {
+    pub(crate) fn quarantine(&self, grant: Grant, page: Page) {
         let Some(slot) = slot(self.slots, grant.reference) else { return };
         *slot.page.lock() = Some(page);
-        slot.set(State { kind: Kind::Aside, ..grant.claim.held() });
+        slot.set(State { kind: Kind::Aside, ..slot.state() });
         self.aside.push(self.slots, grant.reference);
     }
 }

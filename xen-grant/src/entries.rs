@@ -3,7 +3,7 @@
 use core::fmt;
 use core::sync::atomic::Ordering;
 
-use xen_hypercall::{DomId, Epoch, EpochCell, Gfn, GrantRef, IrqGate, SharedPage};
+use xen_hypercall::{Epoch, EpochCell, Gfn, GrantRef, IrqGate, SharedPage};
 
 use crate::aside::Aside;
 use crate::entry::{Entry, Flags, Permit, V1};
@@ -28,12 +28,17 @@ pub(crate) struct Core<'s, G> {
 /// Of the reserved entries, those whose slots are the queues' own.
 const FREE: GrantRef = GrantRef(0);
 
-/// An entry in use, without its page.
+/// An entry in use, without its page: small enough to be handed on in registers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Grant {
     pub(crate) reference: GrantRef,
-    pub(crate) epoch: Epoch,
     pub(crate) life: u32,
+}
+
+/// When a grant was given, to whom, and in whose name. As long as it is not void, its slot says so too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given {
+    pub(crate) epoch: Epoch,
     pub(crate) claim: Claim,
 }
 
@@ -122,27 +127,26 @@ impl<'s, G> Core<'s, G> {
     }
 
     /// Ends a grant; what becomes of the entry is the caller's to say.
-    pub(crate) fn end(&self, grant: &Grant, flags: Flags) -> Ended {
+    pub(crate) fn end(&self, grant: Grant, flags: Flags) -> Ended {
         if grant.life != self.shape.life() {
             return self.end_void(grant);
         }
-        let permit = Permit { peer: grant.claim.peer(), flags };
+        let Some(slot) = slot(self.slots, grant.reference) else { return Ended::Mapped };
+        let state = slot.state();
+        let permit = Permit { peer: state.peer, flags };
         match self.entry(grant.reference) {
             Some(entry) if entry.revoke(permit) => Ended::Now,
-            _ => self.cling(grant),
+            // The guard stays, though it may permit nothing any more, which is how else it is told from an entry in a pool.
+            _ => {
+                slot.set(State { kind: Kind::Clung, ..state });
+                Ended::Mapped
+            }
         }
-    }
-
-    /// The guard stays, though it may permit nothing any more, which is how else it is told from an entry in a pool.
-    #[cold]
-    fn cling(&self, grant: &Grant) -> Ended {
-        self.set(grant.reference, State { kind: Kind::Clung, ..grant.claim.held() });
-        Ended::Mapped
     }
 
     /// A grant of an earlier table is void, unless the new one has found its entry in use; without a table nobody knows.
     #[cold]
-    fn end_void(&self, grant: &Grant) -> Ended {
+    fn end_void(&self, grant: Grant) -> Ended {
         let stray = slot(self.slots, grant.reference).is_some_and(|slot| slot.state().kind == Kind::Stray);
         if stray || self.shape.version().is_none() { Ended::Mapped } else { Ended::Void }
     }
@@ -150,7 +154,7 @@ impl<'s, G> Core<'s, G> {
 
 impl<G: IrqGate> Core<'_, G> {
     /// Lets a peer reach a frame, by an entry of the shared queue.
-    pub(crate) fn offer(&self, claim: Claim, asked: (Gfn, Flags)) -> Result<Grant, Refusal> {
+    pub(crate) fn offer(&self, claim: Claim, asked: (Gfn, Flags)) -> Result<(Grant, Given), Refusal> {
         if !claim.peer().is_real() {
             return Err(Refusal::NotAPeer(claim.peer()));
         }
@@ -159,18 +163,18 @@ impl<G: IrqGate> Core<'_, G> {
             let reference = self.take()?;
             self.set(reference, claim.held());
             self.permit(reference, claim, asked).inspect_err(|_| self.give(reference))?;
-            Ok(Grant { reference, epoch: self.epoch.now(), life: self.shape.life(), claim })
+            Ok((Grant { reference, life: self.shape.life() }, Given { epoch: self.epoch.now(), claim }))
         })
     }
 
     /// Ends a grant and gives its entry to the shared queue.
     #[inline(never)]
     pub(crate) fn finish(&self, grant: Grant, flags: Flags) -> Ended {
-        self.gate.run(|| self.end_shared(&grant, flags))
+        self.gate.run(|| self.end_shared(grant, flags))
     }
 
     /// As [`Core::finish`], for the last time: what the peer does not let go is set aside with its page.
-    pub(crate) fn abandon(&self, grant: &Grant, flags: Flags, page: Page) {
+    pub(crate) fn abandon(&self, grant: Grant, flags: Flags, page: Page) {
         self.gate.run(|| {
             // One section: the table is not made anew in between.
             let mapped = self.end_shared(grant, flags) == Ended::Mapped;
@@ -181,7 +185,7 @@ impl<G: IrqGate> Core<'_, G> {
         });
     }
 
-    pub(crate) fn end_shared(&self, grant: &Grant, flags: Flags) -> Ended {
+    pub(crate) fn end_shared(&self, grant: Grant, flags: Flags) -> Ended {
         let ended = self.end(grant, flags);
         if ended == Ended::Now {
             self.give(grant.reference);

@@ -6,7 +6,7 @@ use core::mem::ManuallyDrop;
 
 use xen_hypercall::{DomId, Epoch, GrantRef, IrqGate, NoGate, SharedPage};
 
-use crate::entries::{Core, Ended, Grant};
+use crate::entries::{Core, Ended, Given, Grant};
 use crate::entry::Flags;
 use crate::slot::Claim;
 use crate::{Grantable, OfferError, Owner, Refusal, StillMapped};
@@ -51,16 +51,17 @@ pub struct Offer<'t, A: Access, G: IrqGate = NoGate, P: Grantable = SharedPage> 
     pub(crate) core: &'t Core<'t, G>,
     /// There until the offer has ended.
     pub(crate) page: Option<P>,
-    pub(crate) grant: Grant,
+    grant: Grant,
+    given: Given,
     access: PhantomData<A>,
 }
 
 impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// Makes the guard of a page that is granted, or hands the page back.
     #[inline(always)]
-    pub(crate) fn of(core: &'t Core<'t, G>, page: P, granted: Result<Grant, Refusal>) -> Result<Self, OfferError<P>> {
+    pub(crate) fn of(core: &'t Core<'t, G>, page: P, granted: Result<(Grant, Given), Refusal>) -> Result<Self, OfferError<P>> {
         match granted {
-            Ok(grant) => Ok(Self { core, page: Some(page), grant, access: PhantomData }),
+            Ok((grant, given)) => Ok(Self { core, page: Some(page), grant, given, access: PhantomData }),
             Err(refusal) => Err(OfferError { page, refusal }),
         }
     }
@@ -76,11 +77,10 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     ) -> Result<P, StillMapped<'t, A, G, P>> {
         // Without its page there is nothing for the guard to do.
         let mut offer = ManuallyDrop::new(self);
-        let (core, Grant { claim, reference, epoch, life }) = (offer.core, offer.grant);
-        let grant = Grant { claim, reference, epoch, life };
+        let (core, grant, given) = (offer.core, offer.grant, offer.given);
         let Some(page) = offer.page.take() else { unreachable!("there until the offer is consumed") };
         match end(core, grant) {
-            Ended::Mapped => Err(StillMapped { offer: Self { core, page: Some(page), grant, access: PhantomData } }),
+            Ended::Mapped => Err(StillMapped { offer: Self { core, page: Some(page), grant, given, access: PhantomData } }),
             Ended::Now | Ended::Void => Ok(page),
         }
     }
@@ -100,19 +100,19 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// Returns the epoch in which the page was offered: in a later one the reference is not to be published again.
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
-        self.grant.epoch
+        self.given.epoch
     }
 
     /// Returns the domain that may reach the page.
     #[must_use]
     pub const fn peer(&self) -> DomId {
-        self.grant.claim.peer()
+        self.given.claim.peer()
     }
 
     /// Returns in whose name the page was offered.
     #[must_use]
     pub const fn owner(&self) -> Owner {
-        self.grant.claim.owner()
+        self.given.claim.owner()
     }
 
     /// Returns the page.
@@ -141,7 +141,7 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
 impl<A: Access, G: IrqGate, P: Grantable> Drop for Offer<'_, A, G, P> {
     fn drop(&mut self) {
         if let Some(page) = self.page.take() {
-            self.core.abandon(&self.grant, A::FLAGS, page.into());
+            self.core.abandon(self.grant, A::FLAGS, page.into());
         }
     }
 }

@@ -4,11 +4,11 @@ use core::fmt;
 
 use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate};
 
-use crate::entries::{Core, Ended, Grant};
+use crate::entries::{Core, Ended, Given, Grant};
 use crate::entry::{Flags, Permit};
 use crate::offer::{Access, Read, Write};
-use crate::slot::{Claim, slot};
-use crate::{Grantable, Offer, OfferError, Owner, Refusal, StillMapped};
+use crate::slot::{Claim, State, slot};
+use crate::{Grantable, Offer, OfferError, Owner, Refusal, Slot, StillMapped};
 
 /// No turn: those have 32 bits.
 const NEVER: u64 = u64::MAX;
@@ -81,7 +81,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
             if !core::ptr::eq(core, own) {
                 return core.finish(grant, A::FLAGS);
             }
-            own.gate.run(|| match self.end_quickly(&grant, A::FLAGS) {
+            own.gate.run(|| match self.end_quickly(grant, A::FLAGS) {
                 Some(()) => Ended::Now,
                 None => self.end_slowly(grant, A::FLAGS),
             })
@@ -133,7 +133,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
 
     /// Lets the peer reach a frame by the entry that was kept last.
     #[inline(always)]
-    fn permit(&mut self, (frame, flags): (Gfn, Flags)) -> Result<Grant, Refusal> {
+    fn permit(&mut self, (frame, flags): (Gfn, Flags)) -> Result<(Grant, Given), Refusal> {
         let turn = self.core.aside.turns();
         let reference = match self.last() {
             Some(reference) if self.seen == u64::from(turn) => reference,
@@ -143,12 +143,12 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
             self.core.permit(reference, self.claim, (frame, flags))?;
         }
         self.len = self.len.wrapping_sub(1);
-        Ok(Grant { reference, epoch: self.core.epoch.now(), life: self.life, claim: self.claim })
+        Ok((Grant { reference, life: self.life }, Given { epoch: self.core.epoch.now(), claim: self.claim }))
     }
 
     /// Ends a grant of this table, owner and peer that nobody uses, as most are, by the shortest way.
     #[inline(always)]
-    fn end_quickly(&mut self, grant: &Grant, flags: Flags) -> Option<()> {
+    fn end_quickly(&mut self, grant: Grant, flags: Flags) -> Option<()> {
         let core = self.core;
         let life = core.shape.life();
         let slot = slot(core.slots, grant.reference)?;
@@ -169,12 +169,12 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     #[cold]
     #[inline(never)]
     fn end_slowly(&mut self, grant: Grant, flags: Flags) -> Ended {
-        if grant.claim.peer() != self.claim.peer() {
-            return self.core.end_shared(&grant, flags);
-        }
-        let ended = self.core.end(&grant, flags);
+        let ended = self.core.end(grant, flags);
         if ended == Ended::Now {
-            self.keep(grant.reference);
+            match slot(self.core.slots, grant.reference).map(Slot::state) {
+                Some(State { peer, .. }) if peer == self.claim.peer() => self.keep(grant.reference),
+                _ => self.core.give(grant.reference),
+            }
         }
         ended
     }
