@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering;
 use xen_hypercall::{Epoch, EpochCell, Gfn, GrantRef, IrqGate, SharedPage};
 
 use crate::aside::Aside;
-use crate::entry::{Entry, Flags, Permit, V1};
+use crate::entry::{Entry, Flags, Permit};
 use crate::queue::Queue;
 use crate::shape::Shape;
 use crate::slot::{Claim, Kind, State, slot};
@@ -72,12 +72,6 @@ impl<'s, G> Core<'s, G> {
         Entry::of(self.shape.version()?, (self.frames, self.status), reference)
     }
 
-    /// Finds an entry, if the table is of version 1.
-    #[inline(always)]
-    pub(crate) fn v1(&self, reference: GrantRef) -> Option<V1<'_>> {
-        if self.shape.version() == Some(Version::V1) { Entry::v1(self.frames, reference) } else { None }
-    }
-
     #[inline(always)]
     pub(crate) fn set(&self, reference: GrantRef, state: State) {
         if let Some(slot) = slot(self.slots, reference) {
@@ -103,27 +97,8 @@ impl<'s, G> Core<'s, G> {
     /// Lets a peer reach a frame through an entry that is held for this already.
     #[cold]
     #[inline(never)]
-    pub(crate) fn permit(
-        &self,
-        reference: GrantRef,
-        claim: Claim,
-        (frame, flags): (Gfn, Flags),
-    ) -> Result<(), Refusal> {
-        let entry = self.entry(reference).ok_or(Refusal::NoRefs)?;
-        entry.permit(frame, Permit { peer: claim.peer(), flags })
-    }
-
-    /// As [`Core::permit`], if the entry and the frame are of version 1.
-    #[inline(always)]
-    pub(crate) fn permit_quickly(
-        &self,
-        reference: GrantRef,
-        claim: Claim,
-        (frame, flags): (Gfn, Flags),
-    ) -> Option<()> {
-        let number = u32::try_from(frame.0).ok()?;
-        self.v1(reference)?.permit(number, Permit { peer: claim.peer(), flags });
-        Some(())
+    pub(crate) fn permit(&self, reference: GrantRef, frame: Gfn, permit: Permit) -> Result<(), Refusal> {
+        self.entry(reference).ok_or(Refusal::NoRefs)?.permit(frame, permit)
     }
 
     /// Ends a grant; what becomes of the entry is the caller's to say.
@@ -154,7 +129,7 @@ impl<'s, G> Core<'s, G> {
 
 impl<G: IrqGate> Core<'_, G> {
     /// Lets a peer reach a frame, by an entry of the shared queue.
-    pub(crate) fn offer(&self, claim: Claim, asked: (Gfn, Flags)) -> Result<(Grant, Given), Refusal> {
+    pub(crate) fn offer(&self, claim: Claim, (frame, flags): (Gfn, Flags)) -> Result<(Grant, Given), Refusal> {
         if !claim.peer().is_real() {
             return Err(Refusal::NotAPeer(claim.peer()));
         }
@@ -162,7 +137,8 @@ impl<G: IrqGate> Core<'_, G> {
             self.aside.trusts(self.slots, claim.peer())?;
             let reference = self.take()?;
             self.set(reference, claim.held());
-            self.permit(reference, claim, asked).inspect_err(|_| self.give(reference))?;
+            let permit = Permit { peer: claim.peer(), flags };
+            self.permit(reference, frame, permit).inspect_err(|_| self.give(reference))?;
             Ok((Grant { reference, life: self.shape.life() }, Given { epoch: self.epoch.now(), claim }))
         })
     }
@@ -202,6 +178,13 @@ impl<G: IrqGate> Core<'_, G> {
             let settled = |slot: &&Slot| !matches!(slot.state().kind, Kind::Aside | Kind::Stray);
             self.slots.iter().filter(settled).for_each(|slot| slot.set(State::ABSENT));
         });
+    }
+
+    /// No entry is to be touched any more.
+    pub(crate) fn lose(&self) {
+        self.shape.lose();
+        // Pools do not look at the version each time.
+        self.aside.turn();
     }
 
     /// Makes the entries free, save the reserved ones and those that something holds.

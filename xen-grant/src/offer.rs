@@ -59,7 +59,11 @@ pub struct Offer<'t, A: Access, G: IrqGate = NoGate, P: Grantable = SharedPage> 
 impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// Makes the guard of a page that is granted, or hands the page back.
     #[inline(always)]
-    pub(crate) fn of(core: &'t Core<'t, G>, page: P, granted: Result<(Grant, Given), Refusal>) -> Result<Self, OfferError<P>> {
+    pub(crate) fn of(
+        core: &'t Core<'t, G>,
+        page: P,
+        granted: Result<(Grant, Given), Refusal>,
+    ) -> Result<Self, OfferError<P>> {
         match granted {
             Ok((grant, given)) => Ok(Self { core, page: Some(page), grant, given, access: PhantomData }),
             Err(refusal) => Err(OfferError { page, refusal }),
@@ -80,7 +84,9 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
         let (core, grant, given) = (offer.core, offer.grant, offer.given);
         let Some(page) = offer.page.take() else { unreachable!("there until the offer is consumed") };
         match end(core, grant) {
-            Ended::Mapped => Err(StillMapped { offer: Self { core, page: Some(page), grant, given, access: PhantomData } }),
+            Ended::Mapped => {
+                Err(StillMapped { offer: Self { core, page: Some(page), grant, given, access: PhantomData } })
+            }
             Ended::Now | Ended::Void => Ok(page),
         }
     }

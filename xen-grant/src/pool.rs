@@ -2,13 +2,13 @@
 
 use core::fmt;
 
-use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate};
+use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate, SharedPage};
 
 use crate::entries::{Core, Ended, Given, Grant};
-use crate::entry::{Flags, Permit};
+use crate::entry::{Entry, Flags, Permit};
 use crate::offer::{Access, Read, Write};
 use crate::slot::{Claim, State, slot};
-use crate::{Grantable, Offer, OfferError, Owner, Refusal, Slot, StillMapped};
+use crate::{Grantable, Offer, OfferError, Owner, Refusal, Slot, StillMapped, Version};
 
 /// No turn: those have 32 bits.
 const NEVER: u64 = u64::MAX;
@@ -28,6 +28,8 @@ pub struct Pool<'t, G: IrqGate = NoGate, const N: usize = 32> {
     life: u32,
     /// The turn of table and quarantine in which the peer was found trustworthy.
     seen: u64,
+    /// The frames of the table as it was in that turn, if it was of version 1; else none.
+    quick: &'t [SharedPage],
     entries: [GrantRef; N],
     len: usize,
 }
@@ -38,7 +40,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         if !claim.peer().is_real() {
             return Err(Refusal::NotAPeer(claim.peer()));
         }
-        Ok(Self { core, claim, life: core.shape.life(), seen: NEVER, entries: [GrantRef(0); N], len: 0 })
+        Ok(Self { core, claim, life: core.shape.life(), seen: NEVER, quick: &[], entries: [GrantRef(0); N], len: 0 })
     }
 
     /// Lets the peer read a page.
@@ -135,29 +137,40 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     #[inline(always)]
     fn permit(&mut self, (frame, flags): (Gfn, Flags)) -> Result<(Grant, Given), Refusal> {
         let turn = self.core.aside.turns();
+        if self.seen != u64::from(turn) {
+            self.catch_up(turn)?;
+        }
         let reference = match self.last() {
-            Some(reference) if self.seen == u64::from(turn) => reference,
-            _ => self.prepare(turn)?,
+            Some(reference) => reference,
+            None => self.refill()?,
         };
-        if self.core.permit_quickly(reference, self.claim, (frame, flags)).is_none() {
-            self.core.permit(reference, self.claim, (frame, flags))?;
+        let permit = Permit { peer: self.claim.peer(), flags };
+        if self.permit_quickly(reference, frame, permit).is_none() {
+            self.core.permit(reference, frame, permit)?;
         }
         self.len = self.len.wrapping_sub(1);
         Ok((Grant { reference, life: self.life }, Given { epoch: self.core.epoch.now(), claim: self.claim }))
     }
 
+    /// Lets a peer reach a frame, if entry and frame are of version 1.
+    #[inline(always)]
+    fn permit_quickly(&self, reference: GrantRef, frame: Gfn, permit: Permit) -> Option<()> {
+        let number = u32::try_from(frame.0).ok()?;
+        Entry::v1(self.quick, reference)?.permit(number, permit);
+        Some(())
+    }
+
     /// Ends a grant of this table, owner and peer that nobody uses, as most are, by the shortest way.
     #[inline(always)]
     fn end_quickly(&mut self, grant: Grant, flags: Flags) -> Option<()> {
-        let core = self.core;
-        let life = core.shape.life();
-        let slot = slot(core.slots, grant.reference)?;
-        if grant.life != life || self.life != life || !slot.is_held(self.claim) {
+        let slot = slot(self.core.slots, grant.reference)?;
+        let known = self.seen == u64::from(self.core.aside.turns()) && grant.life == self.life;
+        if !known || !slot.is_held(self.claim) {
             return None;
         }
         let place = self.entries.get_mut(self.len)?;
         let permit = Permit { peer: self.claim.peer(), flags };
-        if !core.v1(grant.reference)?.revoke_unmapped(permit.word()) {
+        if !Entry::v1(self.quick, grant.reference)?.revoke_unmapped(permit.word()) {
             return None;
         }
         *place = grant.reference;
@@ -179,19 +192,15 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         ended
     }
 
-    /// Has an entry ready, and looks at what has changed since the last offer: the table, or the peer's part of quarantine.
+    /// Looks at what has changed since the last offer: the table, or the peer's part of quarantine.
     #[cold]
     #[inline(never)]
-    fn prepare(&mut self, turn: u32) -> Result<GrantRef, Refusal> {
-        if self.seen != u64::from(turn) {
-            self.renew();
-            self.core.aside.trusts(self.core.slots, self.claim.peer())?;
-            self.seen = u64::from(turn);
-        }
-        if self.len == 0 {
-            self.refill()?;
-        }
-        self.last().ok_or(Refusal::NoRefs)
+    fn catch_up(&mut self, turn: u32) -> Result<(), Refusal> {
+        self.renew();
+        self.core.aside.trusts(self.core.slots, self.claim.peer())?;
+        self.quick = if self.core.shape.version() == Some(Version::V1) { self.core.frames } else { &[] };
+        self.seen = u64::from(turn);
+        Ok(())
     }
 
     /// Forgets entries of a table that is no more: they are in the new one.
@@ -210,14 +219,16 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     }
 
     /// Gets half as many entries as there is room for; the first of them is offered first.
-    fn refill(&mut self) -> Result<(), Refusal> {
+    #[cold]
+    #[inline(never)]
+    fn refill(&mut self) -> Result<GrantRef, Refusal> {
         let first = self.get()?;
         for _ in 1..N / 2 {
             let Ok(reference) = self.get() else { break };
             self.push(reference);
         }
         self.push(first);
-        Ok(())
+        Ok(first)
     }
 
     /// Keeps an entry of the table that is.

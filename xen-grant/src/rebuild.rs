@@ -53,7 +53,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
         let Some(version) = self.version() else { return Ok(()) };
         match grant_table::version(&self.hook) {
             Ok(found) if found != version.number() => {
-                self.core.shape.lose();
+                self.core.lose();
                 Err(TableError::Changed(found))
             }
             // No answer says nothing: where the operation is missing, there is no other version.

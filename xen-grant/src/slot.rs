@@ -156,7 +156,11 @@ mod tests {
             assert!(!slot.is_held(claim), "{kind:?}");
         }
         slot.set(claim.held());
-        assert!(slot.is_held(claim) && !slot.is_held(Claim::new(Owner(1), peer)) && !slot.is_held(Claim::new(owner, DomId(1))));
+        assert!(
+            slot.is_held(claim)
+                && !slot.is_held(Claim::new(Owner(1), peer))
+                && !slot.is_held(Claim::new(owner, DomId(1)))
+        );
     }
 
     #[test]
