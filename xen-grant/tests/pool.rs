@@ -177,6 +177,26 @@ fn g22_a_pool_of_the_old_domain_is_empty() {
     assert_eq!(table.ledger(), ledger(503, 0, 1, 0));
 }
 
+/// G22: an old offer ends nothing of a new one by the same entry, and tells what it was.
+#[test]
+fn g22_an_old_offer_is_told_from_a_new_one() {
+    let g = guest(1, 512);
+    let table = g.table();
+    table.rebuild().unwrap();
+    let mut pool: Pool<'_, _, 4> = pool(&table);
+    let (old, before) = (pool.offer_write(lent(1)).unwrap(), g.epoch.now());
+    g.new_domain();
+    table.rebuild().unwrap();
+    let fresh = pool.offer_write(lent(2)).unwrap();
+    assert_eq!((fresh.reference(), pool.len()), (old.reference(), 1));
+    assert_eq!((old.owner(), old.peer(), old.epoch()), (Owner(7), PEER, before));
+    assert_ne!(before, fresh.epoch());
+    assert_eq!(pool.end(old).unwrap().gfn(), Gfn(1));
+    assert_eq!((g.entry(fresh.reference()), pool.len()), ([0x0005_0001, 2], 1));
+    assert_eq!(pool.end(fresh).unwrap().gfn(), Gfn(2));
+    assert_eq!(table.ledger(), ledger(502, 2, 0, 0));
+}
+
 /// In the old domain it goes on as before.
 #[test]
 fn a_pool_outlives_a_checkpoint() {

@@ -81,6 +81,7 @@ fn g08_another_version_is_found_at_a_resume() {
     drop(aside);
     let mut pool: Pool<'_, _, 4> = table.account(Owner(1)).pool(PEER).unwrap();
     pool.reserve(4);
+    let pooled = pool.offer_write(page(4)).unwrap();
     g.xen.refuse.set(Some((10, -38)));
     assert_eq!(table.reconcile(), Ok(()), "a Xen that knows no versions");
     g.xen.refuse.set(None);
@@ -89,12 +90,13 @@ fn g08_another_version_is_found_at_a_resume() {
     let before: Vec<_> = (0..512).map(|at| g.words(GrantRef(at))).collect();
     let refused = offer.end().unwrap_err();
     drop(refused);
+    drop(pool.end(pooled).unwrap_err());
     assert_eq!(pool.offer_read(page(3)).unwrap_err().refusal, Refusal::NoRefs);
     assert_eq!(table.offer_read(page(3), PEER).unwrap_err().refusal, Refusal::NoRefs);
     assert!(table.poll_quarantine(9).is_none());
     drop(pool);
     assert_eq!((0..512).map(|at| g.words(GrantRef(at))).collect::<Vec<_>>(), before);
-    assert_eq!(table.ledger().quarantined, 2);
+    assert_eq!(table.ledger().quarantined, 3);
 }
 
 /// G12: none of the reserved eight, whatever the storage.
