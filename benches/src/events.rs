@@ -69,6 +69,7 @@ impl OurEvents {
         })
     }
 
+    #[inline(always)]
     fn dispatch(&self) -> u64 {
         let mut sum = 0;
         self.events.dispatch(usize::MAX, |port| sum += handle(port.0));

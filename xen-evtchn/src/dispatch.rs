@@ -2,8 +2,9 @@
 
 use xen_hypercall::{Hypercall, IrqGate, Port};
 
+use crate::fifo::Trail;
 use crate::scan::{Seat, words_of};
-use crate::{Events, Scanner};
+use crate::{Events, Fifo, Scanner};
 
 impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// Calls `handler` with each port of vCPU 0's on which an event has come, at most `budget` times, and returns how often.
@@ -28,42 +29,38 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
 
     #[inline]
     fn dispatch_of(&self, seat: Seat<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
-        self.gate.run(|| self.begin(seat));
-        match self.in_fifo() {
+        match self.gate.run(|| self.begin(seat)) {
             None => self.dispatch_words(seat, budget, handler),
-            Some(_) => self.dispatch_queues(seat, budget, handler),
+            Some(fifo) => self.dispatch_queues(fifo, seat, budget, handler),
         }
     }
 
     /// No more is claimed than is handed out before this returns: an event that waits here is seen by nobody else.
     #[inline]
     fn dispatch_words(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
-        // Counts what was handed out, and what turned out not to be for anybody: no more than were claimed.
-        let (mut done, mut withheld) = (0_usize, 0_usize);
-        while seat.scan.two.is_ready() {
-            let left = budget.saturating_sub(done).saturating_sub(withheld);
-            if left == 0 {
-                break;
-            }
+        // What is claimed is handed out, or turns out not to be for anybody.
+        let (mut left, mut withheld) = (budget, 0_usize);
+        while left != 0 && seat.scan.two.is_ready() {
             let Some(claim) = self.gate.run(|| self.claim(seat, left)) else { break };
             for port in claim.ports() {
+                left = left.wrapping_sub(1);
                 if claim.is_undisturbed(port) || self.gate.run(|| self.reconsider(port, &claim, seat.vcpu)) {
-                    done = done.wrapping_add(1);
                     handler(port);
                 } else {
                     withheld = withheld.wrapping_add(1);
                 }
             }
         }
-        done
+        budget.wrapping_sub(left).wrapping_sub(withheld)
     }
 
     #[inline]
-    fn dispatch_queues(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
+    fn dispatch_queues(&self, fifo: &Fifo<'_>, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
         let Some(control) = seat.control.map(words_of) else { return 0 };
+        let trail = Trail::new(fifo);
         for done in 0..budget {
             // It looks at the ABI each time: a handler may be where the domain is resumed in the other one.
-            let next = self.gate.run(|| self.next_queued(seat, control));
+            let next = self.gate.run(|| self.next_queued(&trail, seat, control));
             let Some(port) = next else { return done };
             handler(port);
         }

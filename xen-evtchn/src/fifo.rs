@@ -1,6 +1,7 @@
 //! The FIFO ABI: the pages that it needs, and how the domain is switched to it.
 
 mod queues;
+mod trail;
 mod word;
 
 use core::fmt;
@@ -12,7 +13,8 @@ use xen_hypercall::{Errno, Hypercall, IrqGate, PAGE_SIZE, Port, SharedPage, Vcpu
 use crate::{Events, Scanner};
 
 pub(crate) use queues::ALL;
-pub use queues::{Queues, Shared, Step};
+pub use queues::{Next, Queues, Shared, Step};
+pub(crate) use trail::Trail;
 pub use word::{Unmasked, take_pending, unmask};
 pub(crate) use word::{is_linked, is_masked, is_pending, mask, rescue, unlink};
 
@@ -104,8 +106,13 @@ impl<'s> Fifo<'s> {
             return None;
         }
         let at = usize::try_from(port.0).ok()?;
-        let [word] = self.pages.get(at / WORDS)?.u32s((at % WORDS).wrapping_mul(4))?;
-        Some(word)
+        self.page(at / WORDS)?.get(at % WORDS)
+    }
+
+    /// Returns the words of a page, whether Xen knows of them or not.
+    #[inline]
+    fn page(&self, number: usize) -> Option<&'s [AtomicU32; WORDS]> {
+        self.pages.get(number)?.u32s(0)
     }
 
     /// Masks every port.

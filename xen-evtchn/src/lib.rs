@@ -99,6 +99,6 @@ pub use slot::Slot;
 #[doc(hidden)]
 pub mod model {
     pub use crate::bits::{Bit, claim};
-    pub use crate::fifo::{Queues, Shared, Step, Unmasked, take_pending, unmask};
+    pub use crate::fifo::{Next, Queues, Shared, Step, Unmasked, take_pending, unmask};
     pub use crate::word::Word;
 }

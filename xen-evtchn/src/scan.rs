@@ -6,7 +6,7 @@ use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::{Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
 use crate::claim::{Claim, Verdict};
-use crate::fifo::{self, Queues, Shared, Step};
+use crate::fifo::{self, Next, Queues, Shared, Step, Trail};
 use crate::two_level::{TwoLevel, View};
 use crate::{Events, Fifo};
 
@@ -130,23 +130,22 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
 
     fn poll_of(&self, seat: Seat<'_>) -> Option<Port> {
         self.gate.run(|| {
-            self.begin(seat);
-            match (self.in_fifo(), seat.control) {
-                (Some(_), control) => control.and_then(|control| self.next_queued(seat, words_of(control))),
-                (None, _) => self.next_claimed(seat),
-            }
+            let Some(fifo) = self.begin(seat) else { return self.next_claimed(seat) };
+            self.next_queued(&Trail::new(fifo), seat, words_of(seat.control?))
         })
     }
 
-    /// Has Xen make an upcall for what comes from now on.
+    /// Has Xen make an upcall for what comes from now on, and returns the memory of the FIFO ABI if that is in force.
     #[inline]
-    pub(crate) fn begin(&self, seat: Seat<'_>) {
-        if self.in_fifo().is_none() {
+    pub(crate) fn begin(&self, seat: Seat<'_>) -> Option<&Fifo<'s>> {
+        let fifo = self.in_fifo();
+        if fifo.is_none() {
             seat.scan.two.select(seat.record);
         } else if seat.record.upcall_pending().load(Ordering::SeqCst) != 0 {
             // Before ready bits are read: Xen sets those first, so that one that we miss makes a new upcall.
             seat.record.upcall_pending().store(0, Ordering::SeqCst);
         }
+        fifo
     }
 
     fn next_claimed(&self, seat: Seat<'_>) -> Option<Port> {
@@ -188,17 +187,21 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
 
     /// Takes the next event out of the queues; to be called in a section of the gate.
     #[inline]
-    pub(crate) fn next_queued(&self, seat: Seat<'_>, (ready, heads): Control<'_>) -> Option<Port> {
-        let fifo = self.in_fifo()?;
-        let shared = Shared { ready, heads, word: |port| fifo.word(Port(port)) };
+    pub(crate) fn next_queued(&self, trail: &Trail<'_, 's>, seat: Seat<'_>, control: Control<'_>) -> Option<Port> {
+        let shared = Shared { ready: control.0, heads: control.1, word: |port| trail.word(port) };
         let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(seat.vcpu));
-        seat.scan.queues.next(&shared, ours).map(Port).or_else(|| self.next_step(fifo, seat, (ready, heads)))
+        match seat.scan.queues.next(&shared, ours) {
+            Next::Event(port) => Some(Port(port)),
+            Next::Empty => None,
+            Next::Unusual => self.next_step(seat, control),
+        }
     }
 
     /// Does as [`Events::next_queued`] where not all is as usual.
     #[cold]
     #[inline(never)]
-    fn next_step(&self, fifo: &Fifo<'s>, seat: Seat<'_>, (ready, heads): Control<'_>) -> Option<Port> {
+    fn next_step(&self, seat: Seat<'_>, (ready, heads): Control<'_>) -> Option<Port> {
+        let fifo = self.in_fifo()?;
         let queues = &seat.scan.queues;
         let shared = Shared { ready, heads, word: |port| fifo.word(Port(port)) };
         let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(seat.vcpu));

@@ -138,32 +138,54 @@ impl TwoLevel {
     /// Looks at one word; `None` if ports come and go meanwhile, so that it is not sure whose events are there.
     #[inline]
     fn look<'a>(&self, view: View<'a>, word: u32, stray: impl Fn(Port)) -> Option<Found<'a>> {
+        let (found, others) = match self.glance(view, word) {
+            Some(found) => found,
+            None => self.look_again(view, word)?,
+        };
+        if others != 0 {
+            self.name_strays(word, others, stray);
+        }
+        Some(found)
+    }
+
+    /// Looks at one word whose ports are known, and returns the events of other processors and of nobody too; else `None`.
+    #[inline]
+    fn glance<'a>(&self, view: View<'a>, word: u32) -> Option<(Found<'a>, u64)> {
         let index = usize::try_from(word).unwrap_or_default();
         let (pending, mask) = (view.info.pending().get(index)?, view.info.mask().get(index)?);
-        let (own, live) = self.ports.get(index)?;
-        let base = word.wrapping_mul(TURN);
-        for _ in 0..LOOKS {
-            let raised = pending.load(Ordering::SeqCst);
-            let open = raised & !mask.load(Ordering::SeqCst);
-            // After the bits: a port that was bound before its event came is known, or else this shows that it is not.
-            let since = view.changes.load(Ordering::SeqCst);
-            if self.seen.load(Relaxed) != since || self.known.load(Relaxed) & 1_u64.wrapping_shl(word) == 0 {
-                self.read_slots(view, (word, since));
-                continue;
-            }
-            let own = own.load(Relaxed);
-            if open & !own != 0 {
-                ones(open & !live.load(Relaxed)).for_each(|low| stray(Port(base.wrapping_add(low))));
-            }
-            let shared = Shared { pending, mask, changes: view.changes };
-            return Some(Found { base, ready: open & own, raised, shared, since });
+        let (own, _) = self.ports.get(index)?;
+        let raised = pending.load(Ordering::SeqCst);
+        let open = raised & !mask.load(Ordering::SeqCst);
+        // After the bits: a port that was bound before its event came is known, or else this shows that it is not.
+        let since = view.changes.load(Ordering::SeqCst);
+        if self.seen.load(Relaxed) != since || self.known.load(Relaxed) & 1_u64.wrapping_shl(word) == 0 {
+            return None;
         }
-        None
+        let own = own.load(Relaxed);
+        let shared = Shared { pending, mask, changes: view.changes };
+        let found = Found { base: word.wrapping_mul(TURN), ready: open & own, raised, shared, since };
+        Some((found, open & !own))
+    }
+
+    /// Learns whose the ports of a word are, and looks again, as often as they change meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn look_again<'a>(&self, view: View<'a>, word: u32) -> Option<(Found<'a>, u64)> {
+        (0..LOOKS).find_map(|_| {
+            self.read_slots(view, (word, view.changes.load(Ordering::SeqCst)));
+            self.glance(view, word)
+        })
+    }
+
+    /// Tells `stray` of ports that nobody owns.
+    #[cold]
+    fn name_strays(&self, word: u32, others: u64, stray: impl Fn(Port)) {
+        let live = usize::try_from(word).ok().and_then(|index| self.ports.get(index));
+        let live = live.map_or(u64::MAX, |(_, live)| live.load(Relaxed));
+        ones(others & !live).for_each(|low| stray(Port(word.wrapping_mul(TURN).wrapping_add(low))));
     }
 
     /// Has the ports of a word as the slots are.
-    #[cold]
-    #[inline(never)]
     fn read_slots(&self, view: View<'_>, (word, now): (u32, u64)) {
         let index = usize::try_from(word).unwrap_or_default();
         let (mut mine, mut all) = (0, 0);

@@ -20,7 +20,7 @@ use cells::{Bitmap, LINKED, MASKED, Missing, PENDING, QUEUE, Words};
 use loom::sync::atomic::AtomicU32;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
-use xen_evtchn::model::{Queues, Shared, Step, Unmasked, Word as _, claim, take_pending, unmask};
+use xen_evtchn::model::{Next, Queues, Shared, Step, Unmasked, Word as _, claim, take_pending, unmask};
 use xen_explore::{fails, holds};
 
 /// E08: an event that comes while its port is unmasked is delivered by Xen, or found by the unmasking.
@@ -113,7 +113,7 @@ fn e18_giving_back_against_unmask() {
 fn drain(words: &'static Words, queues: &Queues, got: &mut [u32; 3]) {
     let shared = Shared { ready: &words.ready, heads: &words.heads, word: |port: u32| words.words.get(port as usize) };
     loop {
-        if let Some(port) = queues.next(&shared, |_| true) {
+        if let Next::Event(port) = queues.next(&shared, |_| true) {
             got[port as usize] += 1;
             continue;
         }

@@ -143,6 +143,7 @@ impl<'a> VcpuInfo<'a> {
     }
 
     /// What is `field` bytes into the record.
+    #[inline]
     fn at<A: Atomic, const N: usize>(self, field: usize) -> &'a [A; N] {
         let (page, begin) = self.location();
         let found = page.array(begin.wrapping_add(field));

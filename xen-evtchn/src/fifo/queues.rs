@@ -25,6 +25,17 @@ pub enum Step {
     Disorder,
 }
 
+/// What [`Queues::next`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// There is no more.
+    Empty,
+    /// An event on a port that is ours.
+    Event(u32),
+    /// Something else, which was left as it is: [`Queues::step`] finds out what.
+    Unusual,
+}
+
 /// The queues of one processor, as far as it has got; used by that processor alone.
 #[derive(Debug)]
 pub struct Queues {
@@ -83,15 +94,26 @@ impl Queues {
         self.ready.load(Relaxed) | self.search.load(Relaxed) != 0
     }
 
-    /// Takes the next event where all is as usual: it is on a port that is ours, and nothing is in the way; else `None`, and
-    /// [`Queues::step`] finds out what there is.
+    /// Takes the next event where all is as usual: it is on a port that is ours, and nothing is in the way.
     #[inline]
-    pub fn next<'w, W, F>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Option<u32>
+    pub fn next<'w, W, F>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Next
     where
         W: Word<Value = u32> + 'w,
         F: Fn(u32) -> Option<&'w W>,
     {
         let named = self.named(shared.ready);
+        if named == 0 {
+            return if self.is_searching() { Next::Unusual } else { Next::Empty };
+        }
+        self.next_of(named, shared, ours).map_or(Next::Unusual, Next::Event)
+    }
+
+    #[inline]
+    fn next_of<'w, W, F>(&self, named: u32, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Option<u32>
+    where
+        W: Word<Value = u32> + 'w,
+        F: Fn(u32) -> Option<&'w W>,
+    {
         let queue = named.trailing_zeros();
         let at = usize::try_from(queue).ok()?;
         let (known, head) = (self.heads.get(at)?, shared.heads.get(at)?);

@@ -100,6 +100,7 @@ impl<'a> ControlBlock<'a> {
     }
 
     /// What is `field` bytes into the block.
+    #[inline]
     fn at<const N: usize>(self, field: usize) -> &'a [AtomicU32; N] {
         let (page, begin) = self.location();
         let found = page.array(begin.wrapping_add(field));
