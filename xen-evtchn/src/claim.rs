@@ -50,6 +50,14 @@ pub(crate) struct Claim<'a, W = AtomicU64> {
     until: u64,
 }
 
+impl<W> Clone for Claim<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Claim<'_, W> {}
+
 impl<'a, W: Word<Value = u64>> Claim<'a, W> {
     /// Takes events out of a word that was found to be `seen`.
     #[inline]

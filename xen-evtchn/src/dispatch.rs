@@ -36,7 +36,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     }
 
     /// No more is claimed than is handed out before this returns: an event that waits here is seen by nobody else.
-    #[inline]
+    #[inline(always)]
     fn dispatch_words(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
         // What is claimed is handed out, or turns out not to be for anybody.
         let (mut left, mut withheld) = (budget, 0_usize);
@@ -44,7 +44,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
             let Some(claim) = self.gate.run(|| self.claim(seat, left)) else { break };
             for port in claim.ports() {
                 left = left.wrapping_sub(1);
-                if claim.is_undisturbed(port) || self.gate.run(|| self.reconsider(port, &claim, seat.vcpu)) {
+                if claim.is_undisturbed(port) || self.gate.run(|| self.reconsider(port, claim, seat.vcpu)) {
                     handler(port);
                 } else {
                     withheld = withheld.wrapping_add(1);
@@ -54,7 +54,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         budget.wrapping_sub(left).wrapping_sub(withheld)
     }
 
-    #[inline]
+    #[inline(always)]
     fn dispatch_queues(&self, fifo: &Fifo<'_>, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
         let Some(control) = seat.control.map(words_of) else { return 0 };
         let trail = Trail::new(fifo);

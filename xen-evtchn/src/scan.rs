@@ -7,7 +7,7 @@ use xen_hypercall::{Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
 use crate::claim::{Claim, Verdict};
 use crate::fifo::{self, Next, Queues, Shared, Step, Trail};
-use crate::two_level::{TwoLevel, View};
+use crate::two_level::TwoLevel;
 use crate::{Events, Fifo};
 
 /// Words in all queues, and as many queues that are empty.
@@ -152,32 +152,24 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         // A claim may turn out to be a closed port's. A stray is masked, so the bound is never reached.
         (0..=self.limit()).map_while(|_| self.claim(seat, 1)).find_map(|claim| {
             let port = claim.ports().next()?;
-            (claim.is_undisturbed(port) || self.reconsider(port, &claim, seat.vcpu)).then_some(port)
+            (claim.is_undisturbed(port) || self.reconsider(port, claim, seat.vcpu)).then_some(port)
         })
     }
 
     /// Claims events of the next word that has some, at most `most`; to be called in a section of the gate.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn claim(&self, seat: Seat<'_>, most: usize) -> Option<Claim<'_>> {
         if most < 64 {
-            return self.claim_some(seat, most);
+            self.claim_some(&seat.scan.two, seat.vcpu, most)
+        } else {
+            self.claim_word(&seat.scan.two, seat.vcpu)
         }
-        seat.scan.two.claim_word(self.view(seat.vcpu), |port| self.stray(port))
-    }
-
-    #[inline(never)]
-    fn claim_some(&self, seat: Seat<'_>, most: usize) -> Option<Claim<'_>> {
-        seat.scan.two.claim(self.view(seat.vcpu), most, |port| self.stray(port))
-    }
-
-    #[inline]
-    fn view(&self, vcpu: Vcpu) -> View<'_> {
-        View { info: self.info, slots: self.slots, changes: &self.changes, vcpu }
     }
 
     /// Decides on a claimed event of a port to which something may have happened; to be called in a section of the gate.
     #[cold]
-    pub(crate) fn reconsider(&self, port: Port, claim: &Claim<'_>, vcpu: Vcpu) -> bool {
+    #[inline(never)]
+    pub(crate) fn reconsider(&self, port: Port, claim: Claim<'_>, vcpu: Vcpu) -> bool {
         let verdict = self.slot(port).map(|slot| claim.judge(port, slot.value(), vcpu));
         if verdict == Some(Verdict::Elsewhere) {
             self.raise_again(port);
@@ -186,29 +178,28 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     }
 
     /// Takes the next event out of the queues; to be called in a section of the gate.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_queued(&self, trail: &Trail<'_, 's>, seat: Seat<'_>, control: Control<'_>) -> Option<Port> {
         let shared = Shared { ready: control.0, heads: control.1, word: |port| trail.word(port) };
         let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(seat.vcpu));
         match seat.scan.queues.next(&shared, ours) {
             Next::Event(port) => Some(Port(port)),
             Next::Empty => None,
-            Next::Unusual => self.next_step(seat, control),
+            Next::Unusual => self.next_step((&seat.scan.queues, seat.vcpu), control),
         }
     }
 
     /// Does as [`Events::next_queued`] where not all is as usual.
     #[cold]
     #[inline(never)]
-    fn next_step(&self, seat: Seat<'_>, (ready, heads): Control<'_>) -> Option<Port> {
+    fn next_step(&self, (queues, vcpu): (&Queues, Vcpu), (ready, heads): Control<'_>) -> Option<Port> {
         let fifo = self.in_fifo()?;
-        let queues = &seat.scan.queues;
         let shared = Shared { ready, heads, word: |port| fifo.word(Port(port)) };
-        let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(seat.vcpu));
+        let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(vcpu));
         // Each step takes a word out of a queue, or a queue off the list: a bound that only disorder reaches (E09).
         for _ in 0..MOST_STEPS {
             if queues.is_searching()
-                && let Some(port) = self.search(fifo, seat)
+                && let Some(port) = self.search(fifo, queues, vcpu)
             {
                 return Some(port);
             }
@@ -243,15 +234,15 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Goes on through all ports of the processor, and those of nobody, after its queues were given up; twice, since Xen may
     /// link words to others that the first turn has passed.
     #[cold]
-    fn search(&self, fifo: &Fifo<'s>, seat: Seat<'_>) -> Option<Port> {
+    fn search(&self, fifo: &Fifo<'s>, queues: &Queues, vcpu: Vcpu) -> Option<Port> {
         let last = fifo.words().saturating_sub(1);
-        let from = seat.scan.queues.searched();
+        let from = queues.searched();
         for at in from..=last.saturating_mul(2) {
             let port = Port(if at > last { at.wrapping_sub(last) } else { at });
             let (Some(word), slot) = (fifo.word(port), self.slot(port)) else { continue };
-            if slot.is_some_and(|slot| slot.is_live_on(seat.vcpu)) {
+            if slot.is_some_and(|slot| slot.is_live_on(vcpu)) {
                 if fifo::rescue(word) {
-                    seat.scan.queues.search_from(at.wrapping_add(1));
+                    queues.search_from(at.wrapping_add(1));
                     return Some(port);
                 }
             } else if !slot.is_some_and(|slot| slot.kind().is_live()) && fifo::unlink(word).is_some() {
@@ -259,7 +250,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
                 self.foreign(fifo, port);
             }
         }
-        seat.scan.queues.search_from(0);
+        queues.search_from(0);
         None
     }
 
@@ -293,7 +284,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
 
     /// Masks and counts a port without a guard on which an event has come.
     #[cold]
-    fn stray(&self, port: Port) {
+    pub(crate) fn stray(&self, port: Port) {
         let is_live = || self.slot(port).is_some_and(|slot| slot.kind().is_live());
         if is_live() {
             return;

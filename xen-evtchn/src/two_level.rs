@@ -2,26 +2,16 @@
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 
-use xen_hypercall::{EVENT_WORDS, Port, SharedInfo, Vcpu, VcpuInfo};
+use xen_hypercall::{EVENT_WORDS, Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
-use crate::Slot;
 use crate::bits::{lowest, ones};
 use crate::claim::{Claim, Shared};
+use crate::{Events, Slot};
 
 const TURN: u32 = 64;
 const _: () = assert!(EVENT_WORDS == 64, "a bit of the selector for each word");
 /// Looks at a word whose ports change while it is looked at; then it waits for the next poll.
 const LOOKS: u32 = 3;
-
-/// The table as a scan sees it.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub(crate) info: &'a SharedInfo,
-    pub(crate) slots: &'a [Slot],
-    /// Counts what happens to slots.
-    pub(crate) changes: &'a AtomicU64,
-    pub(crate) vcpu: Vcpu,
-}
 
 /// One processor's scan; used by that processor alone.
 #[derive(Debug)]
@@ -80,120 +70,15 @@ impl TwoLevel {
         self.selected.store(self.selected.load(Relaxed) | named, Relaxed);
     }
 
-    /// Claims all events of the next word that has some, around.
-    ///
-    /// `stray` is told of ports without a guard, and masks them.
-    #[inline]
-    pub(crate) fn claim_word<'a>(&self, view: View<'a>, stray: impl Fn(Port)) -> Option<Claim<'a>> {
-        let mut from = self.next.load(Relaxed) >> 6;
-        // Each turn claims, or puts a word off the list.
-        for _ in 0..TURN {
-            let selected = self.selected.load(Relaxed);
-            if selected == 0 {
-                return None;
-            }
-            let word = from.wrapping_add(selected.rotate_right(from).trailing_zeros()) % TURN;
-            let found = self.look(view, word, &stray);
-            if let Some(found) = found {
-                self.selected.store(selected & !1_u64.wrapping_shl(word), Relaxed);
-                if found.ready != 0 {
-                    self.next.store(found.base.wrapping_add(TURN), Relaxed);
-                    return Some(found.claim(found.ready));
-                }
-            }
-            from = word.wrapping_add(1);
-        }
-        None
-    }
-
-    /// Claims at most `most` events of the next word that has some, from where the last ones were, around.
-    pub(crate) fn claim<'a>(&self, view: View<'a>, most: usize, stray: impl Fn(Port)) -> Option<Claim<'a>> {
-        let start = self.next.load(Relaxed);
-        let (mut from, mut window) = (start >> 6, u64::MAX.wrapping_shl(start));
-        // Each turn claims, or puts a word off the list, or goes on to the next one: the first word comes twice.
-        for _ in 0..=TURN {
-            let selected = self.selected.load(Relaxed);
-            if selected == 0 {
-                return None;
-            }
-            let skipped = selected.rotate_right(from).trailing_zeros();
-            let word = from.wrapping_add(skipped) % TURN;
-            // Only the first word is begun in the middle; what lies below comes last.
-            let begun = if skipped == 0 { window } else { u64::MAX };
-            if let Some(found) = self.look(view, word, &stray) {
-                let wanted = lowest(found.ready & begun, most);
-                if wanted == found.ready {
-                    self.selected.store(selected & !1_u64.wrapping_shl(word), Relaxed);
-                }
-                if wanted != 0 {
-                    self.next.store(found.base.wrapping_add(TURN).wrapping_sub(wanted.leading_zeros()), Relaxed);
-                    return Some(found.claim(wanted));
-                }
-            }
-            (from, window) = (word.wrapping_add(1), u64::MAX);
-        }
-        None
-    }
-
-    /// Looks at one word; `None` if ports come and go meanwhile, so that it is not sure whose events are there.
-    #[inline]
-    fn look<'a>(&self, view: View<'a>, word: u32, stray: impl Fn(Port)) -> Option<Found<'a>> {
-        let (found, others) = match self.glance(view, word) {
-            Some(found) => found,
-            None => self.look_again(view, word)?,
-        };
-        if others != 0 {
-            self.name_strays(word, others, stray);
-        }
-        Some(found)
-    }
-
-    /// Looks at one word whose ports are known, and returns the events of other processors and of nobody too; else `None`.
-    #[inline]
-    fn glance<'a>(&self, view: View<'a>, word: u32) -> Option<(Found<'a>, u64)> {
-        let index = usize::try_from(word).unwrap_or_default();
-        let (pending, mask) = (view.info.pending().get(index)?, view.info.mask().get(index)?);
-        let (own, _) = self.ports.get(index)?;
-        let raised = pending.load(Ordering::SeqCst);
-        let open = raised & !mask.load(Ordering::SeqCst);
-        // After the bits: a port that was bound before its event came is known, or else this shows that it is not.
-        let since = view.changes.load(Ordering::SeqCst);
-        if self.seen.load(Relaxed) != since || self.known.load(Relaxed) & 1_u64.wrapping_shl(word) == 0 {
-            return None;
-        }
-        let own = own.load(Relaxed);
-        let shared = Shared { pending, mask, changes: view.changes };
-        let found = Found { base: word.wrapping_mul(TURN), ready: open & own, raised, shared, since };
-        Some((found, open & !own))
-    }
-
-    /// Learns whose the ports of a word are, and looks again, as often as they change meanwhile.
-    #[cold]
-    #[inline(never)]
-    fn look_again<'a>(&self, view: View<'a>, word: u32) -> Option<(Found<'a>, u64)> {
-        (0..LOOKS).find_map(|_| {
-            self.read_slots(view, (word, view.changes.load(Ordering::SeqCst)));
-            self.glance(view, word)
-        })
-    }
-
-    /// Tells `stray` of ports that nobody owns.
-    #[cold]
-    fn name_strays(&self, word: u32, others: u64, stray: impl Fn(Port)) {
-        let live = usize::try_from(word).ok().and_then(|index| self.ports.get(index));
-        let live = live.map_or(u64::MAX, |(_, live)| live.load(Relaxed));
-        ones(others & !live).for_each(|low| stray(Port(word.wrapping_mul(TURN).wrapping_add(low))));
-    }
-
     /// Has the ports of a word as the slots are.
-    fn read_slots(&self, view: View<'_>, (word, now): (u32, u64)) {
+    fn read_slots(&self, slots: &[Slot], vcpu: Vcpu, (word, now): (u32, u64)) {
         let index = usize::try_from(word).unwrap_or_default();
         let (mut mine, mut all) = (0, 0);
         let bits = (0..TURN).map(|low| 1_u64.wrapping_shl(low));
-        for (slot, bit) in view.slots.iter().skip(index.saturating_mul(64)).zip(bits) {
+        for (slot, bit) in slots.iter().skip(index.saturating_mul(64)).zip(bits) {
             let life = slot.life();
             all |= if life.kind.is_live() { bit } else { 0 };
-            mine |= if life.kind.is_live() && life.vcpu == view.vcpu { bit } else { 0 };
+            mine |= if life.kind.is_live() && life.vcpu == vcpu { bit } else { 0 };
         }
         if let Some((own, live)) = self.ports.get(index) {
             own.store(mine, Relaxed);
@@ -205,11 +90,119 @@ impl TwoLevel {
     }
 }
 
+// What is rare is told no more than words that are in registers: what it had by reference would not be.
+impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
+    /// Claims all events of the next word that has some, around; ports without a guard are masked.
+    #[inline(always)]
+    pub(crate) fn claim_word(&self, two: &TwoLevel, vcpu: Vcpu) -> Option<Claim<'_>> {
+        let mut from = two.next.load(Relaxed) >> 6;
+        // Each turn claims, or puts a word off the list.
+        for _ in 0..TURN {
+            let selected = two.selected.load(Relaxed);
+            if selected == 0 {
+                return None;
+            }
+            let word = from.wrapping_add(selected.rotate_right(from).trailing_zeros()) % TURN;
+            if let Some(found) = self.look(two, vcpu, word) {
+                two.selected.store(selected & !1_u64.wrapping_shl(word), Relaxed);
+                if found.ready != 0 {
+                    two.next.store(found.base.wrapping_add(TURN), Relaxed);
+                    return Some(found.claim(found.ready));
+                }
+            }
+            from = word.wrapping_add(1);
+        }
+        None
+    }
+
+    /// Claims at most `most` events of the next word that has some, from where the last ones were, around.
+    #[inline(never)]
+    pub(crate) fn claim_some(&self, two: &TwoLevel, vcpu: Vcpu, most: usize) -> Option<Claim<'_>> {
+        let start = two.next.load(Relaxed);
+        let (mut from, mut window) = (start >> 6, u64::MAX.wrapping_shl(start));
+        // Each turn claims, or puts a word off the list, or goes on to the next one: the first word comes twice.
+        for _ in 0..=TURN {
+            let selected = two.selected.load(Relaxed);
+            if selected == 0 {
+                return None;
+            }
+            let skipped = selected.rotate_right(from).trailing_zeros();
+            let word = from.wrapping_add(skipped) % TURN;
+            // Only the first word is begun in the middle; what lies below comes last.
+            let begun = if skipped == 0 { window } else { u64::MAX };
+            if let Some(found) = self.look(two, vcpu, word) {
+                let wanted = lowest(found.ready & begun, most);
+                if wanted == found.ready {
+                    two.selected.store(selected & !1_u64.wrapping_shl(word), Relaxed);
+                }
+                if wanted != 0 {
+                    two.next.store(found.base.wrapping_add(TURN).wrapping_sub(wanted.leading_zeros()), Relaxed);
+                    return Some(found.claim(wanted));
+                }
+            }
+            (from, window) = (word.wrapping_add(1), u64::MAX);
+        }
+        None
+    }
+
+    /// Looks at one word; `None` if ports come and go meanwhile, so that it is not sure whose events are there.
+    #[inline(always)]
+    fn look(&self, two: &TwoLevel, vcpu: Vcpu, word: u32) -> Option<Found<'_>> {
+        let found = match self.glance(two, word) {
+            Some(found) => found,
+            None => self.look_again(two, vcpu, word)?,
+        };
+        if found.others != 0 {
+            self.mask_strays(two, word, found.others);
+        }
+        Some(found)
+    }
+
+    /// Looks at one word, if it is known whose its ports are.
+    #[inline(always)]
+    fn glance(&self, two: &TwoLevel, word: u32) -> Option<Found<'_>> {
+        let index = usize::try_from(word).unwrap_or_default();
+        let (pending, mask) = (self.info.pending().get(index)?, self.info.mask().get(index)?);
+        let (own, _) = two.ports.get(index)?;
+        let raised = pending.load(Ordering::SeqCst);
+        let open = raised & !mask.load(Ordering::SeqCst);
+        // After the bits: a port that was bound before its event came is known, or else this shows that it is not.
+        let since = self.changes.load(Ordering::SeqCst);
+        if two.seen.load(Relaxed) != since || two.known.load(Relaxed) & 1_u64.wrapping_shl(word) == 0 {
+            return None;
+        }
+        let own = own.load(Relaxed);
+        let shared = Shared { pending, mask, changes: &self.changes };
+        Some(Found { base: word.wrapping_mul(TURN), ready: open & own, others: open & !own, raised, shared, since })
+    }
+
+    /// Learns whose the ports of a word are, and looks again, as often as they change meanwhile.
+    #[cold]
+    #[inline(never)]
+    fn look_again(&self, two: &TwoLevel, vcpu: Vcpu, word: u32) -> Option<Found<'_>> {
+        (0..LOOKS).find_map(|_| {
+            two.read_slots(self.slots, vcpu, (word, self.changes.load(Ordering::SeqCst)));
+            self.glance(two, word)
+        })
+    }
+
+    /// Masks the ports without a guard.
+    #[cold]
+    #[inline(never)]
+    fn mask_strays(&self, two: &TwoLevel, word: u32, others: u64) {
+        let known = usize::try_from(word).ok().and_then(|index| two.ports.get(index));
+        let live = known.map_or(u64::MAX, |(_, live)| live.load(Relaxed));
+        ones(others & !live).for_each(|low| self.stray(Port(word.wrapping_mul(TURN).wrapping_add(low))));
+    }
+}
+
 /// What a look at one word found.
 struct Found<'a> {
     base: u32,
     /// Ports of the processor's on which events have come.
     ready: u64,
+    /// Other ports on which events have come.
+    others: u64,
     /// All that was set.
     raised: u64,
     shared: Shared<'a, AtomicU64>,

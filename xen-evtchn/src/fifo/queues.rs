@@ -95,7 +95,7 @@ impl Queues {
     }
 
     /// Takes the next event where all is as usual: it is on a port that is ours, and nothing is in the way.
-    #[inline]
+    #[inline(always)]
     pub fn next<'w, W, F>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Next
     where
         W: Word<Value = u32> + 'w,
@@ -108,7 +108,7 @@ impl Queues {
         self.next_of(named, shared, ours).map_or(Next::Unusual, Next::Event)
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_of<'w, W, F>(&self, named: u32, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Option<u32>
     where
         W: Word<Value = u32> + 'w,

@@ -5,21 +5,24 @@ use core::sync::atomic::AtomicU32;
 
 use super::{Fifo, WORDS};
 
+type Page<'s> = Option<&'s [AtomicU32; WORDS]>;
+
 /// Finds event words, one after the other: neighbours are in the same page as a rule, which it remembers.
 #[derive(Debug)]
 pub(crate) struct Trail<'f, 's> {
     fifo: &'f Fifo<'s>,
-    page: Cell<(usize, Option<&'s [AtomicU32; WORDS]>)>,
+    page: Cell<(usize, Page<'s>)>,
 }
 
 impl<'f, 's> Trail<'f, 's> {
-    #[inline]
-    pub(crate) fn new(fifo: &'f Fifo<'s>) -> Self {
-        Self { fifo, page: Cell::new((0, fifo.page(0))) }
+    #[inline(always)]
+    pub(crate) const fn new(fifo: &'f Fifo<'s>) -> Self {
+        // A page that there is not.
+        Self { fifo, page: Cell::new((usize::MAX, None)) }
     }
 
     /// Returns the word of a port, if Xen knows of it: in the 2-level ABI, of none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn word(&self, port: u32) -> Option<&'s AtomicU32> {
         if port >= self.fifo.words() {
             return None;
@@ -29,12 +32,8 @@ impl<'f, 's> Trail<'f, 's> {
         if at / WORDS == number {
             return words?.get(at % WORDS);
         }
-        self.turn(at / WORDS);
-        self.page.get().1?.get(at % WORDS)
-    }
-
-    #[cold]
-    fn turn(&self, number: usize) {
-        self.page.set((number, self.fifo.page(number)));
+        let words = self.fifo.page(at / WORDS);
+        self.page.set((at / WORDS, words));
+        words?.get(at % WORDS)
     }
 }
