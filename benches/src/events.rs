@@ -24,7 +24,8 @@ const LINKED: u32 = 1 << 29;
 #[derive(Debug)]
 pub struct OurEvents {
     info: &'static SharedInfo,
-    words: Vec<&'static AtomicU32>,
+    /// The event words of each page, from port 1 on.
+    words: Vec<&'static [AtomicU32]>,
     control: ControlBlock<'static>,
     events: &'static Events<'static, Yes>,
     ports: Vec<BoundPort<'static, Yes>>,
@@ -49,7 +50,10 @@ impl OurEvents {
         ports.iter().for_each(|port| port.unmask().expect("no hypercall"));
         // What a new table looks for everywhere is behind it.
         assert_eq!(events.dispatch(usize::MAX, |_| {}), 0, "nothing has come");
-        let words = (0..PORTS as usize).map(|at| &pages[at / WORDS].u32_slice(0, WORDS).expect("a page")[at % WORDS]);
+        let words = pages.iter().enumerate().map(|(at, page)| {
+            let skipped = usize::from(at == 0);
+            page.u32_slice(skipped * 4, WORDS - skipped).expect("within the page")
+        });
         Self { info, words: words.collect(), control, events, ports }
     }
 
@@ -69,7 +73,6 @@ impl OurEvents {
         })
     }
 
-    #[inline(always)]
     fn dispatch(&self) -> u64 {
         let mut sum = 0;
         self.events.dispatch(usize::MAX, |port| sum += handle(port.0));
@@ -78,24 +81,33 @@ impl OurEvents {
 
     /// What Xen does, with no more than stores: the first ports from 1 on.
     fn raise(&self, pending: u32) {
-        let end = pending + 1;
-        let below = |bits: u32| if bits < 64 { (1_u64 << bits) - 1 } else { u64::MAX };
-        let words = end.div_ceil(64);
-        for (at, word) in (0..words).zip(self.info.pending()) {
-            let bits = below((end - at * 64).min(64));
-            word.store(if at == 0 { bits & !1 } else { bits }, Relaxed);
+        let (end, words) = (pending + 1, self.info.pending());
+        let (full, rest) = (end as usize / 64, end % 64);
+        for (at, word) in words[..full].iter().enumerate() {
+            word.store(if at == 0 { !1 } else { u64::MAX }, Relaxed);
         }
-        self.info.vcpu0().pending_sel().store(below(words), Relaxed);
+        if rest != 0 {
+            let bits = (1_u64 << rest) - 1;
+            words[full].store(if full == 0 { bits & !1 } else { bits }, Relaxed);
+        }
+        let below = |bits: u32| if bits < 64 { (1_u64 << bits) - 1 } else { u64::MAX };
+        self.info.vcpu0().pending_sel().store(below(end.div_ceil(64)), Relaxed);
         self.info.vcpu0().upcall_pending().store(1, Relaxed);
     }
 
     /// What Xen does, with no more than stores: the first ports from 1 on, in a queue.
     fn link(&self, pending: u32) {
-        let linked = (1..).zip(&self.words[1..]).take(pending as usize);
-        linked.for_each(|(port, word)| {
-            let next = if port == pending { 0 } else { port + 1 };
-            word.store(PENDING | LINKED | next, Relaxed);
-        });
+        let mut port = 1;
+        'all: for words in &self.words {
+            for word in *words {
+                if port == pending {
+                    word.store(PENDING | LINKED, Relaxed);
+                    break 'all;
+                }
+                port += 1;
+                word.store(PENDING | LINKED | port, Relaxed);
+            }
+        }
         self.control.heads()[DEFAULT].store(1, Relaxed);
         self.control.ready().store(1 << DEFAULT, Relaxed);
     }
