@@ -31,7 +31,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     fn dispatch_of(&self, seat: Seat<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
         match self.gate.run(|| self.begin(seat)) {
             None => self.dispatch_words(seat, budget, handler),
-            Some(fifo) => self.dispatch_queues(fifo, seat, budget, handler),
+            Some(fifo) => self.dispatch_queues((fifo, seat), budget, handler),
         }
     }
 
@@ -55,7 +55,12 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     }
 
     #[inline(always)]
-    fn dispatch_queues(&self, fifo: &Fifo<'_>, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
+    fn dispatch_queues(
+        &self,
+        (fifo, seat): (&Fifo<'_>, Seat<'_>),
+        budget: usize,
+        mut handler: impl FnMut(Port),
+    ) -> usize {
         let Some(control) = seat.control.map(words_of) else { return 0 };
         let trail = Trail::new(fifo);
         for done in 0..budget {
