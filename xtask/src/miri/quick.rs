@@ -83,12 +83,7 @@ pub(super) const QUICK: [Quick; 10] = [
         only: &["a_refusal_hands_the_page_back"],
         reaches: &["xen-hypercall/src/word.rs"],
     },
-    Quick {
-        package: "xen-mock",
-        target: "recycled",
-        only: &[],
-        reaches: &["xen-mock/src/memory/recycled.rs"],
-    },
+    Quick { package: "xen-mock", target: "recycled", only: &[], reaches: &["xen-mock/src/memory/recycled.rs"] },
     Quick {
         package: "xen-ring",
         target: "bytes",
