@@ -24,6 +24,7 @@ pub(super) const TABLE: Table = Table {
         ours("aside::DEFAULT_CAP"),
         ours("aside::OWN"),
         ours("entries::FREE"),
+        ours("pool::NEVER"),
         ours("queue::END"),
         ours("queue::Link::NONE"),
         ours("slot::State::FREE"),
