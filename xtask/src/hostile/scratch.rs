@@ -5,21 +5,27 @@ use super::tests::{self, Program};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 /// A copy of the workspace below `target`, with a target folder of its own, so that little is built anew.
 pub(super) struct Scratch {
     root: PathBuf,
+    /// Locked as long as it is open.
+    _lock: File,
 }
 
 /// What noticed that a check is gone, by the row.
 pub(super) type Noticed = BTreeMap<String, String>;
 
 impl Scratch {
-    /// Makes the copy that is there as the workspace is.
+    /// Makes the copy that is there as the workspace is; an error if somebody else is at it, whose mutations would be ours.
     pub(super) fn fresh(workspace: &Path) -> Result<Self> {
         let root = workspace.join("target/hostile/tree");
+        std::fs::create_dir_all(&root)?;
+        let lock = File::create(workspace.join("target/hostile/lock"))?;
+        lock.try_lock().context("another run takes checks away in this workspace")?;
         let mut wanted = Vec::new();
         for entry in WalkDir::new(workspace).into_iter().filter_entry(|entry| !is_left_out(entry)) {
             let entry = entry?;
@@ -37,7 +43,7 @@ impl Scratch {
                 std::fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { root })
+        Ok(Self { root, _lock: lock })
     }
 
     /// Takes the check away, and returns for each row of the mutation the test that failed then.
@@ -95,4 +101,19 @@ fn same(from: &Path, to: &Path) -> Result<()> {
     }
     std::fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
     std::fs::write(to, bytes).with_context(|| to.display().to_string())
+}
+
+#[cfg(test)]
+mod self_tests {
+    use super::*;
+
+    #[test]
+    fn one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = Scratch::fresh(folder.path()).unwrap();
+        let said = Scratch::fresh(folder.path()).map(drop).unwrap_err().to_string();
+        assert!(said.contains("another run"), "{said}");
+        drop(one);
+        assert!(Scratch::fresh(folder.path()).is_ok(), "it is over");
+    }
 }
