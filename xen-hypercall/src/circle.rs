@@ -60,7 +60,8 @@ mod tests {
     /// Whatever goes straight arrives and touches nothing else; whatever does not is refused, and nothing is touched.
     #[test]
     fn every_place_and_every_length() {
-        for size in [1_usize, 2, 8, 16] {
+        let sizes: &[usize] = if cfg!(miri) { &[1, 4] } else { &[1, 2, 8, 16] };
+        for &size in sizes {
             let places = (0..=size + 1).chain([usize::MAX - 1, usize::MAX]);
             for (at, len) in places.flat_map(|at| (0..=size + 1).map(move |len| (at, len))) {
                 let memory = [const { AtomicU8::new(0xee) }; 48];
