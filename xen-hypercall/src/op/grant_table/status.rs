@@ -127,7 +127,10 @@ mod tests {
     /// G13, G17: exactly 0 is success, every other value is kept and can be told, the extremes too.
     #[test]
     fn g13_g17_every_value_is_judged_and_kept() {
-        for raw in i16::MIN..=i16::MAX {
+        // Under Miri the known ones, their neighbours, and the ends.
+        let all =
+            (i16::MIN..=i16::MAX).filter(|raw| !cfg!(miri) || raw.unsigned_abs() < 16 || raw.unsigned_abs() > 32_766);
+        for raw in all {
             assert_eq!(GrantStatus::exact(raw), if raw == 0 { Ok(()) } else { Err(GrantStatus(raw)) });
             let known = (-13..0).contains(&raw) || raw == i16::MIN;
             assert_eq!(GrantStatus(raw).text().is_some(), known, "{raw}");
