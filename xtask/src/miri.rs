@@ -36,7 +36,9 @@ const CRATES: [&str; 8] =
     ["xen-hypercall", "xen-evtchn", "xen-grant", "xen-ring", "xen-store", "xen-suspend", "xen-frontend", "xen-mock"];
 
 /// Pages of a guest live as long as the test's process, so leaks are none.
-const FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-ignore-leaks -Zmiri-disable-isolation";
+/// Orders of memory are for loom: here their emulation breaks down over words that are bytes to one and 64 bits to another.
+const FLAGS: &str = "-Zmiri-strict-provenance -Zmiri-ignore-leaks -Zmiri-disable-isolation \
+    -Zmiri-disable-weak-memory-emulation";
 
 /// Random tests run so few cases, Miri being a thousand times slower than the processor.
 const CASES: &str = "2";
