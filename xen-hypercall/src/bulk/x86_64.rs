@@ -15,13 +15,13 @@ const WIDEST: usize = if cfg!(target_feature = "sse2") { 64 } else { 8 };
 /// Copies shared bytes into private memory.
 #[inline]
 pub(crate) fn read(from: &[AtomicU8], to: &mut [u8]) {
-    if is_few(to.len()) { Copying::read(from, to).wide() } else { read_any(from, to) }
+    if is_few(from.len().min(to.len())) { Copying::read(from, to).wide() } else { read_any(from, to) }
 }
 
 /// Copies private bytes into shared memory.
 #[inline]
 pub(crate) fn write(to: &[AtomicU8], from: &[u8]) {
-    if is_few(from.len()) { Copying::write(to, from).wide() } else { write_any(to, from) }
+    if is_few(to.len().min(from.len())) { Copying::write(to, from).wide() } else { write_any(to, from) }
 }
 
 #[inline]
