@@ -45,12 +45,19 @@ pub(crate) unsafe trait Memory {
 }
 
 /// Those of the processor's atomics that are as wide as they are aligned, and nothing else.
-pub(crate) trait Atomic {}
+///
+/// # Safety
+/// The implementer is such an atomic, of 8 bytes at most: any bytes are a value of it, and others may write them meanwhile.
+pub(crate) unsafe trait Atomic {}
 
-impl Atomic for AtomicU8 {}
-impl Atomic for AtomicU16 {}
-impl Atomic for AtomicU32 {}
-impl Atomic for AtomicU64 {}
+// SAFETY: one byte.
+unsafe impl Atomic for AtomicU8 {}
+// SAFETY: as wide as it is aligned, by its documentation.
+unsafe impl Atomic for AtomicU16 {}
+// SAFETY: as above.
+unsafe impl Atomic for AtomicU32 {}
+// SAFETY: as above.
+unsafe impl Atomic for AtomicU64 {}
 
 /// Tells whether so many aligned items from byte `offset` on are within `bytes`.
 #[inline]
