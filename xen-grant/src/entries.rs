@@ -211,9 +211,16 @@ impl<G: IrqGate> Core<'_, G> {
         });
     }
 
-    /// Makes the table larger.
-    pub(crate) fn extend(&self, frames: usize, limit: u32) {
-        self.gate.run(|| (self.shape.extend(frames, limit)..limit).for_each(|at| self.give(GrantRef(at))));
+    /// Makes the table of that life larger, and returns how many frames there are.
+    ///
+    /// If it was made anew while this processor was on its way here, what was mapped is no part of it.
+    pub(crate) fn extend(&self, life: u32, (frames, limit): (usize, u32)) -> usize {
+        self.gate.run(|| {
+            if life == self.shape.life() {
+                (self.shape.extend(frames, limit)..limit).for_each(|at| self.give(GrantRef(at)));
+            }
+            self.shape.frames()
+        })
     }
 }
 

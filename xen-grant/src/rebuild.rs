@@ -100,11 +100,10 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     }
 
     fn enlarge(&self, wanted: usize, places: &mut impl Places) -> Result<usize, TableError> {
-        let before = self.core.shape.frames();
+        let (life, before) = (self.core.shape.life(), self.core.shape.frames());
         let Some(version) = self.version().filter(|_| wanted > before) else { return Ok(before) };
         let (frames, limit) = self.place(places, version, (before, wanted))?;
-        self.core.extend(frames, limit);
-        Ok(frames)
+        Ok(self.core.extend(life, (frames, limit)))
     }
 
     /// Maps frames beyond those that are mapped, up to as many as are wanted, and returns how many there are, and entries.

@@ -178,6 +178,25 @@ fn frames_are_listed_for_pv() {
     assert_eq!((unlisted.errno(), TableError::Frame(0, Errno::EIO).errno()), (None, Some(Errno::EIO)));
 }
 
+/// G22: a processor that is parked while it makes the table larger finds a new one, of which nothing that it mapped is a part.
+#[test]
+fn g22_a_table_is_made_anew_while_it_grows() {
+    let g = guest(4, 2048);
+    let table = g.table().with_first(1);
+    let here = |_: &_, _| Ok(());
+    assert_eq!(table.rebuild_listed(&mut [0; 4], here), Ok(1));
+    let mut parked = false;
+    let suspended = |_: &_, _| {
+        if !core::mem::replace(&mut parked, true) {
+            g.new_domain();
+            table.rebuild_listed(&mut [0; 4], here).unwrap();
+        }
+        Ok(())
+    };
+    assert_eq!((table.grow_listed(3, &mut [0; 4], suspended), table.ledger().total()), (Ok(1), 504));
+    assert_eq!((table.grow_listed(3, &mut [0; 4], here), table.ledger().total()), (Ok(3), 1528));
+}
+
 /// G12, G22: in a new domain every grant is void, the reserved entries are the toolstack's, and old guards touch nothing.
 #[test]
 fn g12_g22_a_new_domain_has_a_new_table() {
