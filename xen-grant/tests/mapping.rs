@@ -304,6 +304,30 @@ fn g22_a_mapping_of_the_old_domain_is_void() {
     p.host.check().unwrap();
 }
 
+/// G22: where the old domain is taken for a new one, Xen has the pages mapped still; their places come back free all the same.
+#[test]
+fn g22_a_mapping_in_a_domain_taken_for_a_new_one() {
+    let p = Parts::new();
+    let (table, given) = (p.table(), p.host.dom0().grant(MapMode::Write));
+    // Of one of them only the last byte tells that it is there.
+    given.write(0, &[0xFF; 4095]);
+    let [one, two, three] = [(); 3].map(|()| table.map_write(p.hole(), of(&given), Backoff::none()).unwrap());
+    assert_eq!(p.suspend(Save::SlowResume), 0);
+    p.epoch.advance();
+    table.rebuild().unwrap();
+    assert_eq!((one.copy_in(0, &mut [0]).is_err(), p.foreign()), (true, 3), "void, and mapped");
+    let hole = one.unmap().unwrap();
+    drop(two);
+    p.host.faults().on_grant(UNMAP).status(-1);
+    let refused = three.unmap().unwrap_err();
+    assert_eq!((refused.error, p.foreign()), (GrantError::Status(GrantStatus::GENERAL_ERROR), 1));
+    refused.mapping.unmap().unwrap();
+    assert_eq!((p.foreign(), table.lost_mappings()), (0, 0));
+    table.map_write(hole, of(&given), Backoff::none()).unwrap().unmap().unwrap();
+    given.withdraw().unwrap();
+    p.host.check().unwrap();
+}
+
 /// After a slow resume the mapping is there as before.
 #[test]
 fn g22_a_mapping_outlives_a_slow_resume() {

@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use xen_hypercall::op::grant_table::{self, BusAddr, Flush, GrantError, GrantHandle, Mapped, Unmap};
-use xen_hypercall::{Epoch, Hole, Hypercall, IrqGate, NoGate, SharedPage, Stale};
+use xen_hypercall::{Epoch, Hole, Hypercall, IrqGate, NoGate, PAGE_SIZE, SharedPage, Stale};
 
 use super::{FlushError, Foreign, UnmapError};
 use crate::entries::Core;
@@ -16,7 +16,8 @@ use crate::offer::{Access, Write};
 /// [`Mapping::unmap`] gives the place back. Dropping the guard unmaps too; where Xen refuses that, the place is lost and the
 /// mapping counted ([`Table::lost_mappings`](crate::Table::lost_mappings)).
 ///
-/// After [`Table::rebuild`](crate::Table::rebuild) it is void: the mapping was the old domain's.
+/// After [`Table::rebuild`](crate::Table::rebuild) it is void: the mapping was the old domain's. Where that was taken for a new one
+/// and Xen has the page mapped still, the guard's end takes it away nevertheless, unless all its bytes are ones.
 #[must_use = "dropping it unmaps the page"]
 pub struct Mapping<'t, A: Access, H: Hypercall, G: IrqGate = NoGate> {
     hook: &'t H,
@@ -126,7 +127,8 @@ impl<'t, A: Access, H: Hypercall, G: IrqGate> Mapping<'t, A, H, G> {
         let (core, hook) = (self.core, self.hook);
         core.gate.run(|| {
             let Some((hole, handle)) = self.held.take() else { return Ok(None) };
-            if self.is_void() {
+            // Where the old domain was taken for a new one, the page is there still, and the handle names it.
+            if self.is_void() && is_empty(&hole) {
                 return Ok(Some(hole));
             }
             let mut block = [Unmap::new(&hole, handle)];
@@ -141,6 +143,15 @@ impl<'t, A: Access, H: Hypercall, G: IrqGate> Mapping<'t, A, H, G> {
             }
         })
     }
+}
+
+/// Tells whether nothing is in a place, as far as can be seen: it reads as ones then, and so would a page of ones.
+fn is_empty(hole: &Hole) -> bool {
+    (0..PAGE_SIZE).step_by(64).all(|at| {
+        let mut bytes = [0; 64];
+        hole.page().copy_in(at, &mut bytes);
+        bytes == [0xFF; 64]
+    })
 }
 
 impl<A: Access, H: Hypercall, G: IrqGate> Drop for Mapping<'_, A, H, G> {

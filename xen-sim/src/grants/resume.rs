@@ -44,8 +44,6 @@ impl Run<'_> {
 
     /// Makes the table anew where grants may stand, as a guest does that takes its old domain for a new one.
     pub(super) fn rebuild_in_place(&mut self, fault: Fault) {
-        // Mappings of peers' pages would be void, and stay.
-        self.unmap_all();
         let host = &self.site.host;
         let held = host.ledger().holdings();
         // A Xen that has version 2 does not deny that there are versions.
@@ -53,17 +51,17 @@ impl Run<'_> {
             Fault::Version(times, -38) if host.grants().version() == 2 => Fault::Version(times, -9999),
             other => other,
         };
-        if held.grants.is_empty() && held.mappings == 0 {
-            return self.rebuild(fault);
-        }
         // Another version would wipe what stands, and of what is beyond a smaller table nobody can know.
         match fault {
+            _ if held.grants.is_empty() && held.mappings == 0 => self.rebuild(fault),
             _ if host.grants().version() != self.site.shape.version.number() => {}
             Fault::None | Fault::NoSize => self.rebuild(fault),
             Fault::Frame(_) if self.site.shape.frames == 1 => self.rebuild(fault),
             Fault::Version(times, _) => self.rebuild(Fault::Version(times, -9999)),
             Fault::Frame(_) | Fault::Size(_) => self.rebuild(Fault::None),
         }
+        // Void or not, each takes away what it mapped, as the host's ledger tells.
+        self.unmap_all();
     }
 
     pub(super) fn rebuild(&mut self, fault: Fault) {
