@@ -3,9 +3,9 @@
 
 mod fake;
 
-use fake::fifo::Memory;
-use fake::{Guest, Xen, guest, guest_with};
-use xen_evtchn::{Abi, Events, LatePort, Patience, PortError, Taken};
+use fake::fifo::{chosen, parts};
+use fake::{Guest, Xen, guest};
+use xen_evtchn::{Events, LatePort, Patience, PortError, Taken};
 use xen_hypercall::{Nanos, Port, Stale, Vcpu};
 
 const PATIENCE: Patience = Patience { unit: Nanos(10), most: Nanos(1000) };
@@ -13,12 +13,8 @@ const PATIENCE: Patience = Patience { unit: Nanos(10), most: Nanos(1000) };
 fn both(test: impl Fn(&Guest, &Events<'_, &Xen>)) {
     let g = guest();
     test(&g, &Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots));
-    let g = guest_with(1024);
-    let memory = Box::leak(Box::new(Memory::new(1)));
-    g.xen.fifo.map(memory);
-    let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots).with_fifo(memory.fifo());
-    assert_eq!(events.choose(), Ok(Abi::Fifo));
-    test(&g, &events);
+    let (g, memory) = parts(1);
+    test(&g, &chosen(&g, memory));
 }
 
 fn late<'e>(events: &'e Events<'e, &'e Xen>) -> LatePort<'e, &'e Xen> {

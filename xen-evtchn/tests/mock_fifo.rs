@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use xen_evtchn::{Abi, BoundPort, Delivery as _, Events, Fifo, Scanner, Slot, VcpuVector};
+use xen_evtchn::{Abi, AbiError, BoundPort, Delivery as _, Events, Fifo, Scanner, Slot, VcpuVector};
 use xen_hypercall::op::event_channel::{ControlBlock, Priority, Virq};
 use xen_hypercall::op::{hvm, memory, sched, vcpu};
 use xen_hypercall::{DomId, EpochCell, Errno, Nanos, Number, Port, SharedInfo, SharedPage, Vcpu, VcpuInfo};
@@ -255,7 +255,12 @@ fn e15_each_hypercall_may_fail() {
         p.host.faults().on_call(Number::EVENT_CHANNEL_OP).nth(nth).returns(-12);
         let mark = p.host.trace().mark();
         let chosen = events.choose();
-        assert!(chosen.is_ok() || chosen.unwrap_err().errno() == Some(Errno::ENOMEM));
+        let expected = match nth {
+            1 => Ok(Abi::TwoLevel),
+            2 => Err(AbiError::NoWords(Errno::ENOMEM)),
+            _ => Ok(Abi::Fifo),
+        };
+        assert_eq!(chosen, expected, "the first page of words is enough");
         let one = p.scanner();
         let joined = p.on_one(|| events.join(&one));
         if chosen.is_ok() {

@@ -1,15 +1,15 @@
 //! Xen's side of the FIFO ABI, written from the comments of `event_channel.h` and what Xen is seen to do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::SeqCst;
 
-use xen_evtchn::{Fifo, Scanner};
+use xen_evtchn::{Abi, BoundPort, Events, Fifo, Scanner};
 use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::{SharedPage, Vcpu, VcpuInfo};
 
-use super::{EINVAL, page};
+use super::{EINVAL, Guest, Xen, guest_with, page};
 
 pub(crate) const PENDING: u32 = 1 << 31;
 pub(crate) const MASKED: u32 = 1 << 30;
@@ -60,6 +60,8 @@ pub(crate) struct State {
     memory: RefCell<Option<&'static Memory>>,
     controls: RefCell<BTreeMap<u32, ControlBlock<'static>>>,
     words: RefCell<u32>,
+    /// Words after which it refuses a page.
+    pub(crate) most: Cell<Option<u32>>,
     tails: RefCell<BTreeMap<(u32, u32), u32>>,
     last: RefCell<BTreeMap<u32, (u32, u32)>>,
     priorities: RefCell<BTreeMap<u32, u32>>,
@@ -100,6 +102,9 @@ impl State {
     pub(crate) fn expand(&self, gfn: u32, told: impl Fn(u32) -> u32) -> isize {
         if !self.is_on() {
             return -95;
+        }
+        if self.most.get() == Some(*self.words.borrow()) {
+            return -12;
         }
         assert_eq!(u64::from(gfn), WORDS + u64::from(*self.words.borrow() / 1024), "the pages in order");
         *self.words.borrow_mut() += 1024;
@@ -161,4 +166,36 @@ impl State {
         let seen = word.fetch_and(!MASKED, SeqCst);
         seen & PENDING != 0 && self.raise(port, vcpu)
     }
+}
+
+/// Returns a guest with so many pages of event words, and its memory.
+pub(crate) fn parts(pages: u64) -> (Guest, &'static Memory) {
+    let g = guest_with(usize::try_from(pages).unwrap() * 1024);
+    let memory = Box::leak(Box::new(Memory::new(pages)));
+    g.xen.fifo.map(memory);
+    (g, memory)
+}
+
+/// Returns its table, in the ABI of the beginning.
+pub(crate) fn events<'g>(g: &'g Guest, memory: &Memory) -> Events<'g, &'g Xen> {
+    Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots).with_fifo(memory.fifo())
+}
+
+/// Returns its table, in the FIFO ABI.
+pub(crate) fn chosen<'g>(g: &'g Guest, memory: &Memory) -> Events<'g, &'g Xen> {
+    let events = events(g, memory);
+    assert_eq!(events.choose(), Ok(Abi::Fifo));
+    events
+}
+
+/// Binds a port of vCPU 0 and unmasks it.
+pub(crate) fn unmasked<'e>(events: &'e Events<'e, &'e Xen>) -> BoundPort<'e, &'e Xen> {
+    let port = events.bind_ipi(Vcpu(0)).unwrap();
+    port.unmask().unwrap();
+    port
+}
+
+/// Polls to the end.
+pub(crate) fn told(events: &Events<'_, &Xen>) -> Vec<u32> {
+    std::iter::from_fn(|| events.poll_pending()).map(|port| port.0).collect()
 }
