@@ -7,8 +7,9 @@ use xen_hypercall::{Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
 use crate::claim::{Claim, Verdict};
 use crate::fifo::{self, Next, Queues, Shared, Step, Trail};
+use crate::slot::Life;
 use crate::two_level::TwoLevel;
-use crate::{Events, Fifo};
+use crate::{Events, Fifo, Slot};
 
 /// Words in all queues, and as many queues that are empty.
 const MOST_STEPS: usize = fifo::MAX_FIFO_PORTS * 2;
@@ -231,8 +232,8 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         }
     }
 
-    /// Goes on through all ports of the processor, and those of nobody, after its queues were given up; twice, since Xen may
-    /// link words to others that the first turn has passed.
+    /// Goes on through all ports of which the processor is told, or was until they were closed, after its queues were given up;
+    /// twice, since Xen may link words to others that the first turn has passed.
     #[cold]
     fn search(&self, fifo: &Fifo<'s>, queues: &Queues, vcpu: Vcpu) -> Option<Port> {
         let last = fifo.words().saturating_sub(1);
@@ -240,12 +241,17 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         for at in from..=last.saturating_mul(2) {
             let port = Port(if at > last { at.wrapping_sub(last) } else { at });
             let (Some(word), slot) = (fifo.word(port), self.slot(port)) else { continue };
-            if slot.is_some_and(|slot| slot.is_live_on(vcpu)) {
+            let life = slot.map_or(Life::unpack(0), Slot::life);
+            // Another's word is in a queue that is in order, as far as anybody knows, and that must not be torn.
+            if life.vcpu != vcpu {
+                continue;
+            }
+            if life.kind.is_live() {
                 if fifo::rescue(word) {
                     queues.search_from(at.wrapping_add(1));
                     return Some(port);
                 }
-            } else if !slot.is_some_and(|slot| slot.kind().is_live()) && fifo::unlink(word).is_some() {
+            } else if fifo::unlink(word).is_some() {
                 // It may be the last of a queue that was given up: Xen would link to it what nobody comes to.
                 self.foreign(fifo, port);
             }

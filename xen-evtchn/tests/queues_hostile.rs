@@ -135,6 +135,28 @@ fn e10_e14_a_closed_port_does_not_stay_at_the_end_of_a_lost_queue() {
     assert!(first.is_pending() == Ok(false) && other.is_pending() == Ok(false));
 }
 
+/// E10, E14: the queues of one processor are given up while a closed port is the first of another one's: those are in order,
+/// and are left so.
+#[test]
+fn e10_e14_a_closed_port_in_a_good_queue_is_left_there() {
+    let (g, memory) = parts(1);
+    let events = chosen(&g, memory);
+    let one = memory.scanner(1);
+    events.join(&one).unwrap();
+    let _here = unmasked(&events);
+    let there = [1, 1].map(|vcpu| events.bind_ipi(Vcpu(vcpu)).unwrap());
+    there.iter().for_each(|port| port.unmask().unwrap());
+    [1, 2, 3].iter().for_each(|at| g.xen.raise(*at));
+    let [closed, live] = there;
+    closed.close().unwrap();
+    memory.word(1).fetch_or(BEYOND, SeqCst);
+    assert_eq!((told(&events), events.disorders()), (vec![1], 1));
+    assert_eq!((events.poll_pending_on(&one), events.poll_pending_on(&one)), (Some(Port(3)), None));
+    g.xen.raise(3);
+    assert_eq!((events.poll_pending_on(&one), live.is_pending()), (Some(Port(3)), Ok(false)));
+    assert_eq!((events.disorders(), events.lingering()), (1, 0));
+}
+
 /// E12: ready bits without a queue mean nothing: nobody comes back for them.
 #[test]
 fn e12_ready_bits_above_the_queues_promise_nothing() {

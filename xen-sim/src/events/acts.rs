@@ -89,7 +89,7 @@ impl<'e> Life<'e> {
         let port = guard.port().number();
         let debt = Debt::default();
         // One that was adopted before may have been told to another processor then.
-        let moved = kind == Kind::Adopted;
+        let moved = kind == Kind::Adopted && self.book.astray;
         self.book.enter(Held { guard, kind, vcpu, moved, open: false, far: None, debt });
         Some(port)
     }
@@ -116,7 +116,7 @@ impl<'e> Life<'e> {
 
     fn close(&mut self, script: &mut Script<'_>) {
         let Some(at) = self.choose(script) else { return };
-        let held = self.book.held.remove(at);
+        let held = self.book.leave(at);
         if let Err(refused) = held.guard.into_port().close() {
             assert!(self.faulty, "Xen does not refuse");
             self.book.held.push(Held { guard: refused.port.late(PATIENCE), open: false, ..held });
@@ -125,7 +125,7 @@ impl<'e> Life<'e> {
 
     fn drop_one(&mut self, script: &mut Script<'_>) {
         let Some(at) = self.choose(script) else { return };
-        drop(self.book.held.remove(at));
+        drop(self.book.leave(at));
     }
 
     fn notify(&mut self, script: &mut Script<'_>) {

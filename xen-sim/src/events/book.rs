@@ -64,6 +64,8 @@ pub(super) enum Trust {
 #[derive(Default)]
 pub(super) struct Book<'e> {
     pub(super) held: Vec<Held<'e>>,
+    /// A port that was moved lost its guard, its word perhaps in the other queue still.
+    pub(super) astray: bool,
     /// Numbers without a guard on which an event may lie.
     dirty: BTreeSet<Port>,
     /// Ports on which events come all the time.
@@ -89,6 +91,13 @@ impl<'e> Book<'e> {
         self.held.push(held);
     }
 
+    /// Takes a guard out, to be closed, dropped or forgotten.
+    pub(super) fn leave(&mut self, at: usize) -> Held<'e> {
+        let held = self.held.remove(at);
+        self.astray |= held.moved;
+        held
+    }
+
     /// Notes an event on a port, whoever has it.
     pub(super) fn raised(&mut self, port: Port) {
         let when = self.when;
@@ -109,7 +118,7 @@ impl<'e> Book<'e> {
     /// Notes a lie.
     pub(super) fn lied(&mut self, trust: Trust) {
         // What is in another processor's queue is hidden from its own, should that queue be given up.
-        let moved = self.held.iter().any(|held| held.moved);
+        let moved = self.astray || self.held.iter().any(|held| held.moved);
         self.trust = self.trust.max(if moved { Trust::Hidden } else { trust });
         self.held.iter_mut().for_each(|held| held.debt.doubt());
     }
@@ -136,6 +145,7 @@ impl<'e> Book<'e> {
     pub(super) fn forget(&mut self) {
         self.dirty.clear();
         self.storm.clear();
+        self.astray = false;
         self.trust = Trust::Exact;
     }
 }

@@ -30,7 +30,7 @@ impl Life<'_> {
     fn go_on(&mut self, script: &mut Script<'_>) {
         self.machine.epoch.advance();
         self.events.reconcile();
-        let before = std::mem::take(&mut self.book.held);
+        let before: Vec<_> = (0..self.book.held.len()).map(|_| self.book.leave(0)).collect();
         let ports: Vec<_> = before.iter().map(|held| (held.kind, held.vcpu, held.number())).collect();
         self.old.extend(before.into_iter().map(|held: Held<'_>| held.guard));
         for (kind, vcpu, number) in ports {
