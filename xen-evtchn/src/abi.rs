@@ -29,11 +29,6 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         self.in_fifo().map_or(MAX_PORTS, |_| fifo::MAX_FIFO_PORTS)
     }
 
-    /// Returns how many ports can have events.
-    pub(crate) fn limit(&self) -> usize {
-        self.in_fifo().map_or(MAX_PORTS, |fifo| usize::try_from(fifo.words()).unwrap_or(MAX_PORTS))
-    }
-
     /// Masks every port that the ABI has.
     pub fn mask_all(&self) {
         match self.in_fifo() {

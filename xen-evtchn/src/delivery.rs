@@ -6,7 +6,7 @@ use xen_hypercall::{Errno, Hypercall, Vcpu};
 /// A kind of interrupt by which processors are told of events.
 ///
 /// Set up once for the domain and once for each processor; both are gone in a new domain, and done again there. The handler
-/// of each is the same: acknowledge the interrupt as [`Delivery::acknowledge`] says, then [`Events::dispatch`](crate::Events::dispatch).
+/// of each calls [`Events::dispatch`](crate::Events::dispatch), and acknowledges the interrupt as [`Delivery::acknowledge`] says.
 pub trait Delivery {
     /// Has the domain told of events in this way.
     ///

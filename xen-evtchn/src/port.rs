@@ -93,13 +93,15 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
 
     /// Has another processor told of this port's events from now on; not for ports that are one processor's own.
     ///
-    /// An event that comes meanwhile is not lost: it is raised again on the new processor.
+    /// An event that comes meanwhile is not lost: it is raised again on the new processor. In the FIFO ABI that is done by the
+    /// old one, which has it in its queue; if it gives the queue up before ([`Events::disorders`]), the port is deaf from then on.
     ///
     /// # Errors
-    /// [`PortError`]; the port is told to the same processor as before.
+    /// [`PortError`]. If Xen refuses the processor, nothing has changed; if it does not deliver an event that had come, the new
+    /// processor is told from now on, and the port is masked, its event still there.
     ///
     /// # Xen
-    /// `EVTCHNOP_bind_vcpu`.
+    /// `EVTCHNOP_bind_vcpu`; `EVTCHNOP_unmask`, if an event is pending in the 2-level ABI.
     pub fn tell(&self, vcpu: Vcpu) -> Result<(), PortError> {
         self.fresh(|| {
             let Some(slot) = self.events.slot(self.port) else { return Ok(()) };

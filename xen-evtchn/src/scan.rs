@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::{Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
+use crate::bits::MAX_PORTS;
 use crate::claim::{Claim, Verdict};
 use crate::fifo::{self, Next, Queues, Shared, Step, Trail};
 use crate::slot::Life;
@@ -151,7 +152,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
 
     fn next_claimed(&self, seat: Seat<'_>) -> Option<Port> {
         // A claim may turn out to be a closed port's. A stray is masked, so the bound is never reached.
-        (0..=self.limit()).map_while(|_| self.claim(seat, 1)).find_map(|claim| {
+        (0..=MAX_PORTS).map_while(|_| self.claim(seat, 1)).find_map(|claim| {
             let port = claim.ports().next()?;
             (claim.is_undisturbed(port) || self.reconsider(port, claim, seat.vcpu)).then_some(port)
         })

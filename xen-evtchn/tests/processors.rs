@@ -1,6 +1,8 @@
 //! Several processors on the mock host: each finds its own events, and no event is lost between two of them.
 #![allow(clippy::std_instead_of_core, clippy::unwrap_used, reason = "hosted; a panic fails the test")]
 
+use std::sync::atomic::Ordering::SeqCst;
+
 use xen_evtchn::{BoundPort, Events, Scanner, Slot};
 use xen_hypercall::op::event_channel::Virq;
 use xen_hypercall::op::{hvm, memory};
@@ -128,6 +130,23 @@ fn a_scanner_forgets_the_old_domain() {
     assert!(events.poll_pending_on(&one).is_some());
     one.reset();
     assert_eq!(events.poll_pending_on(&one), None, "what was named before is named no more");
+}
+
+/// Xen takes the new processor and does not deliver what had come: the port waits, masked, for its next unmasking.
+#[test]
+fn an_event_that_is_not_delivered_to_the_new_processor_waits_there() {
+    let p = Parts::new();
+    let events = p.events();
+    let one = p.scanner(Vcpu(1));
+    let port = unmasked(events.alloc_unbound(DomId::DOM0).unwrap());
+    let end = p.host.dom0().bind(port.number()).unwrap();
+    p.host.dom0().notify(end);
+    p.host.faults().on_call(xen_hypercall::Number::EVENT_CHANNEL_OP).cmd(9).times(1).returns(-22);
+    assert!(port.tell(Vcpu(1)).is_err());
+    assert_eq!((events.poll_pending(), found(&events, &one), port.is_pending()), (None, vec![], Ok(true)));
+    assert_ne!(p.info.mask()[0].load(SeqCst) & 1 << port.number().0, 0);
+    port.unmask().unwrap();
+    assert_eq!((events.poll_pending(), found(&events, &one)), (None, vec![port.number()]));
 }
 
 /// A port that is closed is free for another processor at once, however early Xen gives out its number again.
