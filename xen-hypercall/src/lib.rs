@@ -42,6 +42,7 @@ mod memory;
 pub mod op;
 mod page;
 mod pages;
+mod place;
 mod record;
 mod shared_info;
 mod start_info;

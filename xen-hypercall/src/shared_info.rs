@@ -2,8 +2,8 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use crate::memory::{Atomic, Memory as _};
-use crate::{PAGE_SIZE, SharedPage, Vcpu};
+use crate::place::Place;
+use crate::{SharedPage, Vcpu};
 
 /// Words of 64 bits in a bitmap of the 2-level event channels.
 pub const EVENT_WORDS: usize = 64;
@@ -70,7 +70,7 @@ impl SharedInfo {
     #[inline]
     #[must_use]
     pub const fn vcpu0(&self) -> VcpuInfo<'_> {
-        VcpuInfo { page: &self.0, place: 0 }
+        VcpuInfo(Place::first(&self.0))
     }
 
     /// Returns the record that a processor has in this page as long as it has registered none elsewhere; `None` for those
@@ -79,7 +79,7 @@ impl SharedInfo {
     #[must_use]
     pub fn vcpu(&self, vcpu: Vcpu) -> Option<VcpuInfo<'_>> {
         let place = usize::try_from(vcpu.0).ok().filter(|&place| place < LEGACY_VCPUS)?;
-        Some(VcpuInfo { page: &self.0, place })
+        VcpuInfo::new(&self.0, place)
     }
 
     /// Returns `wc_version`, `wc_sec` (low), `wc_nsec` and `wc_sec_hi`: the wall clock at system time 0.
@@ -96,34 +96,24 @@ impl SharedInfo {
 /// # Xen
 /// `vcpu_info` of `xen.h`, x86_64.
 #[derive(Debug, Clone, Copy)]
-pub struct VcpuInfo<'a> {
-    page: &'a SharedPage,
-    /// Below [`VcpuInfo::PLACES`].
-    place: usize,
-}
+pub struct VcpuInfo<'a>(pub(crate) Place<'a, VCPU_INFO_SIZE>);
 
 impl<'a> VcpuInfo<'a> {
     /// Places of 64 bytes for records in one page.
-    pub const PLACES: usize = PAGE_SIZE / VCPU_INFO_SIZE;
+    pub const PLACES: usize = Place::<VCPU_INFO_SIZE>::ALL;
 
     /// Names a place in a page of records, to register it; `None` from [`VcpuInfo::PLACES`] on.
     #[inline]
     #[must_use]
     pub fn new(page: &'a SharedPage, place: usize) -> Option<Self> {
-        (place < Self::PLACES).then_some(Self { page, place })
-    }
-
-    /// Returns the page, and the byte in it where the record begins.
-    #[inline]
-    pub(crate) const fn location(self) -> (&'a SharedPage, usize) {
-        (self.page, self.place.wrapping_mul(VCPU_INFO_SIZE))
+        Place::new(page, place).map(Self)
     }
 
     /// Returns `evtchn_upcall_pending`: set by Xen when there is a new event, cleared by the guest before it looks.
     #[inline]
     #[must_use]
     pub fn upcall_pending(self) -> &'a AtomicU8 {
-        let [byte] = self.at(UPCALL_PENDING);
+        let [byte] = self.0.at(UPCALL_PENDING);
         byte
     }
 
@@ -131,7 +121,7 @@ impl<'a> VcpuInfo<'a> {
     #[inline]
     #[must_use]
     pub fn pending_sel(self) -> &'a AtomicU64 {
-        let [word] = self.at(PENDING_SEL);
+        let [word] = self.0.at(PENDING_SEL);
         word
     }
 
@@ -139,14 +129,6 @@ impl<'a> VcpuInfo<'a> {
     #[inline]
     #[must_use]
     pub fn time(self) -> &'a [AtomicU32; TIME_WORDS] {
-        self.at(TIME)
-    }
-
-    /// What is `field` bytes into the record.
-    #[inline]
-    fn at<A: Atomic, const N: usize>(self, field: usize) -> &'a [A; N] {
-        let (page, begin) = self.location();
-        let found = page.array(begin.wrapping_add(field));
-        found.unwrap_or_else(|| unreachable!("a place is below the number of places, and a field within a record"))
+        self.0.at(TIME)
     }
 }

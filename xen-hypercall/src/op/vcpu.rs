@@ -143,7 +143,7 @@ unsafe impl Command for RegisterVcpuInfo {
 /// # Xen
 /// `VCPUOP_register_vcpu_info`.
 pub fn register_vcpu_info<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, place: VcpuInfo<'static>) -> Result<(), Errno> {
-    let (page, offset) = place.location();
+    let (page, offset) = place.0.location();
     let offset = u32::try_from(offset).map_err(|_| Errno::EINVAL)?;
     exact(hook, vcpu, &mut RegisterVcpuInfo { mfn: page.gfn().0, offset, rsvd: 0 })
 }

@@ -4,8 +4,8 @@ use core::sync::atomic::AtomicU32;
 
 use static_assertions::const_assert_eq;
 
-use crate::memory::Memory as _;
-use crate::{PAGE_SIZE, SharedPage};
+use crate::SharedPage;
+use crate::place::Place;
 
 /// How urgent a port's events are: 0 is served first, 15 last.
 ///
@@ -61,34 +61,24 @@ const_assert_eq!(HEAD + 4 * QUEUES, CONTROL_SIZE);
 /// # Xen
 /// `evtchn_fifo_control_block` of `event_channel.h`.
 #[derive(Debug, Clone, Copy)]
-pub struct ControlBlock<'a> {
-    page: &'a SharedPage,
-    /// Below [`ControlBlock::PLACES`].
-    place: usize,
-}
+pub struct ControlBlock<'a>(pub(super) Place<'a, STRIDE>);
 
 impl<'a> ControlBlock<'a> {
     /// Places for control blocks in one page.
-    pub const PLACES: usize = PAGE_SIZE / STRIDE;
+    pub const PLACES: usize = Place::<STRIDE>::ALL;
 
     /// Names a place in a page, which must be zero there; `None` from [`ControlBlock::PLACES`] on.
     #[inline]
     #[must_use]
     pub fn new(page: &'a SharedPage, place: usize) -> Option<Self> {
-        (place < Self::PLACES).then_some(Self { page, place })
-    }
-
-    /// Returns the page, and the byte in it where the block begins.
-    #[inline]
-    pub(crate) const fn location(self) -> (&'a SharedPage, usize) {
-        (self.page, self.place.wrapping_mul(STRIDE))
+        Place::new(page, place).map(Self)
     }
 
     /// Returns the bits of the queues that have events: set by Xen, taken by the guest; those above bit 15 mean nothing.
     #[inline]
     #[must_use]
     pub fn ready(self) -> &'a AtomicU32 {
-        let [word] = self.at(READY);
+        let [word] = self.0.at(READY);
         word
     }
 
@@ -96,15 +86,7 @@ impl<'a> ControlBlock<'a> {
     #[inline]
     #[must_use]
     pub fn heads(self) -> &'a [AtomicU32; QUEUES] {
-        self.at(HEAD)
-    }
-
-    /// What is `field` bytes into the block.
-    #[inline]
-    fn at<const N: usize>(self, field: usize) -> &'a [AtomicU32; N] {
-        let (page, begin) = self.location();
-        let found = page.array(begin.wrapping_add(field));
-        found.unwrap_or_else(|| unreachable!("a place is below the number of places, and a field within a block"))
+        self.0.at(HEAD)
     }
 }
 
