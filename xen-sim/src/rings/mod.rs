@@ -6,6 +6,7 @@
 mod asks;
 mod channel;
 mod held;
+mod honest;
 mod left;
 mod serves;
 mod stream;
