@@ -94,13 +94,13 @@ impl FaultRules {
             rule.number.is_none_or(|wanted| wanted == number) && rule.cmd.is_none_or(|wanted| wanted == cmd)
         });
         // Every matching rule counts the call, the first that hits it decides.
-        matching.filter_map(|rule| rule.window.hits().then_some(rule.result)).collect::<Vec<_>>().first().copied()
+        matching.filter_map(|rule| rule.window.hits().then_some(rule.result)).reduce(|first, _| first)
     }
 
     /// Returns what becomes of an operation on grants.
     pub(crate) fn grant(&mut self, cmd: usize) -> Option<GrantTwist> {
         let matching = self.grants.iter_mut().filter(|rule| rule.cmd == cmd);
-        matching.filter_map(|rule| rule.window.hits().then_some(rule.twist)).collect::<Vec<_>>().first().copied()
+        matching.filter_map(|rule| rule.window.hits().then_some(rule.twist)).reduce(|first, _| first)
     }
 
     /// Returns what becomes of a request to xenstored.
@@ -108,16 +108,12 @@ impl FaultRules {
         let path = absolute(domain, path);
         let same = |wanted: &String| absolute(domain, wanted) == path;
         let matching = self.store.iter_mut().filter(|rule| rule.op == op && rule.path.as_ref().is_none_or(same));
-        matching
-            .filter_map(|rule| rule.window.hits().then(|| rule.twist.clone()))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .next()
+        matching.filter_map(|rule| rule.window.hits().then(|| rule.twist.clone())).reduce(|first, _| first)
     }
 
     /// Tells whether an event is lost.
     pub(crate) fn drops_event(&mut self, port: Port) -> bool {
         let matching = self.events.iter_mut().filter(|rule| rule.port == port);
-        matching.map(|rule| rule.window.hits()).collect::<Vec<_>>().contains(&true)
+        matching.fold(false, |dropped, rule| rule.window.hits() || dropped)
     }
 }

@@ -9,6 +9,23 @@ use crate::xenstored::path::absolute;
 use crate::xenstored::tree::{Access, Permission};
 use crate::xenstored::wire::StoreOp;
 
+/// Says which of the matching calls, operations or requests are hit.
+macro_rules! window {
+    ($what:literal) => {
+        #[doc = concat!("Only from the `n`-th matching ", $what, " on, counted from 1.")]
+        pub const fn nth(mut self, n: u64) -> Self {
+            self.window.skip = n.saturating_sub(1);
+            self
+        }
+
+        #[doc = concat!("So many matching ", $what, "s, one after the other.")]
+        pub const fn times(mut self, times: u64) -> Self {
+            self.window.times = times;
+            self
+        }
+    };
+}
+
 handle! {
     /// What shall go wrong.
     Faults
@@ -95,17 +112,7 @@ impl CallFault {
         self
     }
 
-    /// Only from the `n`-th matching call on, counted from 1.
-    pub const fn nth(mut self, n: u64) -> Self {
-        self.window.skip = n.saturating_sub(1);
-        self
-    }
-
-    /// So many matching calls, one after the other.
-    pub const fn times(mut self, times: u64) -> Self {
-        self.window.times = times;
-        self
-    }
+    window!("call");
 
     /// Has them return this value without being made.
     pub fn returns(self, result: isize) {
@@ -124,17 +131,7 @@ pub struct GrantFault {
 }
 
 impl GrantFault {
-    /// Only from the `n`-th matching operation on, counted from 1.
-    pub const fn nth(mut self, n: u64) -> Self {
-        self.window.skip = n.saturating_sub(1);
-        self
-    }
-
-    /// So many matching operations, one after the other.
-    pub const fn times(mut self, times: u64) -> Self {
-        self.window.times = times;
-        self
-    }
+    window!("operation");
 
     /// Has them end with this status without being done; a positive one is such as no Xen may give, and one has given.
     pub fn status(self, status: i16) {
@@ -174,17 +171,7 @@ impl StoreFault {
         self
     }
 
-    /// Only from the `n`-th matching request on, counted from 1.
-    pub const fn nth(mut self, n: u64) -> Self {
-        self.window.skip = n.saturating_sub(1);
-        self
-    }
-
-    /// So many matching requests, one after the other.
-    pub const fn times(mut self, times: u64) -> Self {
-        self.window.times = times;
-        self
-    }
+    window!("request");
 
     /// Answers an error of this name, known or not, instead of serving them.
     pub fn fails(self, error: &str) {
