@@ -103,7 +103,8 @@
 //! # What it does not do
 //! No emulated devices, save that an HVM guest can unplug some, no more than one running processor, no interrupts (a guest
 //! polls; [`Events::upcalls`] counts them), no image files: a save and its restore are one operation. A page that the guest
-//! has at two places at once is made equal there at each hypercall, and not in between.
+//! has at two places at once is made equal there at each hypercall, and not in between. One that it maps by a grant to itself
+//! stays in its own place, too; Xen takes it away from there for good.
 #![allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,

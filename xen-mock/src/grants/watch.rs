@@ -1,6 +1,6 @@
 //! What the guest wrote into its table since the last look: what it must not do is told.
 
-use xen_hypercall::{DomId, Gfn, GrantRef};
+use xen_hypercall::{Gfn, GrantRef};
 
 use super::active::Active;
 use super::entry::{Content, Entry, READONLY, Version, XEN_BITS};
@@ -75,7 +75,7 @@ impl GrantTable {
         let seen = self.version == Version::V1 || self.status.get(status).is_some_and(|slot| slot.gfn.is_some());
         match gfn {
             _ if !entry.is_well_formed(0) => Some(GrantMisuse::Malformed(gref)),
-            _ if !entry.domain().is_real() => Some(GrantMisuse::ToNobody(gref, DomId(entry.domain().0))),
+            _ if !entry.domain().is_real() => Some(GrantMisuse::ToNobody(gref, entry.domain())),
             _ if !seen => Some(GrantMisuse::StatusNotMapped(gref)),
             Some(gfn) if !owns(gfn) => Some(GrantMisuse::NotOwn(gref, gfn)),
             _ => None,

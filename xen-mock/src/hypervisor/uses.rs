@@ -24,9 +24,7 @@ impl Span {
     pub(crate) fn part(frame: Frame, offset: u16, length: u16) -> Self {
         Self { frame, start: offset.into(), end: usize::from(offset) + usize::from(length) }
     }
-}
 
-impl Span {
     /// Tells whether bytes may be copied, or which status Xen gives.
     pub(crate) const fn check(self, offset: usize, length: usize) -> Result<(), i16> {
         match offset + length {

@@ -32,7 +32,7 @@ pub enum GrantMisuse {
     UnmappedNothing(u32),
     /// It unmapped by a handle of a page that is somewhere else.
     UnmappedElsewhere(u32, Gfn),
-    /// It wrote to a page that is mapped for reading only; a real guest would have a page fault.
+    /// It wrote to a page that is mapped for reading only; Xen drops that without a word.
     WroteToReadOnly(Gfn),
     /// It stopped for good, and this entry still granted something.
     GrantLeft(GrantRef),
