@@ -15,8 +15,8 @@ const SLOTS: usize = 90;
 const HIGHEST: u32 = 99;
 /// Pages of event words.
 const PAGES: usize = 2;
-/// Ports that the firmware left open: the next one is in another word of the bitmaps soon.
-const LEFT: usize = 58;
+/// Ports that the firmware left open: with those of the toolstack they fill the first word of the bitmaps, or nearly.
+pub(super) const LEFT: u32 = 61;
 
 /// The mask of an event word.
 const MASKED: u32 = 1 << 30;

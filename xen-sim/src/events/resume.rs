@@ -5,10 +5,11 @@ use xen_mock::{Destination, FifoAbi, Save};
 
 use super::book::{Held, Kind};
 use super::life::Life;
+use super::machine::LEFT;
 use crate::fuzz::Script;
 
 const ABIS: [Option<FifoAbi>; 4] = [None, Some(FifoAbi::Present), Some(FifoAbi::Unknown), Some(FifoAbi::Disabled)];
-const PORTS_BEFORE: [u32; 4] = [0, 1, 3, 58];
+const PORTS_BEFORE: [u32; 4] = [0, 1, 3, LEFT];
 
 impl Life<'_> {
     /// Suspends, and does what the guest has to do then.

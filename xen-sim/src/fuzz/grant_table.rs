@@ -46,12 +46,12 @@ fn act(script: &mut Script<'_>) -> Option<Act> {
     let nth = usize::from(byte);
     let mode = if byte & 8 == 0 { MapMode::Read } else { MapMode::Write };
     Some(match what {
-        0..7 => Act::Offer(Ask { way: way(byte), peer: nth / 32, mode, lent: byte & 16 != 0 }),
+        0..6 => Act::Offer(Ask { way: way(byte), peer: nth / 32, mode, lent: byte & 16 != 0 }),
         7..9 => Act::End(nth, How::Alone),
         9 => Act::End(nth / 4, How::Pool(nth)),
-        10 => Act::Drop(nth),
+        6 | 10 | 13 => Act::Drop(nth),
         11 => Act::Forget(nth),
-        12..14 => Act::PollQuarantine(u32::from(byte % 8)),
+        12 => Act::PollQuarantine(u32::from(byte % 8)),
         14 => Act::Pool(nth, pooling(script)),
         15..19 => Act::Map { peer: usize::from(script.byte().unwrap_or_default()), reference: nth, mode },
         19..21 => Act::Unmap(nth),

@@ -24,5 +24,5 @@ pub use site::{Shape, Site};
 pub const PEERS: [xen_hypercall::DomId; 3] =
     [xen_hypercall::DomId(0), xen_hypercall::DomId(30000), xen_hypercall::DomId(30001)];
 /// Pages that a peer may have in quarantine, and all peers together.
-const CAP: u32 = 3;
-const TOTAL_CAP: u32 = 5;
+const CAP: u32 = 2;
+const TOTAL_CAP: u32 = 3;
