@@ -3,9 +3,9 @@
 use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
 
-use xen_evtchn::{Abi, BoundPort, Events, Fifo, Slot};
+use xen_evtchn::{Abi, BoundPort, Events, Fifo, LatePort, Patience, Slot, Taken};
 use xen_hypercall::op::event_channel::ControlBlock;
-use xen_hypercall::{EpochCell, Port, SharedInfo, SharedPage};
+use xen_hypercall::{EpochCell, Nanos, Port, SharedInfo, SharedPage};
 
 use crate::handle::handle;
 use crate::page::one;
@@ -19,6 +19,8 @@ const WORDS: usize = 1024;
 const DEFAULT: usize = 7;
 const PENDING: u32 = 1 << 31;
 const LINKED: u32 = 1 << 29;
+/// The port that is acknowledged late, as on the C side.
+const LATE: usize = 65;
 
 /// One processor's events, each port with an owner.
 #[derive(Debug)]
@@ -28,7 +30,11 @@ pub struct OurEvents {
     words: Vec<&'static [AtomicU32]>,
     control: ControlBlock<'static>,
     events: &'static Events<'static, Yes>,
-    ports: Vec<BoundPort<'static, Yes>>,
+    /// Bound as long as these are here.
+    _ports: Vec<BoundPort<'static, Yes>>,
+    /// The one of them that can be acknowledged late, and how much its handler has taken.
+    late: LatePort<'static, Yes>,
+    taken: Taken,
 }
 
 impl OurEvents {
@@ -46,7 +52,7 @@ impl OurEvents {
         let events = if abi == Abi::Fifo { events.with_fifo(Fifo::new(pages, control)) } else { events };
         assert_eq!(events.choose(), Ok(abi), "nobody refuses");
         let events: &Events<'_, Yes> = Box::leak(Box::new(events));
-        let ports: Vec<_> = (1..PORTS).map(|port| events.adopt(Port(port)).expect("free")).collect();
+        let mut ports: Vec<_> = (1..PORTS).map(|port| events.adopt(Port(port)).expect("free")).collect();
         ports.iter().for_each(|port| port.unmask().expect("no hypercall"));
         // What a new table looks for everywhere is behind it.
         assert_eq!(events.dispatch(usize::MAX, |_| {}), 0, "nothing has come");
@@ -54,7 +60,8 @@ impl OurEvents {
             let skipped = usize::from(at == 0);
             page.u32_slice(skipped * 4, WORDS - skipped).expect("within the page")
         });
-        Self { info, words: words.collect(), control, events, ports }
+        let late = ports.swap_remove(LATE - 1).late(Patience::default());
+        Self { info, words: words.collect(), control, events, _ports: ports, late, taken: Taken(0) }
     }
 
     /// Has `pending` events of the 2-level kind come in and dispatches them, as often; returns the sum of the ports.
@@ -112,17 +119,21 @@ impl OurEvents {
         self.control.ready().store(1 << DEFAULT, Relaxed);
     }
 
-    /// Masks, handles and unmasks a port on which an event of the 2-level kind came, as often; returns the sum of the ports.
+    /// Masks a port on which an event of the 2-level kind came, takes the event, handles it and unmasks, as often; returns the
+    /// sum of the ports, or `None` if an event was left for Xen to deliver.
     pub fn late(&mut self, rounds: u32) -> Option<u64> {
-        const LATE: usize = 65;
-        let port = &self.ports[LATE - 1];
+        let number = self.late.port().number().0;
+        let (word, bit) = (&self.info.pending()[number as usize / 64], 1_u64 << (number % 64));
         let mut sum = 0;
         for _ in 0..rounds {
-            let word = &self.info.pending()[LATE / 64];
-            word.store(word.load(Relaxed) | 1 << (LATE % 64), Relaxed);
-            port.mask().ok()?;
-            sum += handle(port.number().0);
-            port.unmask().ok()?;
+            word.store(word.load(Relaxed) | bit, Relaxed);
+            let late = self.late.attend().ok()?;
+            sum += handle(number);
+            self.taken = Taken(self.taken.0.wrapping_add(1));
+            let due = late.end(self.taken, Nanos::ZERO).ok()?;
+            if due.is_some() || word.load(Relaxed) & bit != 0 {
+                return None;
+            }
         }
         Some(sum)
     }
