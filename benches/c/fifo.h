@@ -84,14 +84,4 @@ static ALWAYS uint64_t fifo_dispatch(struct fifo *f)
 	return sum;
 }
 
-static uint64_t fifo_rounds(void *state, uint32_t rounds, uint32_t pending)
-{
-	struct fifo *f = state;
-	uint64_t sum = 0;
-
-	for (uint32_t round = 0; round < rounds; round++) {
-		fifo_raise(f, pending);
-		sum += fifo_dispatch(f);
-	}
-	return sum;
-}
+ROUNDS(fifo)

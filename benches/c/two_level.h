@@ -66,17 +66,7 @@ static ALWAYS uint64_t two_level_dispatch(struct two_level *t)
 	return sum;
 }
 
-static uint64_t two_level_rounds(void *state, uint32_t rounds, uint32_t pending)
-{
-	struct two_level *t = state;
-	uint64_t sum = 0;
-
-	for (uint32_t round = 0; round < rounds; round++) {
-		two_level_raise(t, pending);
-		sum += two_level_dispatch(t);
-	}
-	return sum;
-}
+ROUNDS(two_level)
 
 /* The port to be acknowledged late, and where it lies. */
 #define LATE 65

@@ -5,6 +5,19 @@
 /* Hides a value from the compiler, as a handler that is called through a table would. */
 #define HANDLE(value) __asm__ __volatile__("" : "+r"(value) : : "memory")
 
+/* A round of events: `pending` of them come in, and are dispatched. */
+#define ROUNDS(kind) \
+	static uint64_t kind##_rounds(void *state, uint32_t rounds, uint32_t pending) \
+	{ \
+		uint64_t sum = 0; \
+\
+		for (uint32_t round = 0; round < rounds; round++) { \
+			kind##_raise(state, pending); \
+			sum += kind##_dispatch(state); \
+		} \
+		return sum; \
+	}
+
 #include "grant.h"
 #include "two_level.h"
 #include "fifo.h"

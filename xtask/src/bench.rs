@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     command.current_dir(workspace::root()?);
     // As seen from the workspace's root.
     let plot = format!("target/bench/{name}.svg");
-    command.args(["run", "--release", "--quiet", "-p", "xen-benches", "--bin", name, "--", "--plot", &plot]);
+    command.args(["run", "--release", "--quiet", "-p", "xen-benches", "--", name, "--plot", &plot]);
     for (given, word) in [(quick, "--quick"), (instructions, "--instructions"), (strict, "--strict")] {
         command.args(given.then_some(word));
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Parser;
 
 use super::plot;
@@ -13,6 +13,8 @@ use super::sample::{self, Effort};
 /// Measure a crate beside C that does the same.
 #[derive(Debug, Parser)]
 struct Args {
+    /// Which one.
+    bench: String,
     /// Fewer samples.
     #[arg(long)]
     quick: bool,
@@ -45,19 +47,21 @@ pub struct Bench {
     pub work: fn(&[String]) -> Result<()>,
 }
 
-/// Does what the command's arguments say.
+/// Does what the command's arguments say, with one of these.
 #[must_use]
-pub fn main(bench: &Bench) -> ExitCode {
-    match run(bench, &Args::parse()) {
+pub fn main(all: &[Bench]) -> ExitCode {
+    let args = Args::parse();
+    match run(all, &args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {error:#}", bench.name);
+            eprintln!("{}: {error:#}", args.bench);
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(bench: &Bench, args: &Args) -> Result<()> {
+fn run(all: &[Bench], args: &Args) -> Result<()> {
+    let bench = all.iter().find(|bench| bench.name == args.bench).context("no such benchmark")?;
     if let Some(work) = &args.work {
         return (bench.work)(work);
     }

@@ -43,7 +43,7 @@ impl From<bool> for Verdict {
 /// What was found so far.
 #[derive(Debug)]
 pub struct Report {
-    name: &'static str,
+    pub(super) name: &'static str,
     pub(super) bars: Vec<Bar>,
     ok: u32,
     short: u32,

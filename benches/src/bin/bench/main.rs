@@ -1,4 +1,4 @@
-//! `cargo xtask bench evtchn`: measures the dispatch of events beside the usual way in C.
+//! `cargo xtask bench`: measures a crate beside C that does the same.
 #![allow(
     clippy::as_conversions,
     clippy::arithmetic_side_effects,
@@ -9,19 +9,17 @@
 )]
 
 #[cfg(xen_headers)]
-mod rows;
+mod evtchn;
+#[cfg(xen_headers)]
+mod grant;
+#[cfg(xen_headers)]
+mod ring;
 
 use std::process::ExitCode;
 
 #[cfg(xen_headers)]
 fn main() -> ExitCode {
-    xen_benches::harness::main(&xen_benches::harness::Bench {
-        name: "evtchn",
-        title: "xen-evtchn beside the usual way to dispatch events, in C",
-        rows: rows::all,
-        instructions: rows::instructions,
-        work: rows::work,
-    })
+    xen_benches::harness::main(&[ring::BENCH, grant::BENCH, evtchn::BENCH])
 }
 
 #[cfg(not(xen_headers))]

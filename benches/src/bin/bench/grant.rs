@@ -8,12 +8,19 @@ use xen_benches::bounds;
 use xen_benches::c::{CGrants, Compiled};
 use xen_benches::duel::Server;
 use xen_benches::grants::{OurGrants, table};
-use xen_benches::harness::count;
 use xen_benches::harness::partner::Partner;
-use xen_benches::harness::placement;
 use xen_benches::harness::report::{Report, Row};
 use xen_benches::harness::sample::{Contender, Effort, Role, Work};
+use xen_benches::harness::{Bench, count, placement};
 use xen_benches::tokens;
+
+pub(crate) const BENCH: Bench = Bench {
+    name: "grant",
+    title: "xen-grant beside references in a list under a lock, in C",
+    rows: all,
+    instructions,
+    work,
+};
 
 /// Grants in use at a time.
 const BATCH: u32 = 32;
@@ -23,7 +30,7 @@ const ENTRIES: u32 = 512;
 const BOUND: &str = "a locked read-modify-write";
 
 /// Measures everything that is measured in time.
-pub(crate) fn all(report: &mut Report, effort: &Effort) -> Result<()> {
+fn all(report: &mut Report, effort: &Effort) -> Result<()> {
     for (name, batch) in [("offer and end, 32 at a time", BATCH), ("offer and end, one at a time", 1)] {
         let figures = Work::measure(effort, || Ok(alone(batch))).context(name)?;
         report.time(&Row { name, target: 0.45, bound: BOUND }, &figures);
@@ -103,9 +110,9 @@ impl Server for Locked {
 }
 
 /// Adds the row that is counted.
-pub(crate) fn instructions(report: &mut Report) -> Result<()> {
+fn instructions(report: &mut Report) -> Result<()> {
     let name = "instructions: offer and end";
-    let each = |side| count::each("offer", side, BATCH);
+    let each = |side| count::each(report, ("offer", side), BATCH);
     let (Some(ours), Some(c)) = (each("ours")?, each("c")?) else { return report.needs(name, "valgrind") };
     let ratio = ours / c;
     // The issue is the locked instructions, of which C has three; this row shows that ours are not paid for otherwise.
@@ -115,7 +122,7 @@ pub(crate) fn instructions(report: &mut Report) -> Result<()> {
 }
 
 /// Does the work of that row, so that somebody else can count.
-pub(crate) fn work(words: &[String]) -> Result<()> {
+fn work(words: &[String]) -> Result<()> {
     let [work, side, rounds] = words else { bail!("a row, a side and a number of rounds") };
     ensure!(work == "offer", "no row {work}");
     let rounds = rounds.parse()?;

@@ -7,14 +7,13 @@ use core_affinity::CoreId;
 use xen_benches::bounds::Line;
 use xen_benches::c::{CBack, CFront, Compiled};
 use xen_benches::duel::{Asker, Server};
-use xen_benches::page::page;
-use xen_benches::wire::Block;
-use xen_benches::{ours, queues, tokens};
-
 use xen_benches::harness::partner::Partner;
 use xen_benches::harness::placement;
 use xen_benches::harness::report::{Report, Row};
 use xen_benches::harness::sample::{Contender, Effort, Role, Work};
+use xen_benches::page::page;
+use xen_benches::wire::Block;
+use xen_benches::{ours, queues, tokens};
 
 /// What ours may take of the time of C.
 const TARGET: f64 = 1.15;

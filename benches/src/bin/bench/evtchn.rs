@@ -4,10 +4,18 @@ use anyhow::{Context as _, Result, bail, ensure};
 use xen_benches::bounds;
 use xen_benches::c::{CEvents, Compiled};
 use xen_benches::events::OurEvents;
-use xen_benches::harness::count;
 use xen_benches::harness::report::{Report, Row};
 use xen_benches::harness::sample::{Contender, Effort, Role, Work};
+use xen_benches::harness::{Bench, count};
 use xen_evtchn::Abi;
+
+pub(crate) const BENCH: Bench = Bench {
+    name: "evtchn",
+    title: "xen-evtchn beside the usual way to dispatch events, in C",
+    rows: all,
+    instructions,
+    work,
+};
 
 /// How many events are pending: a word's worth, and all that the 2-level kind has.
 const FEW: u32 = 64;
@@ -66,7 +74,7 @@ impl Kind {
 }
 
 /// Measures everything that is measured in time.
-pub(crate) fn all(report: &mut Report, effort: &Effort) -> Result<()> {
+fn all(report: &mut Report, effort: &Effort) -> Result<()> {
     for (kind, target) in KINDS {
         for pending in [FEW, MANY] {
             let name = format!("{}, {pending} pending", kind.name());
@@ -108,10 +116,10 @@ fn late() -> Work<'static> {
 const COUNTED: [(Kind, &str); 2] = [(Kind::TwoLevel, "two-level"), (Kind::Fifo, "fifo")];
 
 /// Adds the rows that are counted: one event, with the beginning and the end of its upcall.
-pub(crate) fn instructions(report: &mut Report) -> Result<()> {
+fn instructions(report: &mut Report) -> Result<()> {
     for (kind, work) in COUNTED {
         let name = format!("instructions: {}, 1 pending", kind.name());
-        let each = |side| count::each(work, side, 1);
+        let each = |side| count::each(report, (work, side), 1);
         let (Some(ours), Some(c)) = (each("ours")?, each("c")?) else {
             report.needs(&name, "valgrind")?;
             continue;
@@ -124,7 +132,7 @@ pub(crate) fn instructions(report: &mut Report) -> Result<()> {
 }
 
 /// Does the work of one row, so that somebody else can count.
-pub(crate) fn work(words: &[String]) -> Result<()> {
+fn work(words: &[String]) -> Result<()> {
     let [work, side, rounds] = words else { bail!("a row, a side and a number of rounds") };
     let rounds = rounds.parse()?;
     let Some((kind, _)) = COUNTED.iter().find(|(_, word)| word == work) else { bail!("no row {work}") };

@@ -7,7 +7,7 @@ use xen_benches::harness::report::Report;
 use xen_benches::wire::{Block, Small};
 use xen_benches::{ours, tokens};
 
-use crate::rows::c_pair;
+use super::c_pair;
 
 /// The row's name, the word for `--work`, and how much of C's number may be ours.
 const ROWS: [(&str, &str, f64); 2] = [("block, batch 32", "block", 1.1), ("16-byte slots, batch 32", "small", 1.1)];
@@ -17,7 +17,7 @@ const BATCH: u32 = 32;
 pub(crate) fn rows(report: &mut Report) -> Result<()> {
     for (name, work, target) in ROWS {
         let name = format!("instructions: {name}");
-        let each = |side| each(work, side, BATCH);
+        let each = |side| each(report, (work, side), BATCH);
         let (Some(ours), Some(c), Some(checked)) = (each("ours")?, each("c")?, each("checked")?) else {
             report.needs(&name, "valgrind")?;
             continue;

@@ -6,9 +6,8 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
-use xen_benches::probe;
-
 use xen_benches::harness::report::Report;
+use xen_benches::probe;
 
 const NAME: &str = "push, its barriers";
 

@@ -1,4 +1,9 @@
-//! The rows of one thread, and the order of all of them.
+//! The rings: the rows of one thread, and the order of all of them.
+
+mod code;
+mod count;
+mod patterns;
+mod two;
 
 use std::time::Instant;
 
@@ -6,19 +11,26 @@ use anyhow::{Context as _, Result};
 use xen_benches::bytes::{OurBytes, SIZE, first_bytes};
 use xen_benches::c::{Bound, CBack, CBytes, CFront, CWire, Compiled};
 use xen_benches::duel::Phases;
+use xen_benches::harness::Bench;
+use xen_benches::harness::report::{Report, Row};
+use xen_benches::harness::sample::{Contender, Effort, Role, Run, Work, nanos};
 use xen_benches::page::page;
 use xen_benches::wire::{Block, Small};
 use xen_benches::{bounds, c, ours, tokens};
 
-use crate::{code, patterns, two};
-use xen_benches::harness::report::{Report, Row};
-use xen_benches::harness::sample::{Contender, Effort, Role, Run, Work, nanos};
+pub(crate) const BENCH: Bench = Bench {
+    name: "ring",
+    title: "xen-ring beside the C macros of Xen's public headers",
+    rows: all,
+    instructions: count::rows,
+    work: count::work,
+};
 
 /// What bounds a row of whole slots.
 const SLOTS: &str = "its copies and barriers, by the C compiler";
 
 /// Measures everything that is measured in time.
-pub(crate) fn all(report: &mut Report, effort: &Effort) -> Result<()> {
+fn all(report: &mut Report, effort: &Effort) -> Result<()> {
     for (name, batch, target) in [("block, batch 32", 32, 1.0), ("block, batch 1", 1, 1.1)] {
         let figures = Work::measure(effort, || Ok(slots::<Block, 32>(batch))).context(name)?;
         report.time(&Row { name, target, bound: SLOTS }, &figures);

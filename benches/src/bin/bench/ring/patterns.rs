@@ -1,12 +1,11 @@
 //! How often each end is notified, pattern by pattern: by ours and by the macros.
 
 use xen_benches::c::{CBack, CFront, Compiled};
+use xen_benches::harness::report::Report;
 use xen_benches::ours::{OurBack, OurFront};
 use xen_benches::page::page;
 use xen_benches::talk::Talk;
 use xen_benches::wire::Small;
-
-use xen_benches::harness::report::Report;
 
 /// Slots of the ring.
 const SLOTS: usize = 128;
