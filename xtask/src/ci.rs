@@ -71,7 +71,11 @@ const CHECKS: &[Check] = &[
     check("miri", &["xtask", "miri", "--quick"]),
     Check { name: "doc", words: &["doc", "--workspace", "--no-deps"], environment: &[("RUSTDOCFLAGS", "-D warnings")] },
     check("bench", &["xtask", "bench", "ring", "--quick"]),
+    check("bench, event channels", &["xtask", "bench", "evtchn", "--quick"]),
+    check("bench, grants", &["xtask", "bench", "grant", "--quick"]),
     check("bench, instructions", &["xtask", "bench", "ring", "--instructions"]),
+    check("bench, instructions of event channels", &["xtask", "bench", "evtchn", "--instructions"]),
+    check("bench, instructions of grants", &["xtask", "bench", "grant", "--instructions"]),
     check("guest", &["xtask", "guest"]),
 ];
 

@@ -115,7 +115,7 @@ fn instructions(report: &mut Report) -> Result<()> {
     let each = |side| count::each(report, ("offer", side), BATCH);
     let (Some(ours), Some(c)) = (each("ours")?, each("c")?) else { return report.needs(name, "valgrind") };
     let ratio = ours / c;
-    // The issue is the locked instructions, of which C has three; this row shows that ours are not paid for otherwise.
+    // C has three locked instructions a page, ours one: this row shows what is paid for that and for the checks.
     let what = format!("{ratio:5.2} × C, target ≤ 1.05; {ours:.1} a page, C {c:.1} (-O2)");
     report.row(name, &what, (ratio <= 1.05).into());
     Ok(())
