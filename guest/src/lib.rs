@@ -20,7 +20,7 @@
 //! | `resumed` | the guest came back | `class`, `epoch`, `domid`, `blackout_ns`, `away_ns`, `intact`, `n`, `degraded` |
 //! | `trace` | after each `resumed` | `hypercalls`, `xenstore`, `bound`, `closed`, `mapped`, `registered` |
 //! | `bereft` | the peer has ended as it was to: another is wanted | |
-//! | `trial` | scenarios with a peer, all of them | `result`, `class`, `scenarios`, `failed` |
+//! | `trial` | scenarios with a peer, all of them | `class`, `result`, `scenarios`, `failed` |
 //! | `unknown` | a word is not served | `word` |
 //! | `stopping` | the guest ends | `reason` |
 //! | `scenario`, `selftest` | one scenario, all of them | `name`, `result`; `result`, `scenarios`, `failed` |

@@ -194,11 +194,7 @@ fn upcall(value: &str) -> Option<Upcall> {
 
 /// Options with one meaning so far, and those that the boot code takes for itself.
 fn known_elsewhere(key: &str, value: &str) -> Option<()> {
-    matches!(
-        (key, value),
-        ("hypercall", "direct" | "page") | ("evtchn", "2l") | ("suspend_channel", "off") | ("fault", _)
-    )
-    .then_some(())
+    matches!((key, value), ("hypercall", "direct" | "page") | ("suspend_channel", "off") | ("fault", _)).then_some(())
 }
 
 #[cfg(test)]

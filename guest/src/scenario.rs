@@ -11,7 +11,7 @@ mod trial;
 use core::cell::RefCell;
 use core::fmt;
 
-use xen_hypercall::Hypercall;
+use xen_hypercall::{DomId, Hypercall};
 
 pub(crate) use trial::Trial;
 
@@ -55,6 +55,9 @@ pub(crate) fn at<E>(what: &'static str) -> impl FnOnce(E) -> Failed {
     move |_| Failed(what)
 }
 
+/// No domain has this number.
+const NOBODY: DomId = DomId(0x7FE0);
+
 /// A scenario: a name and what it does.
 type Scenario<'s, 'p, 'b, M, H> = (&'static str, fn(&Bench<'s, 'p, 'b, M, H>) -> Result<(), Failed>);
 
@@ -81,22 +84,43 @@ const fn all<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Scenario<'s, 'p, 'b, M,
     ]
 }
 
-/// Runs every scenario, says how each one went, and tells whether all went well.
-pub(crate) fn run_all<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, voice: &Voice<'_, '_, M, H>) -> bool {
-    let scenarios = all();
-    let count = scenarios.len();
-    let mut failed = 0_u32;
-    for (name, scenario) in scenarios {
-        match scenario(bench) {
-            Ok(()) => voice.say(format_args!("scenario name={name} result=ok")),
+/// How many scenarios there were so far, and how many of them failed.
+struct Count<'a, 'v, 'b, M: Machine, H: Hypercall> {
+    voice: &'a Voice<'v, 'b, M, H>,
+    all: u32,
+    failed: u32,
+}
+
+impl<'a, 'v, 'b, M: Machine, H: Hypercall> Count<'a, 'v, 'b, M, H> {
+    const fn new(voice: &'a Voice<'v, 'b, M, H>) -> Self {
+        Self { voice, all: 0, failed: 0 }
+    }
+
+    /// Says how a scenario went.
+    fn take(&mut self, name: &str, result: Result<(), Failed>) {
+        self.all += 1;
+        match result {
+            Ok(()) => self.voice.say(format_args!("scenario name={name} result=ok")),
             Err(why) => {
-                failed += 1;
-                voice.fail(format_args!("scenario name={name} why={why}"));
-                store::tidy(bench);
+                self.failed += 1;
+                self.voice.fail(format_args!("scenario name={name} why={why}"));
             }
         }
     }
-    let result = if failed == 0 { "ok" } else { "fail" };
-    voice.say(format_args!("selftest result={result} scenarios={count} failed={failed}"));
-    failed == 0
+}
+
+impl<M: Machine, H: Hypercall> fmt::Display for Count<'_, '_, '_, M, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let result = if self.failed == 0 { "ok" } else { "fail" };
+        write!(f, "result={result} scenarios={} failed={}", self.all, self.failed)
+    }
+}
+
+/// Runs every scenario and says how each one went.
+pub(crate) fn run_all<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, voice: &Voice<'_, '_, M, H>) {
+    let mut count = Count::new(voice);
+    for (name, scenario) in all() {
+        count.take(name, scenario(bench).inspect_err(|_| store::tidy(bench)));
+    }
+    voice.say(format_args!("selftest {count}"));
 }

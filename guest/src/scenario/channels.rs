@@ -2,9 +2,9 @@
 
 use xen_evtchn::{BindError, BoundPort};
 use xen_hypercall::op::event_channel::Binding;
-use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Nanos, Port};
+use xen_hypercall::{Errno, Hypercall, IrqGate, Nanos, Port};
 
-use super::{Bench, Failed, at, hold};
+use super::{Bench, Failed, NOBODY, at, hold};
 use crate::Machine;
 use crate::peer::{self, Order, Peer};
 
@@ -118,8 +118,7 @@ pub(super) fn strangers<M: Machine, H: Hypercall>(
     peer: &mut Peer,
 ) -> Result<(), Failed> {
     const EINVAL: i32 = -22;
-    // The domain with the highest number of all: there is none. Dom0 is no stranger where it is the peer.
-    let port = bench.base.events.alloc_unbound(DomId(0x7FE0)).map_err(at("alloc"))?;
+    let port = bench.base.events.alloc_unbound(NOBODY).map_err(at("alloc"))?;
     hold(peer.ask(bench, Order::Bind(port.number()))? == Err(EINVAL), "peer-got-what-is-another's")?;
     port.close().map_err(at("close"))?;
     let none = bench.base.events.bind_interdomain(peer.domain(), Port(4000));

@@ -5,7 +5,7 @@ use xen_hypercall::op::event_channel::{self, Binding, Virq};
 use xen_hypercall::op::vcpu;
 use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Nanos, Port, Vcpu};
 
-use super::{Bench, Failed, at, hold};
+use super::{Bench, Failed, NOBODY, at, hold};
 use crate::{Machine, Upcall};
 
 /// An event sent into one end of a channel to ourselves comes out of the other, once, and both ends close.
@@ -94,6 +94,6 @@ pub(super) fn errors<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>) 
     let nowhere = Port(4095);
     hold(event_channel::status(bench.base.hook, nowhere) == Err(Errno::EINVAL), "status-of-no-port")?;
     hold(event_channel::bind_ipi(bench.base.hook, Vcpu(4096)) == Err(Errno::ENOENT), "ipi-to-no-processor")?;
-    let bound = bench.base.events.bind_interdomain(DomId(0x7FE0), Port(1));
+    let bound = bench.base.events.bind_interdomain(NOBODY, Port(1));
     hold(matches!(bound, Err(BindError::Xen(Errno::ESRCH))), "bound-to-no-domain")
 }

@@ -5,7 +5,7 @@ use xen_hypercall::op::grant_table::{self, Copy, GrantStatus, Map, MapMode, Plac
 use xen_hypercall::{DomId, Errno, GrantRef, Hole, Hypercall, PAGE_SIZE, SharedPage};
 use xen_store::Nodes as _;
 
-use super::{Bench, Failed, at, hold};
+use super::{Bench, Failed, NOBODY, at, hold};
 use crate::Machine;
 use crate::peer::{self, Foreign, Order, PageOrder, Pattern, Peer, Spot, sum};
 use crate::start::DOMID;
@@ -14,9 +14,6 @@ use crate::start::DOMID;
 const OURS: Pattern = Pattern(1);
 const THEIRS: Pattern = Pattern(2);
 const LATER: Pattern = Pattern(3);
-
-/// No domain has this number.
-const NOBODY: DomId = DomId(0x7FE0);
 
 /// The checksum of a page of ones: what is read where there is no memory.
 const NOTHING: u32 = 0xF154_670A;
@@ -205,7 +202,7 @@ pub(super) fn batch<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, p
     let mut blocks = [0, 1, 2].map(block);
     grant_table::map(bench.base.hook, &mut blocks).map_err(at("map"))?;
     let [first, bad, last] = blocks.map(Map::finish);
-    hold(bad.err() == Some(GrantStatus(i16::try_from(BAD_REF).unwrap_or(0))), "mapped-what-is-not-granted")?;
+    hold(bad.err() == Some(GrantStatus::BAD_GNTREF), "mapped-what-is-not-granted")?;
     let (first, last) = (first.map_err(at("first"))?, last.map_err(at("last"))?);
     hold([0, 2].iter().all(|&at| sum(holes[at].page()) == THEIRS.sum()), "we-read-something-else")?;
     let mut blocks = [Unmap::new(&holes[0], first.handle), Unmap::new(&holes[2], last.handle)];

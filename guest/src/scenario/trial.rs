@@ -5,7 +5,7 @@ use xen_suspend::Class;
 
 use super::channels::{self, Pair};
 use super::shared::{self, Pages};
-use super::{Bench, Failed, event, grant, hold};
+use super::{Bench, Count, Failed, event, grant, hold};
 use crate::Machine;
 use crate::options::Kind;
 use crate::peer::Peer;
@@ -57,27 +57,6 @@ impl<'p, 'b, M: Machine, H: Hypercall> Held<'p, 'b, M, H> {
     }
 }
 
-/// How many went well and how many did not.
-struct Count<'a, 'v, 'c, M: Machine, H: Hypercall> {
-    voice: &'a Voice<'v, 'c, M, H>,
-    all: u32,
-    failed: u32,
-}
-
-impl<M: Machine, H: Hypercall> Count<'_, '_, '_, M, H> {
-    /// Says how a scenario went.
-    fn take(&mut self, name: &str, result: Result<(), Failed>) {
-        self.all += 1;
-        match result {
-            Ok(()) => self.voice.say(format_args!("scenario name={name} result=ok")),
-            Err(why) => {
-                self.failed += 1;
-                self.voice.fail(format_args!("scenario name={name} why={why}"));
-            }
-        }
-    }
-}
-
 impl<'p, 'b, M: Machine, H: Hypercall> Trial<'p, 'b, M, H> {
     pub(crate) const fn new(kind: Option<Kind>) -> Self {
         Self { kind, peer: None, held: None }
@@ -90,17 +69,13 @@ impl<'p, 'b, M: Machine, H: Hypercall> Trial<'p, 'b, M, H> {
         (voice, class): (&Voice<'_, '_, M, H>, Option<Class>),
     ) {
         let Some(kind) = self.kind else { return };
-        let mut count = Count { voice, all: 0, failed: 0 };
+        let mut count = Count::new(voice);
         if let Err(why) = self.stages((kind, class), bench, &mut count) {
             count.take("trial", Err(why));
         }
-        let Count { all, failed, .. } = count;
-        let result = if failed == 0 { "ok" } else { "fail" };
         match class {
-            Some(class) => {
-                voice.say(format_args!("trial result={result} class={class} scenarios={all} failed={failed}"));
-            }
-            None => voice.say(format_args!("trial result={result} class=none scenarios={all} failed={failed}")),
+            Some(class) => voice.say(format_args!("trial class={class} {count}")),
+            None => voice.say(format_args!("trial class=none {count}")),
         }
     }
 

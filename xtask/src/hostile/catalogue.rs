@@ -18,7 +18,7 @@ pub(super) struct Catalogue {
     pub(super) sequences: Sequences,
     #[serde(rename = "row")]
     pub(super) rows: Vec<Row>,
-    #[serde(default, rename = "mutation")]
+    #[serde(rename = "mutation")]
     pub(super) mutations: Vec<Mutation>,
 }
 

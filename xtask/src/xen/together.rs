@@ -5,11 +5,9 @@ use super::variant::{self, Kind, Variant};
 use anyhow::Result;
 use guest::lifecycle::{Lifecycle, Step, UNTOUCHED};
 
-/// What they are called on the command line.
+/// What they are called on the command line; either stands for its twin, too, which has a name of its own on Xen.
 pub(super) const EVTCHN: &str = "evtchn";
-pub(super) const EVTCHN_FIFO: &str = "evtchn-fifo";
 pub(super) const GRANT: &str = "grant";
-pub(super) const GRANT_V2: &str = "grant-v2";
 /// Rounds where nobody says how many.
 pub(super) const ROUNDS: u32 = 10;
 
@@ -43,7 +41,7 @@ pub(super) fn evtchn(rounds: u32) -> Lifecycle {
 
 /// The same in the other ABI.
 pub(super) fn evtchn_fifo(rounds: u32) -> Lifecycle {
-    Lifecycle { name: EVTCHN_FIFO, cmdline: "trial=events evtchn=fifo", ..evtchn(rounds) }
+    Lifecycle { name: "evtchn-fifo", cmdline: "trial=events evtchn=fifo", ..evtchn(rounds) }
 }
 
 /// The same about grants.
@@ -59,7 +57,7 @@ pub(super) fn grant(rounds: u32) -> Lifecycle {
 
 /// The same with the other layout of the grant table.
 pub(super) fn grant_v2(rounds: u32) -> Lifecycle {
-    Lifecycle { name: GRANT_V2, cmdline: "trial=grants grant=v2", ..grant(rounds) }
+    Lifecycle { name: "grant-v2", cmdline: "trial=grants grant=v2", ..grant(rounds) }
 }
 
 fn steps(rounds: u32) -> &'static [Step] {
