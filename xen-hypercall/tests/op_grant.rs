@@ -164,7 +164,10 @@ fn copy_blocks() {
 #[test]
 fn g18_a_copy_is_within_its_pages() {
     let ours = page(7);
-    for offset in (0..=4200).chain([65535, 65536, 65537, usize::MAX - 1, usize::MAX]) {
+    let step = if cfg!(miri) { 89 } else { 1 };
+    for offset in
+        (0..=4200).step_by(step).chain([4000, 4001, 4095, 4096, 65535, 65536, 65537, usize::MAX - 1, usize::MAX])
+    {
         for len in [0, 1, 2, 95, 96, 97, 4095, 4096, 4097, 65535, 65536, 65537, usize::MAX] {
             let fits = len > 0 && offset.checked_add(len).is_some_and(|end| end <= 4096);
             let granted = Place::granted(DomId(5), GrantRef(9), offset);

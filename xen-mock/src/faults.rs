@@ -114,6 +114,6 @@ impl FaultRules {
     /// Tells whether an event is lost.
     pub(crate) fn drops_event(&mut self, port: Port) -> bool {
         let matching = self.events.iter_mut().filter(|rule| rule.port == port);
-        matching.fold(false, |dropped, rule| rule.window.hits() || dropped)
+        matching.map(|rule| rule.window.hits()).filter(|hit| *hit).count() > 0
     }
 }
