@@ -56,6 +56,7 @@ pub(super) const TABLE: Table = Table {
         values("shared_info::WC_NSEC", &["offsetof(struct shared_info, wc_nsec)"]),
         values("shared_info::WC_SEC_HI", &["offsetof(struct shared_info, xen_wc_sec_hi)"]),
         ours("shared_info::VcpuInfo::PLACES"),
+        ours("place::Place::ALL"),
         values("shared_info::LEGACY_VCPUS", &["XEN_LEGACY_MAX_VCPUS"]),
         values("shared_info::VCPU_INFO_SIZE", &["sizeof(struct vcpu_info)"]),
         values("shared_info::UPCALL_PENDING", &["offsetof(struct vcpu_info, evtchn_upcall_pending)"]),
