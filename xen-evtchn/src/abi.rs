@@ -1,11 +1,12 @@
 //! What is done to one port, in whichever ABI is in force.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use xen_hypercall::op::event_channel;
 use xen_hypercall::{Errno, Hypercall, IrqGate, Port};
 
 use crate::bits::{Bit, MAX_PORTS};
+use crate::sync::{self, AtomicU64};
 use crate::{Events, fifo};
 
 /// Where a port's event and mask are.
@@ -38,7 +39,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     }
 
     pub(crate) fn mask_two_level(&self) {
-        for word in self.info.mask() {
+        for word in sync::mask(self.info) {
             word.store(u64::MAX, Ordering::SeqCst);
         }
     }

@@ -1,9 +1,8 @@
 //! The bitmaps of the 2-level ABI.
 
-use core::sync::atomic::AtomicU64;
-
 use xen_hypercall::{EVENT_WORDS, Port, SharedInfo};
 
+use crate::sync::{self, AtomicU64};
 use crate::word::Word;
 
 /// Ports that the 2-level ABI of a 64-bit guest has.
@@ -26,7 +25,7 @@ impl<'a> Bit<'a, AtomicU64> {
         let word = usize::try_from(port.0 >> 6).ok()?;
         // The shift takes the number modulo 64.
         let bit = 1_u64.wrapping_shl(port.0);
-        Some(Self { pending: info.pending().get(word)?, mask: info.mask().get(word)?, bit })
+        Some(Self { pending: sync::pending(info).get(word)?, mask: sync::mask(info).get(word)?, bit })
     }
 }
 

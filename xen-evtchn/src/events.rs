@@ -1,13 +1,14 @@
 //! The table of ports.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
 use xen_hypercall::op::sched;
 use xen_hypercall::{EpochCell, Errno, Hypercall, IrqGate, Nanos, NoGate, Port, SharedInfo};
 
 use crate::scan::Scan;
 use crate::slot::Kind;
+use crate::sync::{AtomicU64, one_change};
 use crate::{Fifo, Sleeper, Slot};
 
 /// The event channels of a guest, in either ABI.
@@ -36,8 +37,18 @@ impl<'s, H: Hypercall> Events<'s, H> {
     /// comes next, as soon as `info` is mapped.
     #[must_use]
     pub const fn new(hook: H, epoch: &'s EpochCell, info: &'s SharedInfo, slots: &'s [Slot]) -> Self {
-        let (strays, changes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { hook, gate: NoGate, epoch, info, slots, scan: Scan::new(), strays, changes, fifo: None, sleepers: &[] }
+        Self {
+            hook,
+            gate: NoGate,
+            epoch,
+            info,
+            slots,
+            scan: Scan::new(),
+            strays: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            fifo: None,
+            sleepers: &[],
+        }
     }
 
     /// Puts a gate around every change: needed as soon as an interrupt handler may run in between.
@@ -89,7 +100,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
 impl<H, G> Events<'_, H, G> {
     /// Says that a slot has changed, after it has: who looked at it before looks again.
     pub(crate) fn changed(&self) -> u64 {
-        self.changes.fetch_add(1, Ordering::SeqCst).wrapping_add(1)
+        self.changes.fetch_add(one_change(), Ordering::SeqCst).wrapping_add(1)
     }
 }
 

@@ -81,6 +81,7 @@ mod resume;
 mod scan;
 mod sleeper;
 mod slot;
+mod sync;
 mod two_level;
 mod word;
 
@@ -95,10 +96,12 @@ pub use scan::Scanner;
 pub use sleeper::{Event, Sleep, Sleeper};
 pub use slot::Slot;
 
-/// What is done to words that Xen changes, too: for the models of `tests/loom.rs`.
+/// What is done to words that Xen changes, too, and what is loom's then: for the models of `tests/loom.rs`.
 #[doc(hidden)]
 pub mod model {
     pub use crate::bits::{Bit, claim};
     pub use crate::fifo::{Next, Queues, Shared, Step, Unmasked, take_pending, unmask};
+    #[cfg(loom)]
+    pub use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Bitmaps, Lack, lack};
     pub use crate::word::Word;
 }

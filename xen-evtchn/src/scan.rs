@@ -10,7 +10,7 @@ use crate::claim::{Claim, Verdict};
 use crate::fifo::{self, Next, Queues, Shared, Step, Trail};
 use crate::slot::Life;
 use crate::two_level::TwoLevel;
-use crate::{Events, Fifo, Slot};
+use crate::{Events, Fifo, Slot, sync};
 
 /// Words in all queues, and as many queues that are empty.
 const MOST_STEPS: usize = fifo::MAX_FIFO_PORTS * 2;
@@ -286,7 +286,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
             // E12: bits that are of no queue stay there, and mean nothing.
             return named & fifo::ALL != 0 || seat.scan.queues.is_ready();
         }
-        seat.record.pending_sel().load(Ordering::SeqCst) != 0 || seat.scan.two.is_ready()
+        sync::told(seat.record).1.load(Ordering::SeqCst) != 0 || seat.scan.two.is_ready()
     }
 
     /// Masks and counts a port without a guard on which an event has come.

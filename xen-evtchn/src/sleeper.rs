@@ -4,12 +4,12 @@ use core::fmt;
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, Waker};
 
-use spin::Mutex;
 use xen_hypercall::{Errno, Hypercall, IrqGate, Nanos, NoGate, Port, Stale};
 
+use crate::sync::{AtomicBool, Mutex};
 use crate::{BoundPort, Events};
 
 /// The storage by which one port's event is awaited; the one at index `n` is that of port `n`.
@@ -45,6 +45,20 @@ impl Sleeper {
     }
 }
 
+/// The steps of a future one by one, for a model's twin to take them in another order.
+#[cfg(loom)]
+impl Sleeper {
+    #[doc(hidden)]
+    pub fn put(&self, waker: Option<Waker>) -> Option<Waker> {
+        self.exchange(&NoGate, waker)
+    }
+
+    #[doc(hidden)]
+    pub fn take_mark(&self) -> bool {
+        self.take()
+    }
+}
+
 /// How the embedder sleeps.
 pub trait Sleep {
     /// Returns the time in Xen's system time.
@@ -74,6 +88,12 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Wakes everybody who waits: after a resume, for they wait for ports that are gone.
     pub fn wake_all(&self) {
         self.sleepers.iter().for_each(|sleeper| sleeper.wake(&self.gate));
+    }
+
+    #[cfg(loom)]
+    #[doc(hidden)]
+    pub fn model_sleeper(&self, port: Port) -> Option<&'s Sleeper> {
+        self.sleeper(port)
     }
 
     fn sleeper(&self, port: Port) -> Option<&'s Sleeper> {

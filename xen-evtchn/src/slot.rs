@@ -1,8 +1,10 @@
 //! What the table remembers of one port.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::Ordering;
 
 use xen_hypercall::Vcpu;
+
+use crate::sync::AtomicU64;
 
 /// What a port is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

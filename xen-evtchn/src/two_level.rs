@@ -6,7 +6,7 @@ use xen_hypercall::{EVENT_WORDS, Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
 use crate::bits::{lowest, ones};
 use crate::claim::{Claim, Shared};
-use crate::{Events, Slot};
+use crate::{Events, Slot, sync};
 
 const TURN: u32 = 64;
 const _: () = assert!(EVENT_WORDS == 64, "a bit of the selector for each word");
@@ -57,7 +57,7 @@ impl TwoLevel {
     /// Takes over what Xen named since last time, and has it make an upcall for what comes from now on.
     #[inline]
     pub(crate) fn select(&self, record: VcpuInfo<'_>) {
-        let (upcall, selector) = (record.upcall_pending(), record.pending_sel());
+        let (upcall, selector) = sync::told(record);
         if upcall.load(Ordering::SeqCst) != 0 {
             // Xen sets the event, the selector, and this in this order. The swap is a release: whoever misses an event in the
             // selector has cleared this before, so that there is a new upcall.
@@ -162,7 +162,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     #[inline(always)]
     fn glance(&self, two: &TwoLevel, word: u32) -> Option<Found<'_>> {
         let index = usize::try_from(word).unwrap_or_default();
-        let (pending, mask) = (self.info.pending().get(index)?, self.info.mask().get(index)?);
+        let (pending, mask) = (sync::pending(self.info).get(index)?, sync::mask(self.info).get(index)?);
         let (own, _) = two.ports.get(index)?;
         let raised = pending.load(Ordering::SeqCst);
         let open = raised & !mask.load(Ordering::SeqCst);
@@ -205,7 +205,7 @@ struct Found<'a> {
     others: u64,
     /// All that was set.
     raised: u64,
-    shared: Shared<'a, AtomicU64>,
+    shared: Shared<'a>,
     since: u64,
 }
 

@@ -6,22 +6,26 @@
 //! Run by `cargo xtask loom`.
 #![cfg(loom)]
 #![allow(
+    unsafe_code,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::as_conversions,
-    reason = "a panic is a failed test"
+    reason = "implements the hook; a panic is a failed test"
 )]
 
 mod cells;
+mod lives;
 
 use cells::{Bitmap, LINKED, MASKED, Missing, PENDING, QUEUE, Words};
+use lives::{reuse, stale, wake};
 use loom::sync::atomic::AtomicU32;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
-use xen_evtchn::model::{Next, Queues, Shared, Step, Unmasked, Word as _, claim, take_pending, unmask};
-use xen_explore::{fails, holds};
+use xen_evtchn::model::{Lack, Next, Queues, Shared, Step, Unmasked, Word as _, claim, take_pending, unmask};
+use xen_explore::{fails, fails_within, holds, holds_within};
 
 /// E08: an event that comes while its port is unmasked is delivered by Xen, or found by the unmasking.
 fn unmask_race(missing: Missing) {
@@ -195,4 +199,54 @@ fn e08_unmask_of_a_word_against_set() {
     holds("e08_unmask_of_a_word_against_set", 4, || fifo_unmask_race(Missing::Nothing));
     let missing = Missing::Lock;
     fails("e08_unmask_of_a_word_against_set", missing.name(), "a lost event", move || fifo_unmask_race(missing));
+}
+
+/// A table of ports has too many steps for all interleavings.
+const PREEMPTIONS: usize = 3;
+
+#[test]
+fn e18_e22_a_claimed_event_against_close_and_reuse() {
+    const NAME: &str = "e18_e22_a_claimed_event_against_close_and_reuse";
+    let info = lives::info();
+    holds_within(PREEMPTIONS, (NAME, 60), move || reuse::claimed(info, Lack::Nothing));
+    for (what, missing) in [(Lack::Count, "the count of changes"), (Lack::Life, "the look at its life")] {
+        fails_within(PREEMPTIONS, (NAME, missing, reuse::EARLIER), move || reuse::claimed(info, what));
+    }
+}
+
+#[test]
+fn e18_close_and_reuse_against_delivery() {
+    const NAME: &str = "e18_close_and_reuse_against_delivery";
+    let info = lives::info();
+    holds_within(PREEMPTIONS, (NAME, 5_000), move || reuse::delivered(info, Lack::Nothing));
+    let missing = "the count of changes";
+    fails_within(PREEMPTIONS, (NAME, missing, reuse::LOST), move || reuse::delivered(info, Lack::Count));
+}
+
+#[test]
+fn e18_reuse_against_an_event() {
+    const NAME: &str = "e18_reuse_against_an_event";
+    let info = lives::info();
+    holds(NAME, 120, move || reuse::closed(info, true));
+    fails(NAME, "the clearing of the event by the close", reuse::EARLIER, move || reuse::closed(info, false));
+}
+
+#[test]
+fn e22_a_late_acknowledgement_against_a_resume() {
+    const NAME: &str = "e22_a_late_acknowledgement_against_a_resume";
+    let info = lives::info();
+    holds(NAME, 4, move || stale::late(info, stale::Without::Nothing));
+    for (without, missing) in [(stale::Without::Gate, "the gate"), (stale::Without::Epoch, "the epoch")] {
+        fails(NAME, missing, stale::STRANGER, move || stale::late(info, without));
+    }
+}
+
+#[test]
+fn e08_a_future_against_its_wake_up() {
+    const NAME: &str = "e08_a_future_against_its_wake_up";
+    let info = lives::info();
+    holds(NAME, 300, move || wake::awaited(info, wake::Without::Nothing));
+    for (without, missing) in [(wake::Without::Look, "the second look"), (wake::Without::Mark, "the mark")] {
+        fails(NAME, missing, wake::LOST, move || wake::awaited(info, without));
+    }
 }

@@ -22,7 +22,7 @@ pub(crate) fn read(items: &mut Items, module: &str, call: &syn::Macro) {
         // Makes structs of the mock's own.
         "handle" => Ok(()),
         // Make atomics of loom's, and what a thread of a model knows.
-        "word" | "thread_local" => Ok(()),
+        "word" | "thread_local" | "lazy_static" => Ok(()),
         // Make indices of two widths, and a seam's functions for two kinds of memory.
         "words" | "index" => Ok(()),
         _ => Err(syn::Error::new_spanned(&call.path, "say in xtask/src/abi/macros.rs what it makes")),
