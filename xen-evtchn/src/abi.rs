@@ -68,6 +68,11 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         }
     }
 
+    /// Tells whether the port is in a queue; in the 2-level ABI it never is.
+    pub(crate) fn is_linked(&self, port: Port) -> bool {
+        matches!(self.place(port), Some(Place::Word(word)) if fifo::is_linked(word))
+    }
+
     pub(crate) fn take_pending(&self, port: Port) -> bool {
         match self.place(port) {
             Some(Place::Bits(bit)) => bit.take_pending(),

@@ -94,7 +94,9 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         let slot = self.slot(port).filter(|_| self.place(port).is_some()).ok_or(BindError::NoSlot(port))?;
         // What was claimed before is of an earlier life.
         let born = self.changed() & BORN;
-        if !slot.claim(Life { kind, vcpu, born }) {
+        // A port of the toolstack's may be told to another processor than before.
+        let queue = if self.is_linked(port) { slot.life().queue } else { vcpu };
+        if !slot.claim(Life { kind, vcpu, queue, born }) {
             return Err(BindError::Taken(port));
         }
         self.mask(port);

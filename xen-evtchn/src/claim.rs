@@ -90,7 +90,7 @@ impl<'a, W: Word<Value = u64>> Claim<'a, W> {
     pub(crate) fn judge(&self, port: Port, slot: u64, vcpu: Vcpu) -> Verdict {
         let life = Life::unpack(slot);
         let bit = Bit { pending: self.shared.pending, mask: self.shared.mask, bit: 1_u64.wrapping_shl(port.0) };
-        if sync::looks_at_lives() && (!life.kind.is_live() || life.born > self.until) {
+        if sync::looks_at_lives() && (!life.kind.is_live() || life.is_born_after(self.until)) {
             return Verdict::Withhold;
         }
         if life.vcpu == vcpu {

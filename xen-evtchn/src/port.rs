@@ -94,7 +94,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// Has another processor told of this port's events from now on; not for ports that are one processor's own.
     ///
     /// An event that comes meanwhile is not lost: it is raised again on the new processor. In the FIFO ABI that is done by the
-    /// old one, which has it in its queue; if it gives the queue up before ([`Events::disorders`]), the port is deaf from then on.
+    /// old one, which has it in its queue, as soon as it has got so far.
     ///
     /// # Errors
     /// [`PortError`]. If Xen refuses the processor, nothing has changed; if it does not deliver an event that had come, the new
@@ -108,6 +108,10 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
             event_channel::bind_vcpu(&self.events.hook, self.port, vcpu)?;
             slot.tell(vcpu);
             self.events.changed();
+            // Else the old one has it, says so when it takes it out, and raises it again.
+            if !self.events.is_linked(self.port) {
+                slot.settle();
+            }
             // Whichever of the two was told before this, and found that the port is not its own.
             if self.events.is_masked(self.port) { Ok(()) } else { Ok(self.events.unmask(self.port)?) }
         })?

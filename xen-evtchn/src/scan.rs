@@ -221,6 +221,8 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Takes a port that is not the processor's, and that was in its queue.
     #[cold]
     fn foreign(&self, fifo: &Fifo<'s>, port: Port) {
+        // Before it may be in another queue.
+        self.slot(port).into_iter().for_each(Slot::settle);
         if !fifo.word(port).is_some_and(fifo::is_pending) {
             return;
         }
@@ -233,8 +235,8 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         }
     }
 
-    /// Goes on through all ports of which the processor is told, or was until they were closed, after its queues were given up;
-    /// twice, since Xen may link words to others that the first turn has passed.
+    /// Goes on through all ports whose words may be in the processor's queues, after those were given up; twice, since Xen may
+    /// link words to others that the first turn has passed.
     #[cold]
     fn search(&self, fifo: &Fifo<'s>, queues: &Queues, vcpu: Vcpu) -> Option<Port> {
         let last = fifo.words().saturating_sub(1);
@@ -244,16 +246,17 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
             let (Some(word), slot) = (fifo.word(port), self.slot(port)) else { continue };
             let life = slot.map_or(Life::unpack(0), Slot::life);
             // Another's word is in a queue that is in order, as far as anybody knows, and that must not be torn.
-            if life.vcpu != vcpu {
+            if life.queue != vcpu {
                 continue;
             }
-            if life.kind.is_live() {
+            if life.kind.is_live() && life.vcpu == vcpu {
                 if fifo::rescue(word) {
                     queues.search_from(at.wrapping_add(1));
                     return Some(port);
                 }
-            } else if fifo::unlink(word).is_some() {
-                // It may be the last of a queue that was given up: Xen would link to it what nobody comes to.
+            } else if fifo::unlink(word).is_some() || life.kind.is_live() {
+                // Closed, or told to another one. It may be the last of a queue that was given up: Xen would link to it what
+                // nobody comes to.
                 self.foreign(fifo, port);
             }
         }

@@ -47,29 +47,42 @@ pub(crate) struct Life {
     pub(crate) kind: Kind,
     /// The processor that Xen tells of its events.
     pub(crate) vcpu: Vcpu,
+    /// The processor in whose queue its word lies if it lies in one: that which was told before, until it takes it out.
+    pub(crate) queue: Vcpu,
     /// What the count of changes was when it began; two lives of one number differ in it.
     pub(crate) born: u64,
 }
 
-// The kind is in the low bits, then the processor, then the birth.
+// The kind is in the low bits, then the two processors, then the birth.
 const KIND_BITS: u32 = 4;
 const KIND: u64 = (1 << KIND_BITS) - 1;
-const BORN_SHIFT: u32 = 24;
-const VCPU: u64 = (1 << BORN_SHIFT) - 1 - KIND;
-/// What is left for the birth: a count that no guest comes to the end of, since each birth takes a hypercall.
+/// More than Xen numbers processors by.
+const VCPU_BITS: u32 = 14;
+const QUEUE_SHIFT: u32 = KIND_BITS + VCPU_BITS;
+const BORN_SHIFT: u32 = QUEUE_SHIFT + VCPU_BITS;
+const VCPU: u64 = (1 << QUEUE_SHIFT) - 1 - KIND;
+const QUEUE: u64 = (1 << BORN_SHIFT) - 1 - KIND - VCPU;
+/// What is left for the birth, a count that goes round.
 pub(crate) const BORN: u64 = u64::MAX >> BORN_SHIFT;
 
 impl Life {
     const fn pack(self) -> u64 {
         #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
-        let vcpu = self.vcpu.0 as u64;
-        (self.born << BORN_SHIFT) | (vcpu << KIND_BITS & VCPU) | self.kind.code()
+        let (vcpu, queue) = (self.vcpu.0 as u64, self.queue.0 as u64);
+        (self.born << BORN_SHIFT) | (queue << QUEUE_SHIFT & QUEUE) | (vcpu << KIND_BITS & VCPU) | self.kind.code()
     }
 
     pub(crate) fn unpack(value: u64) -> Self {
         let kind = usize::try_from(value & KIND).ok().and_then(|code| KINDS.get(code)).copied();
-        let vcpu = u32::try_from((value & VCPU) >> KIND_BITS).unwrap_or(0);
-        Self { kind: kind.unwrap_or(Kind::Free), vcpu: Vcpu(vcpu), born: value >> BORN_SHIFT }
+        let vcpu = |bits: u64, shift: u32| Vcpu(u32::try_from((value & bits).wrapping_shr(shift)).unwrap_or(0));
+        let (told, queue) = (vcpu(VCPU, KIND_BITS), vcpu(QUEUE, QUEUE_SHIFT));
+        Self { kind: kind.unwrap_or(Kind::Free), vcpu: told, queue, born: value >> BORN_SHIFT }
+    }
+
+    /// Tells whether it began after the count of changes was `until`; not more than half a round after.
+    pub(crate) const fn is_born_after(self, until: u64) -> bool {
+        let since = self.born.wrapping_sub(until) & BORN;
+        since != 0 && since <= BORN >> 1
     }
 }
 
@@ -119,9 +132,14 @@ impl Slot {
         self.change(|life| Some(Life { kind, ..life }));
     }
 
-    /// Has another processor told.
+    /// Has another processor told; a word that is in a queue stays there.
     pub(crate) fn tell(&self, vcpu: Vcpu) {
         self.change(|life| Some(Life { vcpu, ..life }));
+    }
+
+    /// Says that the word was in no queue after the processor was told: the next one is its own.
+    pub(crate) fn settle(&self) {
+        self.change(|life| (life.queue != life.vcpu).then_some(Life { queue: life.vcpu, ..life }));
     }
 
     /// Takes the slot unless it has a guard, and tells whether it did.
@@ -140,7 +158,7 @@ mod tests {
     use super::{BORN, KINDS, Kind, Life, Slot, Vcpu};
 
     fn claim(slot: &Slot, kind: Kind, vcpu: Vcpu) -> bool {
-        slot.claim(Life { kind, vcpu, born: BORN })
+        slot.claim(Life { kind, vcpu, queue: vcpu, born: BORN })
     }
 
     #[test]
@@ -166,22 +184,38 @@ mod tests {
     fn a_port_is_live_on_its_own_processor_alone() {
         for kind in KINDS {
             let slot = Slot::new();
-            slot.claim(Life { kind, vcpu: Vcpu(5), born: BORN });
+            claim(&slot, kind, Vcpu(5));
             let told = [4, 5, 6, 5 | 1 << 20].map(|at| slot.is_live_on(Vcpu(at)));
             assert_eq!(told, [false, kind.is_live(), false, false], "{kind:?}");
         }
     }
 
     #[test]
-    fn kind_processor_and_birth_do_not_disturb_each_other() {
+    fn kind_processors_and_birth_do_not_disturb_each_other() {
+        const LAST: Vcpu = Vcpu(0x3FFF);
         let slot = Slot::new();
         assert!(claim(&slot, Kind::Local, Vcpu(127)));
         slot.set(Kind::Kept);
-        assert_eq!(slot.life(), Life { kind: Kind::Kept, vcpu: Vcpu(127), born: BORN });
-        assert!(slot.claim(Life { kind: Kind::Channel, vcpu: Vcpu(0), born: 1 }));
-        slot.tell(Vcpu(0xF_FFFF));
-        assert_eq!(slot.life(), Life { kind: Kind::Channel, vcpu: Vcpu(0xF_FFFF), born: 1 });
+        assert_eq!(slot.life(), Life { kind: Kind::Kept, vcpu: Vcpu(127), queue: Vcpu(127), born: BORN });
+        let life = Life { kind: Kind::Channel, vcpu: Vcpu(0), queue: Vcpu(0), born: 1 };
+        assert!(slot.claim(life));
+        slot.tell(LAST);
+        assert_eq!(slot.life(), Life { vcpu: LAST, ..life });
+        slot.settle();
+        assert_eq!(slot.life(), Life { vcpu: LAST, queue: LAST, ..life });
+        slot.tell(Vcpu(0));
+        assert_eq!(slot.life(), Life { queue: LAST, ..life });
         slot.reset();
-        assert_eq!(slot.life(), Life { kind: Kind::Free, vcpu: Vcpu(0), born: 0 });
+        assert_eq!(slot.life(), Life { kind: Kind::Free, born: 0, ..life });
+    }
+
+    #[test]
+    fn births_are_compared_across_the_round() {
+        let born = |born| Life { born, ..Life::unpack(0) };
+        for until in [0, 1, 77, BORN - 1, BORN, BORN + 1, u64::MAX] {
+            let at = |after: u64| born(until.wrapping_add(after) & BORN);
+            assert!([1, 2, BORN / 2].iter().all(|after| at(*after).is_born_after(until)), "{until}");
+            assert!([0, BORN, BORN / 2 + 1].iter().all(|after| !at(*after).is_born_after(until)), "{until}");
+        }
     }
 }

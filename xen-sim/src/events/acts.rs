@@ -5,7 +5,7 @@ use xen_hypercall::op::event_channel::{self, Priority, Virq};
 use xen_hypercall::{DomId, Nanos, Port, Vcpu};
 use xen_mock::Hook;
 
-use super::book::{Held, Kind, Trust};
+use super::book::{Held, Kind};
 use super::debt::{Debt, When};
 use super::life::Life;
 use super::machine::SECOND;
@@ -151,10 +151,6 @@ impl<'e> Life<'e> {
         if !fixed {
             self.book.held[at].vcpu = self.told_by_xen(self.book.held[at].number());
             self.book.held[at].moved = true;
-            if !self.exact() {
-                // In a queue that is given up its event is hidden from the processor that is told now.
-                self.book.lied(Trust::Hidden);
-            }
             if told.is_err() {
                 self.opened(at, told);
             }

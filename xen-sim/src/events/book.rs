@@ -117,9 +117,7 @@ impl<'e> Book<'e> {
 
     /// Notes a lie.
     pub(super) fn lied(&mut self, trust: Trust) {
-        // What is in another processor's queue is hidden from its own, should that queue be given up.
-        let moved = self.astray || self.held.iter().any(|held| held.moved);
-        self.trust = self.trust.max(if moved { Trust::Hidden } else { trust });
+        self.trust = self.trust.max(trust);
         self.held.iter_mut().for_each(|held| held.debt.doubt());
     }
 

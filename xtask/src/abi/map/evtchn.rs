@@ -14,6 +14,9 @@ pub(super) const TABLE: Table = Table {
         ours("slot::LIVE"),
         ours("scan::MOST_STEPS"),
         ours("slot::VCPU"),
+        ours("slot::VCPU_BITS"),
+        ours("slot::QUEUE_SHIFT"),
+        ours("slot::QUEUE"),
         ours("resume::CANARY_VCPU"),
         ours("delivery::UNUSED_LINE"),
         // The header has them for Arm alone.

@@ -1,0 +1,110 @@
+//! Ports told to another processor while their word is in the queue of the old one, and queues that are given up: no event is
+//! lost, and no queue that is in order is torn.
+#![allow(clippy::std_instead_of_core, clippy::unwrap_used, reason = "hosted; a panic fails the test")]
+
+mod fake;
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use fake::Xen;
+use fake::fifo::{LINKED, Memory, chosen, parts, told, unmasked};
+use xen_evtchn::{BoundPort, Events, Scanner};
+use xen_hypercall::{DomId, Vcpu};
+
+/// A port that there is not.
+const BEYOND: u32 = 5000;
+
+fn told_on(events: &Events<'_, &Xen>, scanner: &Scanner<'_>) -> Vec<u32> {
+    std::iter::from_fn(|| events.poll_pending_on(scanner)).map(|port| port.0).collect()
+}
+
+/// Makes a port that can be told to another processor, and unmasks it.
+fn channel<'e>(events: &'e Events<'e, &'e Xen>) -> BoundPort<'e, &'e Xen> {
+    let port = events.alloc_unbound(DomId(5)).unwrap();
+    port.unmask().unwrap();
+    port
+}
+
+/// Has a processor give its queues up when it looks next.
+fn spoil(memory: &Memory, vcpu: u32) {
+    memory.control(vcpu).heads()[7].store(BEYOND, SeqCst);
+    memory.control(vcpu).ready().fetch_or(1 << 7, SeqCst);
+}
+
+/// E09: the old processor gives its queue up: the event goes to the new one, and so do those that follow.
+#[test]
+fn e09_e10_an_event_in_the_old_queue_is_raised_on_the_new_processor() {
+    let (g, memory) = parts(1);
+    let events = chosen(&g, memory);
+    let one = memory.scanner(1);
+    events.join(&one).unwrap();
+    let (moved, _stays) = (channel(&events), unmasked(&events));
+    [1, 2].iter().for_each(|at| g.xen.raise(*at));
+    moved.tell(Vcpu(1)).unwrap();
+    spoil(memory, 0);
+    assert_eq!((told_on(&events, &one), told(&events), events.disorders()), (vec![], vec![2], 1));
+    assert_eq!(told_on(&events, &one), [1]);
+    [1, 2].iter().for_each(|at| g.xen.raise(*at));
+    assert_eq!((told_on(&events, &one), told(&events), events.disorders()), (vec![1], vec![2], 1), "as good as new");
+}
+
+/// E09: the new processor gives its queues up: it leaves the word in the old one's queue, which is in order.
+#[test]
+fn e09_e10_the_new_processor_does_not_tear_the_old_queue() {
+    let (g, memory) = parts(1);
+    let events = chosen(&g, memory);
+    let one = memory.scanner(1);
+    events.join(&one).unwrap();
+    let (moved, _stay) = (channel(&events), [(); 2].map(|()| unmasked(&events)));
+    [1, 2, 3].iter().for_each(|at| g.xen.raise(*at));
+    moved.tell(Vcpu(1)).unwrap();
+    spoil(memory, 1);
+    assert_eq!((told_on(&events, &one), events.disorders()), (vec![], 1));
+    assert_ne!(memory.word(1).load(SeqCst) & LINKED, 0);
+    assert_eq!((told(&events), told_on(&events, &one)), (vec![2, 3], vec![1]));
+    g.xen.raise(1);
+    spoil(memory, 1);
+    assert_eq!((told_on(&events, &one), events.disorders()), (vec![1], 2), "in its own queue it is its own");
+}
+
+/// E14: it is closed before its word is out of the old queue, which is given up: the number comes again.
+#[test]
+fn e09_e14_a_port_that_was_told_elsewhere_and_closed_comes_out_of_the_old_queue() {
+    let (g, memory) = parts(1);
+    let events = chosen(&g, memory);
+    let one = memory.scanner(1);
+    events.join(&one).unwrap();
+    let moved = channel(&events);
+    g.xen.raise(1);
+    moved.tell(Vcpu(1)).unwrap();
+    drop(moved);
+    spoil(memory, 1);
+    assert_eq!((told_on(&events, &one), events.lingering()), (vec![], 1), "not out of the other's queue");
+    spoil(memory, 0);
+    assert_eq!((told(&events), events.lingering(), events.strays()), (vec![], 0, 0));
+    let again = channel(&events);
+    assert_eq!(again.number().0, 1);
+    g.xen.raise(1);
+    assert_eq!(told(&events), [1]);
+}
+
+/// A port that goes round: told on and on while its word is in the first queue, it is found by whom it was told to last.
+#[test]
+fn e09_a_port_that_is_told_twice_goes_to_the_last_one() {
+    let (g, memory) = parts(1);
+    let events = chosen(&g, memory);
+    let (one, two) = (memory.scanner(1), memory.scanner(2));
+    [&one, &two].iter().for_each(|scanner| events.join(scanner).unwrap());
+    let moved = channel(&events);
+    g.xen.raise(1);
+    moved.tell(Vcpu(1)).unwrap();
+    moved.tell(Vcpu(2)).unwrap();
+    [1, 2].iter().for_each(|vcpu| spoil(memory, *vcpu));
+    assert_eq!((told_on(&events, &one), told_on(&events, &two)), (vec![], vec![]));
+    spoil(memory, 0);
+    assert_eq!((told(&events), told_on(&events, &one), told_on(&events, &two)), (vec![], vec![], vec![1]));
+    moved.tell(Vcpu(0)).unwrap();
+    g.xen.raise(1);
+    spoil(memory, 0);
+    assert_eq!(told(&events), [1], "its word was in no queue when it was told: it is this one's");
+}
