@@ -21,7 +21,7 @@ const OWN: GrantRef = GrantRef(1);
 pub(crate) struct Aside {
     queue: Queue,
     count: Plain,
-    /// How often something came or went, or the table was made anew.
+    /// How often something came or went, or the table was made anew or found again.
     turns: Plain,
     /// Pages at which a peer gets no more: of its own, and in all.
     pub(crate) cap: u32,
@@ -68,7 +68,7 @@ impl Aside {
         self.turns.fetch_add(1, Relaxed);
     }
 
-    /// Says that the table is made anew.
+    /// Says that the table is made anew, lost, or found again.
     pub(crate) fn turn(&self) {
         self.turns.fetch_add(1, Relaxed);
     }

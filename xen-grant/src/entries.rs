@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering;
 use xen_hypercall::{Epoch, EpochCell, Gfn, GrantRef, IrqGate, SharedPage};
 
 use crate::aside::Aside;
-use crate::entry::{Entry, Flags, Permit};
+use crate::entry::{Entry, Flags, Permit, V1};
 use crate::queue::Queue;
 use crate::shape::Shape;
 use crate::slot::{Claim, Kind, State, slot};
@@ -35,11 +35,22 @@ pub(crate) struct Grant {
     pub(crate) life: u32,
 }
 
-/// When a grant was given, to whom, and in whose name. As long as it is not void, its slot says so too.
+/// Of which table something is, and of which epoch.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Given {
+pub(crate) struct When {
+    pub(crate) life: u32,
     pub(crate) epoch: Epoch,
+}
+
+/// When a grant was given, to whom, and in whose name. As long as it is not void, its slot says so too.
+///
+/// It has no gap: a processor that loads more than was stored at once waits for the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given<'s> {
+    pub(crate) when: When,
     pub(crate) claim: Claim,
+    /// The entry, where it was found already, to be reached as long as the table lives.
+    pub(crate) entry: Option<V1<'s>>,
 }
 
 /// What became of a grant that was to end.
@@ -77,6 +88,11 @@ impl<'s, G> Core<'s, G> {
         if let Some(slot) = slot(self.slots, reference) {
             slot.set(state);
         }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> When {
+        When { life: self.shape.life(), epoch: self.epoch.now() }
     }
 
     /// Takes the entry that is free for the longest time.
@@ -127,9 +143,9 @@ impl<'s, G> Core<'s, G> {
     }
 }
 
-impl<G: IrqGate> Core<'_, G> {
+impl<'s, G: IrqGate> Core<'s, G> {
     /// Lets a peer reach a frame, by an entry of the shared queue.
-    pub(crate) fn offer(&self, claim: Claim, (frame, flags): (Gfn, Flags)) -> Result<(Grant, Given), Refusal> {
+    pub(crate) fn offer(&self, claim: Claim, (frame, flags): (Gfn, Flags)) -> Result<(GrantRef, Given<'s>), Refusal> {
         if !claim.peer().is_real() {
             return Err(Refusal::NotAPeer(claim.peer()));
         }
@@ -139,7 +155,7 @@ impl<G: IrqGate> Core<'_, G> {
             self.set(reference, claim.held());
             let permit = Permit { peer: claim.peer(), flags };
             self.permit(reference, frame, permit).inspect_err(|_| self.give(reference))?;
-            Ok((Grant { reference, life: self.shape.life() }, Given { epoch: self.epoch.now(), claim }))
+            Ok((reference, Given { when: self.now(), claim, entry: None }))
         })
     }
 

@@ -51,8 +51,8 @@ pub struct Offer<'t, A: Access, G: IrqGate = NoGate, P: Grantable = SharedPage> 
     pub(crate) core: &'t Core<'t, G>,
     /// There until the offer has ended.
     pub(crate) page: Option<P>,
-    grant: Grant,
-    given: Given,
+    reference: GrantRef,
+    given: Given<'t>,
     access: PhantomData<A>,
 }
 
@@ -62,10 +62,10 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     pub(crate) fn of(
         core: &'t Core<'t, G>,
         page: P,
-        granted: Result<(Grant, Given), Refusal>,
+        granted: Result<(GrantRef, Given<'t>), Refusal>,
     ) -> Result<Self, OfferError<P>> {
         match granted {
-            Ok((grant, given)) => Ok(Self { core, page: Some(page), grant, given, access: PhantomData }),
+            Ok((reference, given)) => Ok(Self { core, page: Some(page), reference, given, access: PhantomData }),
             Err(refusal) => Err(OfferError { page, refusal }),
         }
     }
@@ -77,15 +77,16 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     #[inline(always)]
     pub(crate) fn end_by(
         self,
-        end: impl FnOnce(&'t Core<'t, G>, Grant) -> Ended,
+        end: impl FnOnce(&'t Core<'t, G>, Grant, Given<'t>) -> Ended,
     ) -> Result<P, StillMapped<'t, A, G, P>> {
         // Without its page there is nothing for the guard to do.
         let mut offer = ManuallyDrop::new(self);
-        let (core, grant, given) = (offer.core, offer.grant, offer.given);
+        let (core, reference, mut given) = (offer.core, offer.reference, offer.given);
         let Some(page) = offer.page.take() else { unreachable!("there until the offer is consumed") };
-        match end(core, grant) {
+        match end(core, Grant { reference, life: given.when.life }, given) {
             Ended::Mapped => {
-                Err(StillMapped { offer: Self { core, page: Some(page), grant, given, access: PhantomData } })
+                given.claim = given.claim.clung();
+                Err(StillMapped { offer: Self { core, page: Some(page), reference, given, access: PhantomData } })
             }
             Ended::Now | Ended::Void => Ok(page),
         }
@@ -100,13 +101,13 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// Returns the reference, to publish it.
     #[must_use]
     pub const fn reference(&self) -> GrantRef {
-        self.grant.reference
+        self.reference
     }
 
     /// Returns the epoch in which the page was offered: in a later one the reference is not to be published again.
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
-        self.given.epoch
+        self.given.when.epoch
     }
 
     /// Returns the domain that may reach the page.
@@ -140,14 +141,15 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// No hypercall: the steps of `grant_table.h`. Version 1: compare and swap on the entry. Version 2: flags cleared, full
     /// barrier, status read.
     pub fn end(self) -> Result<P, StillMapped<'t, A, G, P>> {
-        self.end_by(|core, grant| core.finish(grant, A::FLAGS))
+        self.end_by(|core, grant, _| core.finish(grant, A::FLAGS))
     }
 }
 
 impl<A: Access, G: IrqGate, P: Grantable> Drop for Offer<'_, A, G, P> {
     fn drop(&mut self) {
         if let Some(page) = self.page.take() {
-            self.core.abandon(self.grant, A::FLAGS, page.into());
+            let grant = Grant { reference: self.reference, life: self.given.when.life };
+            self.core.abandon(grant, A::FLAGS, page.into());
         }
     }
 }

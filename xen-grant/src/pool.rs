@@ -1,10 +1,13 @@
 //! Entries that one queue has for itself.
 
+mod stack;
+
 use core::fmt;
 
-use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate, SharedPage};
+use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, NoGate};
 
-use crate::entries::{Core, Ended, Given, Grant};
+use self::stack::{Kept, Stack};
+use crate::entries::{Core, Ended, Given, Grant, When};
 use crate::entry::{Entry, Flags, Permit};
 use crate::offer::{Access, Read, Write};
 use crate::slot::{Claim, State, slot};
@@ -24,14 +27,11 @@ const NEVER: u64 = u64::MAX;
 pub struct Pool<'t, G: IrqGate = NoGate, const N: usize = 32> {
     core: &'t Core<'t, G>,
     claim: Claim,
-    /// Of the table that the entries are of.
-    life: u32,
+    /// Of the table that the entries are of, and the offers.
+    when: When,
     /// The turn of table and quarantine in which the peer was found trustworthy.
     seen: u64,
-    /// The frames of the table as it was in that turn, if it was of version 1; else none.
-    quick: &'t [SharedPage],
-    entries: [GrantRef; N],
-    len: usize,
+    kept: Stack<'t, N>,
 }
 
 impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
@@ -40,7 +40,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         if !claim.peer().is_real() {
             return Err(Refusal::NotAPeer(claim.peer()));
         }
-        Ok(Self { core, claim, life: core.shape.life(), seen: NEVER, quick: &[], entries: [GrantRef(0); N], len: 0 })
+        Ok(Self { core, claim, when: core.now(), seen: NEVER, kept: Stack::new() })
     }
 
     /// Lets the peer read a page.
@@ -79,11 +79,11 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     #[inline(always)]
     pub fn end<A: Access, P: Grantable>(&mut self, offer: Offer<'t, A, G, P>) -> Result<P, StillMapped<'t, A, G, P>> {
         let own = self.core;
-        offer.end_by(|core, grant| {
+        offer.end_by(|core, grant, given| {
             if !core::ptr::eq(core, own) {
                 return core.finish(grant, A::FLAGS);
             }
-            own.gate.run(|| match self.end_quickly(grant, A::FLAGS) {
+            own.gate.run(|| match self.end_quickly((grant, given), A::FLAGS) {
                 Some(()) => Ended::Now,
                 None => self.end_slowly(grant, A::FLAGS),
             })
@@ -94,18 +94,18 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     pub fn reserve(&mut self, count: usize) -> usize {
         self.core.gate.run(|| {
             self.renew();
-            while self.len < count.min(N) {
+            while self.kept.len() < count.min(N) {
                 let Ok(reference) = self.get() else { break };
-                self.push(reference);
+                self.keep(reference);
             }
         });
-        self.len
+        self.kept.len()
     }
 
     /// Returns how many entries are here, ready to be offered.
     #[must_use]
     pub fn len(&self) -> usize {
-        if self.life == self.core.shape.life() { self.len } else { 0 }
+        if self.when.life == self.core.shape.life() { self.kept.len() } else { 0 }
     }
 
     /// Tells whether the next offer has to ask the table for entries.
@@ -135,47 +135,47 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
 
     /// Lets the peer reach a frame by the entry that was kept last.
     #[inline(always)]
-    fn permit(&mut self, (frame, flags): (Gfn, Flags)) -> Result<(Grant, Given), Refusal> {
+    fn permit(&mut self, (frame, flags): (Gfn, Flags)) -> Result<(GrantRef, Given<'t>), Refusal> {
         let turn = self.core.aside.turns();
         if self.seen != u64::from(turn) {
             self.catch_up(turn)?;
         }
-        let reference = match self.last() {
-            Some(reference) => reference,
+        let (reference, words) = match self.kept.pop() {
+            Some(kept) => kept,
             None => self.refill()?,
         };
         let permit = Permit { peer: self.claim.peer(), flags };
-        if self.permit_quickly(reference, frame, permit).is_none() {
-            self.core.permit(reference, frame, permit)?;
+        match (words, u32::try_from(frame.0)) {
+            (Some(entry), Ok(number)) => entry.permit(number, permit),
+            _ => self.permit_slowly((reference, words), frame, permit)?,
         }
-        self.len = self.len.wrapping_sub(1);
-        Ok((Grant { reference, life: self.life }, Given { epoch: self.core.epoch.now(), claim: self.claim }))
-    }
-
-    /// Lets a peer reach a frame, if entry and frame are of version 1.
-    #[inline(always)]
-    fn permit_quickly(&self, reference: GrantRef, frame: Gfn, permit: Permit) -> Option<()> {
-        let number = u32::try_from(frame.0).ok()?;
-        Entry::v1(self.quick, reference)?.permit(number, permit);
-        Some(())
+        Ok((reference, Given { when: self.when, claim: self.claim, entry: words }))
     }
 
     /// Ends a grant of this table, owner and peer that nobody uses, as most are, by the shortest way.
     #[inline(always)]
-    fn end_quickly(&mut self, grant: Grant, flags: Flags) -> Option<()> {
-        let slot = slot(self.core.slots, grant.reference)?;
-        let known = self.seen == u64::from(self.core.aside.turns()) && grant.life == self.life;
-        if !known || !slot.is_held(self.claim) {
+    fn end_quickly(&mut self, (grant, given): (Grant, Given<'t>), flags: Flags) -> Option<()> {
+        let known = self.seen == u64::from(self.core.aside.turns()) && grant.life == self.when.life;
+        if !known || given.claim != self.claim {
             return None;
         }
-        let place = self.entries.get_mut(self.len)?;
+        let (words, room) = (given.entry?, self.kept.room()?);
         let permit = Permit { peer: self.claim.peer(), flags };
-        if !Entry::v1(self.quick, grant.reference)?.revoke_unmapped(permit.word()) {
+        if !words.revoke_unmapped(permit.word()) {
             return None;
         }
-        *place = grant.reference;
-        self.len = self.len.wrapping_add(1);
+        room.put((grant.reference, Some(words)));
         Some(())
+    }
+
+    /// Lets a peer reach a frame by an entry of version 2; or refuses, and keeps the entry.
+    #[cold]
+    #[inline(never)]
+    fn permit_slowly(&mut self, kept: Kept<'t>, frame: Gfn, permit: Permit) -> Result<(), Refusal> {
+        let (reference, _) = kept;
+        self.core.permit(reference, frame, permit).inspect_err(|_| {
+            self.kept.room().into_iter().for_each(|room| room.put(kept));
+        })
     }
 
     /// Ends a grant of this table.
@@ -185,7 +185,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         let ended = self.core.end(grant, flags);
         if ended == Ended::Now {
             match slot(self.core.slots, grant.reference).map(Slot::state) {
-                Some(State { peer, .. }) if peer == self.claim.peer() => self.keep(grant.reference),
+                Some(State { peer, .. }) if peer == self.claim.peer() => self.take_back(grant.reference),
                 _ => self.core.give(grant.reference),
             }
         }
@@ -197,17 +197,18 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     #[inline(never)]
     fn catch_up(&mut self, turn: u32) -> Result<(), Refusal> {
         self.renew();
+        // A table that is lost has its entries still.
+        self.core.shape.version().ok_or(Refusal::NoRefs)?;
         self.core.aside.trusts(self.core.slots, self.claim.peer())?;
-        self.quick = if self.core.shape.version() == Some(Version::V1) { self.core.frames } else { &[] };
         self.seen = u64::from(turn);
         Ok(())
     }
 
     /// Forgets entries of a table that is no more: they are in the new one.
     fn renew(&mut self) {
-        let life = self.core.shape.life();
-        if self.life != life {
-            (self.life, self.len) = (life, 0);
+        let before = core::mem::replace(&mut self.when, self.core.now());
+        if self.when.life != before.life {
+            self.kept.clear();
         }
     }
 
@@ -218,57 +219,42 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
         Ok(reference)
     }
 
-    /// Gets half as many entries as there is room for; the first of them is offered first.
+    /// Gets as many entries as half of the room is for, and returns the first.
     #[cold]
     #[inline(never)]
-    fn refill(&mut self) -> Result<GrantRef, Refusal> {
+    fn refill(&mut self) -> Result<Kept<'t>, Refusal> {
         let first = self.get()?;
         for _ in 1..N / 2 {
             let Ok(reference) = self.get() else { break };
-            self.push(reference);
+            self.keep(reference);
         }
-        self.push(first);
-        Ok(first)
+        Ok(self.found(first))
     }
 
-    /// Keeps an entry of the table that is.
-    fn keep(&mut self, reference: GrantRef) {
+    /// Takes back an entry of the table that is; where there is no room, the table gets the older half.
+    fn take_back(&mut self, reference: GrantRef) {
         self.renew();
-        if self.len == N {
-            self.spill();
+        if self.kept.room().is_none() {
+            let core = self.core;
+            self.kept.drop_lower_half(|old| core.give(old));
         }
         self.core.set(reference, self.claim.held());
-        self.push(reference);
+        self.keep(reference);
     }
 
-    /// Gives the older half of the entries to the table.
-    fn spill(&mut self) {
-        let (old, _) = self.entries.split_at(N / 2);
-        old.iter().for_each(|reference| self.core.give(*reference));
-        self.entries.copy_within(N / 2.., 0);
-        self.len = N.saturating_sub(N / 2);
-    }
-
-    fn push(&mut self, reference: GrantRef) {
-        match self.entries.get_mut(self.len) {
-            Some(place) => {
-                *place = reference;
-                self.len = self.len.wrapping_add(1);
-            }
+    /// Keeps an entry of the table that is, where there is room.
+    fn keep(&mut self, reference: GrantRef) {
+        let kept = self.found(reference);
+        match self.kept.room() {
+            Some(room) => room.put(kept),
             None => self.core.give(reference),
         }
     }
 
-    fn pop(&mut self) -> Option<GrantRef> {
-        let last = self.last()?;
-        self.len = self.len.saturating_sub(1);
-        Some(last)
-    }
-
-    /// Returns the entry that was kept last.
-    #[inline(always)]
-    fn last(&self) -> Option<GrantRef> {
-        self.entries.get(self.len.wrapping_sub(1)).copied()
+    /// Finds where an entry is.
+    fn found(&self, reference: GrantRef) -> Kept<'t> {
+        let first = self.core.shape.version() == Some(Version::V1);
+        (reference, if first { Entry::v1(self.core.frames, reference) } else { None })
     }
 }
 
@@ -277,7 +263,7 @@ impl<G: IrqGate, const N: usize> Drop for Pool<'_, G, N> {
         let core = self.core;
         core.gate.run(|| {
             self.renew();
-            while let Some(reference) = self.pop() {
+            while let Some((reference, _)) = self.kept.pop() {
                 core.give(reference);
             }
         });

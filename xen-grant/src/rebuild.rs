@@ -57,7 +57,11 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
                 Err(TableError::Changed(found))
             }
             // No answer says nothing: where the operation is missing, there is no other version.
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) | Err(_) => {
+                // It is another epoch.
+                self.core.aside.turn();
+                Ok(())
+            }
         }
     }
 

@@ -31,12 +31,6 @@ impl Slot {
         self.state.store(state.word(), Ordering::Relaxed);
     }
 
-    /// Tells whether the entry is held for this, and nobody tried to end it in vain.
-    #[inline(always)]
-    pub(crate) fn is_held(&self, claim: Claim) -> bool {
-        self.state.load(Ordering::Relaxed) == claim.0
-    }
-
     pub(crate) fn state(&self) -> State {
         State::of(self.state.load(Ordering::Relaxed))
     }
@@ -117,12 +111,19 @@ impl State {
 }
 
 /// Who gets access, and in whose name: the state of an entry that is held for this, as it is stored.
+///
+/// That of a guard which has tried to end its grant in vain differs from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Claim(u64);
 
 impl Claim {
     pub(crate) const fn new(owner: Owner, peer: DomId) -> Self {
         Self(State { kind: Kind::Held, owner, peer }.word())
+    }
+
+    /// Makes that of a guard which has tried to end its grant.
+    pub(crate) const fn clung(self) -> Self {
+        Self(State { kind: Kind::Clung, ..self.held() }.word())
     }
 
     /// Returns the state of an entry that is held for this.
@@ -148,19 +149,17 @@ mod tests {
     #[test]
     fn a_claim_is_a_state() {
         let (owner, peer) = (Owner(0xFEDC_BA98), DomId(0x7654));
-        let (claim, slot) = (Claim::new(owner, peer), Slot::new());
+        let claim = Claim::new(owner, peer);
         assert_eq!((claim.owner(), claim.peer()), (owner, peer));
         assert_eq!(claim.held(), State { kind: Kind::Held, owner, peer });
-        for kind in [Kind::Absent, Kind::Free, Kind::Clung, Kind::Aside, Kind::Stray] {
-            slot.set(State { kind, owner, peer });
-            assert!(!slot.is_held(claim), "{kind:?}");
-        }
-        slot.set(claim.held());
-        assert!(
-            slot.is_held(claim)
-                && !slot.is_held(Claim::new(Owner(1), peer))
-                && !slot.is_held(Claim::new(owner, DomId(1)))
-        );
+    }
+
+    #[test]
+    fn a_guard_that_tried_in_vain_is_like_no_other() {
+        let (owner, peer) = (Owner(0xFEDC_BA98), DomId(0x7654));
+        let clung = Claim::new(owner, peer).clung();
+        assert_eq!((clung.owner(), clung.peer(), clung.clung()), (owner, peer, clung));
+        assert_ne!(clung, Claim::new(owner, peer));
     }
 
     #[test]

@@ -50,13 +50,14 @@ impl Mapped for Entry1 {
     }
 
     fn map(&self) -> Option<u32> {
-        let mut seen = self.head.load(Relaxed);
+        let [head, frame] = &self.words;
+        let mut seen = head.load(Relaxed);
         for _ in 0..TIMES {
             if seen & 3 != PERMIT || seen >> 16 != u32::from(PEER.0) {
                 return None;
             }
-            match self.head.compare_exchange(seen, seen | u32::from(IN_USE), AcqRel, Relaxed) {
-                Ok(_) => return Some(self.frame.load(Relaxed)),
+            match head.compare_exchange(seen, seen | u32::from(IN_USE), AcqRel, Relaxed) {
+                Ok(_) => return Some(frame.load(Relaxed)),
                 Err(now) => seen = now,
             }
         }
@@ -64,7 +65,8 @@ impl Mapped for Entry1 {
     }
 
     fn unmap(&self) {
-        self.head.fetch_and(!u32::from(IN_USE), Release);
+        let [head, _] = &self.words;
+        head.fetch_and(!u32::from(IN_USE), Release);
     }
 }
 

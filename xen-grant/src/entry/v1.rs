@@ -17,33 +17,39 @@ pub(crate) const PER_FRAME: usize = 512;
 /// How often ending an access is tried anew when the peer changes the flags meanwhile.
 const RETRIES: usize = 16;
 
-/// The two words of an entry: flags with the domain above them, and the frame.
+/// The two words of an entry, in their order: flags with the domain above them, and the frame.
 ///
 /// Flags and domain are one word here, as they are to Xen, which maps by a compare and swap of these same 32 bits. Nobody but
 /// the guest writes the domain, so what the swap of ours compares with it can differ in flags alone, and it cannot hide a
 /// change; in return, the domain and the permit appear at once, by one store.
 #[derive(Debug)]
-pub(crate) struct V1<'a, W = AtomicU32> {
-    pub(crate) head: &'a W,
-    pub(crate) frame: &'a W,
+pub(crate) struct V1<'a, W = AtomicU32>(pub(crate) &'a [W; 2]);
+
+impl<W> Clone for V1<'_, W> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
 }
+
+impl<W> Copy for V1<'_, W> {}
 
 impl<'a> V1<'a> {
     #[inline(always)]
     pub(super) fn of(frames: &'a [SharedPage], at: usize) -> Option<Self> {
         let offset = (at % PER_FRAME).wrapping_mul(ENTRY_SIZE);
         const { assert!(FRAME == size_of::<u32>(), "it is the word behind the other") }
-        let [head, frame] = frames.get(at / PER_FRAME)?.u32s(offset)?;
-        Some(Self { head, frame })
+        frames.get(at / PER_FRAME)?.u32s(offset).map(Self)
     }
 }
 
 impl<W: Word<Value = u32>> V1<'_, W> {
     #[inline]
-    pub(crate) fn permit(&self, frame: u32, permit: Permit) {
-        self.frame.store(frame, Ordering::Relaxed);
+    pub(crate) fn permit(&self, number: u32, permit: Permit) {
+        let [head, frame] = self.0;
+        frame.store(number, Ordering::Relaxed);
         // Pairs with Xen's reads: of this word first, and of the frame once it has marked the entry as mapped.
-        self.head.store(permit.word(), Ordering::Release);
+        head.store(permit.word(), Ordering::Release);
     }
 
     /// Ends what `seen` permits, if that is all that the entry says.
@@ -51,14 +57,14 @@ impl<W: Word<Value = u32>> V1<'_, W> {
     pub(crate) fn revoke_unmapped(&self, seen: u32) -> bool {
         // A full barrier, which pairs with the swap by which Xen maps: of two, the later one sees the earlier. No access of ours
         // to the page comes before it.
-        self.head.swap_if(seen, 0).is_ok()
+        self.head().swap_if(seen, 0).is_ok()
     }
 
     /// Ends what `seen` permits. A peer that keeps changing the flags counts as one that has the page mapped.
     #[inline]
     pub(crate) fn revoke(&self, seen: u32) -> bool {
         // A full barrier, as in `revoke_unmapped`.
-        match self.head.swap_if(seen, 0) {
+        match self.head().swap_if(seen, 0) {
             Ok(()) => true,
             Err(now) => self.revoke_again(now),
         }
@@ -70,7 +76,7 @@ impl<W: Word<Value = u32>> V1<'_, W> {
             if in_use(seen) {
                 return false;
             }
-            match self.head.swap_if(seen, 0) {
+            match self.head().swap_if(seen, 0) {
                 Ok(()) => return true,
                 Err(now) => seen = now,
             }
@@ -78,12 +84,18 @@ impl<W: Word<Value = u32>> V1<'_, W> {
         false
     }
 
+    #[inline(always)]
+    fn head(&self) -> &W {
+        let [head, _] = self.0;
+        head
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
-        self.head.load(Ordering::Relaxed) == 0
+        self.head().load(Ordering::Relaxed) == 0
     }
 
     pub(crate) fn void(&self) -> bool {
-        match self.head.load(Ordering::Relaxed) {
+        match self.head().load(Ordering::Relaxed) {
             0 => true,
             seen => !in_use(seen) && self.revoke(seen),
         }
@@ -108,11 +120,9 @@ mod tests {
 
     #[test]
     fn the_layout_is_flags_domain_frame() {
-        let (head, frame) = (AtomicU32::new(0), AtomicU32::new(0));
-        let entry = V1 { head: &head, frame: &frame };
-        entry.permit(0xABCD, Permit { flags: Flags::PERMIT_ACCESS | Flags::READ_ONLY, ..PERMIT });
-        assert_eq!(head.load(Ordering::Relaxed), 0x1234_0005);
-        assert_eq!(frame.load(Ordering::Relaxed), 0xABCD);
+        let words = [0, 0].map(AtomicU32::new);
+        V1(&words).permit(0xABCD, Permit { flags: Flags::PERMIT_ACCESS | Flags::READ_ONLY, ..PERMIT });
+        assert_eq!(words.map(AtomicU32::into_inner), [0x1234_0005, 0xABCD]);
     }
 
     /// Under Miri only every so many values are tried.
@@ -125,9 +135,9 @@ mod tests {
             let before = 0x1234_0000 | u32::from(flags);
             let mapped = flags & 0x18 != 0;
             for end in [|entry: V1<'_>| entry.revoke(PERMIT.word()), |entry: V1<'_>| entry.void()] {
-                let (head, frame) = (AtomicU32::new(before), AtomicU32::new(7));
-                assert_eq!(end(V1 { head: &head, frame: &frame }), !mapped, "{flags:#x}");
-                assert_eq!(head.load(Ordering::Relaxed), if mapped { before } else { 0 });
+                let words = [before, 7].map(AtomicU32::new);
+                assert_eq!(end(V1(&words)), !mapped, "{flags:#x}");
+                assert_eq!(words.map(AtomicU32::into_inner), [if mapped { before } else { 0 }, 7]);
             }
         }
     }
@@ -156,8 +166,8 @@ mod tests {
     /// G06, G25: not for ever; and the page counts as mapped.
     #[test]
     fn g06_g25_flags_that_never_stand_still() {
-        let head = Restless(Cell::new(PERMIT.word()), Cell::new(0));
-        assert!(!V1 { head: &head, frame: &head }.revoke(PERMIT.word()));
-        assert_eq!(head.1.get(), 17);
+        let words = [PERMIT.word(), 0].map(|word| Restless(Cell::new(word), Cell::new(0)));
+        assert!(!V1(&words).revoke(PERMIT.word()));
+        assert_eq!(words.map(|word| word.1.get()), [17, 0]);
     }
 }

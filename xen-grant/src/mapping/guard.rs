@@ -4,10 +4,10 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use xen_hypercall::op::grant_table::{self, BusAddr, Flush, GrantError, GrantHandle, Mapped, Unmap};
-use xen_hypercall::{Epoch, Hole, Hypercall, IrqGate, NoGate, PAGE_SIZE, SharedPage, Stale};
+use xen_hypercall::{Hole, Hypercall, IrqGate, NoGate, PAGE_SIZE, SharedPage, Stale};
 
 use super::{FlushError, Foreign, UnmapError};
-use crate::entries::Core;
+use crate::entries::{Core, When};
 use crate::offer::{Access, Write};
 
 /// A page of another domain, mapped into a place of ours.
@@ -28,13 +28,6 @@ pub struct Mapping<'t, A: Access, H: Hypercall, G: IrqGate = NoGate> {
     bus: BusAddr,
     when: When,
     access: PhantomData<A>,
-}
-
-/// When something was mapped.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct When {
-    pub(super) life: u32,
-    pub(super) epoch: Epoch,
 }
 
 impl<'t, A: Access, H: Hypercall, G: IrqGate> Mapping<'t, A, H, G> {

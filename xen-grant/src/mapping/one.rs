@@ -3,8 +3,8 @@
 use xen_hypercall::op::grant_table::{self, GrantError, GrantStatus, Map, MapMode, Mapped};
 use xen_hypercall::{DomId, Errno, GrantRef, Hole, Hypercall, IrqGate};
 
-use super::guard::When;
 use super::{Backoff, MapError, Mapping};
+use crate::entries::When;
 use crate::offer::{Access, Read, Write};
 use crate::{Flags, Table};
 
@@ -97,7 +97,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     /// Makes a hypercall in a section of the gate, and says in which life of the table.
     pub(super) fn timed<R>(&self, call: impl FnOnce() -> R) -> (When, R) {
         self.core.gate.run(|| {
-            let when = When { life: self.core.shape.life(), epoch: self.core.epoch.now() };
+            let when = self.core.now();
             (when, call())
         })
     }

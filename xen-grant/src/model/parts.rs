@@ -18,15 +18,13 @@ fn write_permit(peer: DomId) -> Permit {
 /// An entry of version 1.
 #[derive(Debug, Default)]
 pub struct Entry1 {
-    /// Flags, and the domain above them.
-    pub head: AtomicU32,
-    /// The frame.
-    pub frame: AtomicU32,
+    /// Flags with the domain above them, and the frame.
+    pub words: [AtomicU32; 2],
 }
 
 impl Entry1 {
     fn entry(&self) -> V1<'_, AtomicU32> {
-        V1 { head: &self.head, frame: &self.frame }
+        V1(&self.words)
     }
 
     /// Lets a peer reach a frame.
