@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use fake::{Guest, Xen, guest, lent, page, second};
-use xen_grant::{Flags, Ledger, Offer, OfferError, Owner, Page, Pool, Read, Refusal, Table, Write};
+use xen_grant::{Flags, Ledger, Offer, OfferError, Owner, Page, Pool, Read, Refusal, StillMapped, Table, Write};
 use xen_hypercall::{DomId, Gfn, GrantRef, IrqGate, LentPage};
 
 const PEER: DomId = DomId(5);
@@ -210,6 +210,40 @@ fn a_pool_outlives_a_checkpoint() {
     assert_eq!(pool.len(), 3);
     pool.end(offer).unwrap();
     assert_eq!((pool.len(), table.ledger()), (4, ledger(500, 4, 0, 0)));
+}
+
+/// G01: what the peer did not let go once ends here later, and its entry is the pool's like any other.
+#[test]
+fn g01_a_page_is_let_go_late() {
+    for g in [guest(1, 512), second(2, 1, 512)] {
+        let table = g.table();
+        table.rebuild().unwrap();
+        let mut pool: Pool<'_, _, 8> = pool(&table);
+        let offer = pool.offer_write(lent(2)).unwrap();
+        let reference = offer.reference();
+        g.peer_maps(reference, Flags::READING);
+        let StillMapped { offer } = pool.end(offer).unwrap_err();
+        assert_eq!((pool.len(), table.ledger()), (3, ledger(500, 3, 1, 0)));
+        g.peer_unmaps(reference);
+        assert_eq!(pool.end(offer).unwrap().gfn(), Gfn(2));
+        assert_eq!((pool.len(), table.ledger()), (4, ledger(500, 4, 0, 0)));
+        assert_eq!(pool.offer_write(lent(3)).unwrap().reference(), reference);
+    }
+}
+
+/// In another epoch of the same domain a pool offers in that one.
+#[test]
+fn a_pool_offers_in_the_epoch_that_is() {
+    let g = guest(1, 512);
+    let table = g.table();
+    table.rebuild().unwrap();
+    let mut pool: Pool<'_, _, 8> = pool(&table);
+    let before = pool.offer_write(lent(2)).unwrap();
+    g.epoch.advance();
+    table.reconcile().unwrap();
+    let after = pool.offer_write(lent(3)).unwrap();
+    assert_eq!(after.epoch(), g.epoch.now());
+    assert_ne!(after.epoch(), before.epoch());
 }
 
 #[derive(Clone, Default)]

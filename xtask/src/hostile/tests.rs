@@ -18,7 +18,7 @@ pub(super) struct Program {
 }
 
 /// How long the tests of a program may take: without a check, some would not end.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Has models, which are run by `cargo xtask loom`.
 const LOOM: &str = "loom";
 
