@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 use fake::{Scripted, page};
 use xen_hypercall::op::grant_table::{
-    self as grants, BadSpan, BusAddr, Copy, Flush, GrantError, GrantStatus, Map, MapMode, Place, Unmap,
+    self as grants, BadSpan, BusAddr, Copy, Flush, GrantError, GrantStatus, Map, MapMode, Place, Swap, Unmap,
 };
 use xen_hypercall::op::memory;
 use xen_hypercall::{DomId, Errno, Gfn, GrantRef, Hole, Hypercall, LentPage, Number, Word};
@@ -199,6 +199,31 @@ fn flush_blocks() {
     for result in [1, -38, isize::MIN] {
         xen.result = result;
         assert_eq!(grants::cache_flush(&xen, &mut blocks).unwrap_err().raw(), result);
+    }
+}
+
+/// G13, G14, G17: both references whole, the padding zero; each pair has its own answer.
+#[test]
+fn g13_g14_g17_swap_blocks() {
+    let pair = |one, other| {
+        // SAFETY: there is no table.
+        unsafe { Swap::new(GrantRef(one), GrantRef(other)) }
+    };
+    let answers = [Some(0), Some(-12), None, Some(-3), Some(1), Some(i16::MAX)];
+    for result in [0, 1, -14, -38, isize::MIN] {
+        let mut xen = Batch::new(12, 8, &answers);
+        xen.result = result;
+        let mut blocks = answers.map(|_| pair(9, u32::MAX));
+        blocks[1] = pair(0x0102_0304, 8);
+        assert_eq!(grants::swap(&xen, &mut blocks).err().map_or(0, |errno| errno.raw()), result);
+        let mut expected = vec![words(&[9, u32::MAX, 0x8000]); 6];
+        expected[1] = words(&[0x0102_0304, 8, 0x8000]);
+        assert_eq!(*xen.seen.borrow(), (11, 6, expected));
+        let results = blocks.each_ref().map(Swap::result);
+        assert_eq!(results, answers.map(|raw| GrantStatus::exact(raw.unwrap_or(i16::MIN))));
+        assert_eq!(results[..2], [Ok(()), Err(GrantStatus::EAGAIN)]);
+        blocks[0].renew();
+        assert_eq!(blocks[0].result(), Err(GrantStatus::UNWRITTEN));
     }
 }
 

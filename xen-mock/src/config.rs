@@ -77,8 +77,7 @@ pub enum ControlNodes {
 /// Which operations on grants a guest may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantOps {
-    /// Those that Xen lets HVM and PVH guests of x86 make, save `GNTTABOP_swap_grant_ref`, which the mock has for nobody:
-    /// neither `GNTTABOP_get_status_frames` nor `GNTTABOP_cache_flush`.
+    /// Those that Xen lets HVM and PVH guests of x86 make: neither `GNTTABOP_get_status_frames` nor `GNTTABOP_cache_flush`.
     Hvm,
     /// These two as well, as PV guests and those of Arm may.
     All,

@@ -8,6 +8,7 @@ mod foreign;
 mod peers;
 mod refusal;
 pub(crate) mod status;
+mod swap;
 mod table;
 mod tracks;
 mod usage;
@@ -20,8 +21,7 @@ pub(crate) use entry::{Content, Version};
 pub(crate) use foreign::{Foreign, Shape};
 pub(crate) use peers::{Mapping, Peers};
 pub(crate) use refusal::Refusal;
-use table::RESERVED;
-pub(crate) use table::{GrantTable, Limits};
+pub(crate) use table::{GrantTable, Limits, RESERVED};
 pub(crate) use tracks::{Track, Tracks};
 
 use xen_hypercall::DomId;

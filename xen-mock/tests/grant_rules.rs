@@ -190,11 +190,11 @@ fn h_calls_that_there_are_not() {
     let host = Host::builder().build();
     let xen = host.guest().hook();
     let mut block = [0_u8; 64];
-    for cmd in [3, 4, 7, STATUS_FRAMES, 11, FLUSH, 13, 99] {
+    for cmd in [3, 4, 7, STATUS_FRAMES, FLUSH, 13, 99] {
         let words = [Word::int(cmd), Word::ptr(block.as_mut_ptr()), Word::int(1), Word::ZERO, Word::ZERO];
         assert_eq!(raw(&xen, Number::GRANT_TABLE_OP, words), -38, "{cmd}");
     }
-    for cmd in [MAP, UNMAP, COPY] {
+    for cmd in [MAP, UNMAP, COPY, SWAP] {
         let words = |count| [Word::int(cmd), Word::ZERO, Word::int(count), Word::ZERO, Word::ZERO];
         assert_eq!(raw(&xen, Number::GRANT_TABLE_OP, words(1)), -14, "{cmd}: nowhere");
         assert_eq!(raw(&xen, Number::GRANT_TABLE_OP, words(0)), 0, "{cmd}: nothing");

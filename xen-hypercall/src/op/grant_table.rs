@@ -8,6 +8,7 @@ mod frames;
 mod map;
 mod size;
 mod status;
+mod swap;
 mod unmap;
 mod version;
 
@@ -17,5 +18,6 @@ pub use frames::{UNLISTED, setup_table, status_frames};
 pub use map::{BusAddr, GrantHandle, Map, MapMode, Mapped, map};
 pub use size::{Size, query_size};
 pub use status::{GrantError, GrantStatus};
+pub use swap::{Swap, swap};
 pub use unmap::{Unmap, unmap};
 pub use version::{set_version, version};

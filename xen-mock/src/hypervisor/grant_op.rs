@@ -42,6 +42,7 @@ impl World {
             8 => self.set_version(blocks),
             9 if all => self.batch(args, blocks, (block(16, 6), Self::status_frames)),
             10 => self.version(args, blocks),
+            11 => self.batch(args, blocks, (block(12, 8), Self::swap_grants)),
             12 if all => self.flush_caches(args, blocks),
             _ => Err(ENOSYS),
         }

@@ -15,6 +15,7 @@ pub(crate) const QUERY: usize = 6;
 pub(crate) const SET_VERSION: usize = 8;
 pub(crate) const STATUS_FRAMES: usize = 9;
 pub(crate) const GET_VERSION: usize = 10;
+pub(crate) const SWAP: usize = 11;
 pub(crate) const FLUSH: usize = 12;
 
 pub(crate) const PERMIT: u16 = 1;
@@ -134,6 +135,17 @@ pub(crate) fn set_version(xen: &Hook, version: u32) -> (isize, u32) {
     let mut blocks = [version.to_le_bytes()];
     let result = call(xen, SET_VERSION, &mut blocks);
     (result, u32::from_le_bytes(blocks[0]))
+}
+
+pub(crate) fn swap_block(one: u32, other: u32) -> [u8; 12] {
+    put(&[&one.to_le_bytes(), &other.to_le_bytes(), &UNWRITTEN.to_le_bytes(), &[0; 2]])
+}
+
+/// Has two entries change places, and returns the status.
+pub(crate) fn swap(xen: &Hook, one: u32, other: u32) -> i16 {
+    let mut blocks = [swap_block(one, other)];
+    assert_eq!(call(xen, SWAP, &mut blocks), 0);
+    status(&blocks[0], 8)
 }
 
 pub(crate) fn version(xen: &Hook) -> u32 {

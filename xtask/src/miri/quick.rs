@@ -74,6 +74,7 @@ pub(super) const QUICK: [Quick; 10] = [
             "xen-hypercall/src/op/grant_table/flush.rs",
             "xen-hypercall/src/op/grant_table/frames.rs",
             "xen-hypercall/src/op/grant_table/map.rs",
+            "xen-hypercall/src/op/grant_table/swap.rs",
             "xen-hypercall/src/op/grant_table/unmap.rs",
         ],
     },

@@ -1,8 +1,9 @@
 //! What a guest asks about its own table, and for it.
 
-use xen_hypercall::{DomId, Gfn};
+use xen_hypercall::{DomId, Gfn, GrantRef};
 
 use crate::errno::{Answer, EPERM};
+use crate::grants::RESERVED;
 use crate::grants::status::{BAD_DOMAIN, BAD_VIRT_ADDR, GENERAL_ERROR, OKAY, PERMISSION_DENIED};
 use crate::hypervisor::Args;
 use crate::hypervisor::argument::{Argument, Fields};
@@ -70,6 +71,19 @@ impl World {
             }
         }
         Ok(OKAY)
+    }
+
+    /// `GNTTABOP_swap_grant_ref`. The toolstack's entries are to stay where its daemons look for them.
+    pub(super) fn swap_grants(&mut self, args: Args, block: Argument) -> Result<i16, isize> {
+        let fields = block.read::<12>()?;
+        self.padding(args, fields.u16(10).into());
+        let pair = [fields.u32(0), fields.u32(4)].map(GrantRef);
+        let status = self.domain.grants.swap(pair[0], pair[1]);
+        if status == OKAY && pair[0] != pair[1] {
+            let touched = pair.into_iter().filter(|gref| gref.0 < RESERVED);
+            touched.for_each(|gref| self.misuse(GrantMisuse::ReservedTouched(gref)));
+        }
+        Ok(status)
     }
 
     /// `GNTTABOP_get_version`.
