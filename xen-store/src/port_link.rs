@@ -3,7 +3,7 @@
 use core::fmt;
 
 use spin::Mutex;
-use xen_evtchn::{BindError, BoundPort, Events};
+use xen_evtchn::{BindError, BoundPort, Events, PortError};
 use xen_hypercall::op::hvm::{self, Param};
 use xen_hypercall::{Clock, Cpu, Errno, Gfn, Hypercall, IrqGate, Nanos, NoGate, Port};
 
@@ -94,6 +94,21 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
     /// stranger's by now.
     pub fn port(&self) -> Option<Port> {
         self.locked(|port| port.as_ref().filter(|port| port.is_pending().is_ok()).map(BoundPort::number))
+    }
+
+    /// Lets the server's events make upcalls, which a fresh connection does not: to be called after each one. Without a
+    /// connection it does nothing.
+    ///
+    /// For a guest that waits for other things besides. An upcall handler must leave this port's event alone as long as
+    /// somebody waits by this link; between two waits it may be taken by [`Events::dispatch`].
+    ///
+    /// # Errors
+    /// [`PortError`]; there are no upcalls, and the link waits as before.
+    ///
+    /// # Xen
+    /// `EVTCHNOP_unmask`, if an event is pending.
+    pub fn unmask(&self) -> Result<(), PortError> {
+        self.locked(|port| port.as_ref().map_or(Ok(()), BoundPort::unmask))
     }
 
     fn locked<R>(&self, section: impl FnOnce(&mut Option<BoundPort<'e, &'e H, G>>) -> R) -> R {
