@@ -4,7 +4,7 @@ mod member;
 
 use core::sync::atomic::Ordering;
 
-use xen_evtchn::{Abi, Scanner};
+use xen_evtchn::Scanner;
 use xen_grant::Table;
 use xen_hypercall::op::event_channel::{self, ControlBlock};
 use xen_hypercall::op::vcpu;
@@ -82,18 +82,17 @@ impl<'c, 'b, M: Machine, H: Hypercall> Crew<'c, 'b, M, H> {
         self.up().saturating_add(1)
     }
 
-    /// Equips and starts one; `pages` are those of the records, and of the control blocks if there are such.
+    /// Equips and starts one; the pages are those of the records, and of the control blocks of the FIFO ABI.
     fn start(&self, vcpu: Vcpu, [records, controls]: &mut [Option<&'static SharedPage>; 2]) -> Result<(), StartFailed> {
         let member = self.member(vcpu).ok_or(StartFailed::NoMemory)?;
         let page = self.lasting(records, place(vcpu, VcpuInfo::PLACES))?;
         let record = VcpuInfo::new(page, place(vcpu, VcpuInfo::PLACES)).ok_or(StartFailed::NoMemory)?;
-        let mut scanner = Scanner::new(vcpu, record);
-        if self.base.abi == Abi::Fifo {
-            let at = place(vcpu, ControlBlock::PLACES);
-            let control = ControlBlock::new(self.lasting(controls, at)?, at).ok_or(StartFailed::NoMemory)?;
-            scanner = scanner.with_control(control);
-        }
-        member.equip(scanner, self.base.machine.page().ok_or(StartFailed::NoMemory)?);
+        let at = place(vcpu, ControlBlock::PLACES);
+        let control = ControlBlock::new(self.lasting(controls, at)?, at).ok_or(StartFailed::NoMemory)?;
+        member.equip(
+            Scanner::new(vcpu, record).with_control(control),
+            self.base.machine.page().ok_or(StartFailed::NoMemory)?,
+        );
         if is_beyond_shared_info(vcpu) {
             // Without a record such a processor cannot be initialised; it is not up yet, so that vCPU 0 may do it.
             vcpu::register_vcpu_info(self.base.hook, vcpu, record).map_err(StartFailed::Xen)?;

@@ -7,7 +7,7 @@
 //!
 //! | event | when | keys |
 //! | --- | --- | --- |
-//! | `ready` | all services are up | `domid`, `epoch`, `vcpus` |
+//! | `ready` | all services are up | `domid`, `epoch`, `evtchn`: the ABI in force, `fifo` or `2l`; `vcpus` |
 //! | `hypercalls` | after each `ready` | `by`: the `instruction`, the `page` of Xen's, or the `mock` host |
 //! | `platform` | at the start, if there is a platform device | `disks`, `nics`: emulated ones that were met |
 //! | `unplugged` | at the start and in each new domain, if it let them go | `disks`, `nics`: those that are left |
@@ -17,7 +17,7 @@
 //! | `refused`, `aborted` | it was given up, before or after the guest agreed | `why` |
 //! | `load` | all of the console's load so far is written | `bytes`, `sum`, `amid` |
 //! | `heard` | something was typed | `bytes`, `sum` |
-//! | `resumed` | the guest came back | `class`, `epoch`, `domid`, `blackout_ns`, `away_ns`, `intact`, `n`, `degraded` |
+//! | `resumed` | the guest came back | `class`, `epoch`, `domid`, `evtchn`, `blackout_ns`, `away_ns`, `intact`, `n`, `degraded` |
 //! | `trace` | after each `resumed` | `hypercalls`, `xenstore`, `bound`, `closed`, `mapped`, `registered` |
 //! | `bereft` | the peer has ended as it was to: another is wanted | |
 //! | `trial` | scenarios with a peer, all of them | `class`, `result`, `scenarios`, `failed` |

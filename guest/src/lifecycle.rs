@@ -5,6 +5,9 @@
 
 mod table;
 
+use crate::Options;
+use crate::options::word;
+
 pub use table::{ALL, UNTOUCHED};
 
 /// A run of one guest from its creation to its end.
@@ -20,6 +23,17 @@ pub struct Lifecycle {
     pub steps: &'static [Step],
     /// `None`: runs on both hosts, in every guest. Otherwise where alone it can, and why.
     pub only: Option<(Host, &'static str)>,
+}
+
+/// Finds a line by which the guest says that it runs by another ABI of event channels than `cmdline` asks for, or does not
+/// say by which. Not for a host without the FIFO ABI, which a guest does without.
+pub fn of_another_abi<'l>(cmdline: &str, lines: impl IntoIterator<Item = &'l str>) -> Option<&'l str> {
+    let wanted = word(Options::parse(cmdline, |_| ()).evtchn);
+    lines.into_iter().find(|line| {
+        let mut words = line.split_ascii_whitespace().skip_while(|word| *word != "xen-guest:").skip(1);
+        let tells = matches!(words.next(), Some("ready" | "resumed"));
+        tells && words.find_map(|word| word.strip_prefix("evtchn=")) != Some(wanted)
+    })
 }
 
 /// Who plays Xen.
@@ -92,4 +106,29 @@ pub enum Step {
     Census,
     /// Wait for two further `tick` lines: the guest is alive.
     Alive,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_another_abi;
+
+    #[test]
+    fn a_guest_is_held_to_the_abi_that_was_asked_for() {
+        const TOLD: [&str; 3] = [
+            "xen-guest: ready domid=1 evtchn=fifo vcpus=2",
+            "xen-guest: tick n=1",
+            "xen-guest: resumed evtchn=fifo n=1",
+        ];
+        for cmdline in ["", "evtchn=fifo", "evtchn=3l", "evtchn=2l evtchn=fifo"] {
+            assert_eq!(of_another_abi(cmdline, TOLD), None, "{cmdline}");
+        }
+        assert_eq!(of_another_abi("selftest=1 evtchn=2l", TOLD), Some(TOLD[0]));
+        let fell_back = [TOLD[0], "xen-guest: resumed class=new evtchn=2l intact=yes"];
+        assert_eq!(of_another_abi("", fell_back), Some(fell_back[1]));
+        assert_eq!(
+            of_another_abi("", ["xen-guest: ready domid=1"]),
+            Some("xen-guest: ready domid=1"),
+            "it does not say"
+        );
+    }
 }

@@ -31,7 +31,7 @@ pub struct Options {
     pub role: Role,
     /// `grant=v1|v2`: the version of the grant table, 1 by default, and where there is no other.
     pub grant: Version,
-    /// `evtchn=2l|fifo`: the ABI of event channels, 2-level by default, and where there is no other.
+    /// `evtchn=fifo|2l`: the ABI of event channels, FIFO by default; where Xen has not that, 2-level.
     pub evtchn: Abi,
     /// `trial=events|grants`: go through scenarios with a peer at the start and after each resume.
     pub trial: Option<Kind>,
@@ -98,7 +98,7 @@ impl Default for Options {
             load_kib: 0,
             role: Role::Tested,
             grant: Version::V1,
-            evtchn: Abi::TwoLevel,
+            evtchn: Abi::Fifo,
             trial: None,
             tick: Nanos::from_secs(1),
         }
@@ -166,6 +166,14 @@ fn evtchn(value: &str) -> Option<Abi> {
     }
 }
 
+/// The word for an ABI, on the command line and on the console.
+pub(crate) const fn word(abi: Abi) -> &'static str {
+    match abi {
+        Abi::TwoLevel => "2l",
+        Abi::Fifo => "fifo",
+    }
+}
+
 fn grant(value: &str) -> Option<Version> {
     match value {
         "v1" => Some(Version::V1),
@@ -202,7 +210,7 @@ mod tests {
     extern crate std;
     use std::vec::Vec;
 
-    use super::{Failing, Nanos, Options};
+    use super::{Abi, Failing, Nanos, Options, evtchn, word};
 
     fn parse(line: &str) -> (Options, Vec<&str>) {
         let mut unknown = Vec::new();
@@ -216,6 +224,15 @@ mod tests {
         assert_eq!(unknown, [] as [&str; 0]);
         assert!(options.refuse);
         assert_eq!((options.ack_delay, options.fail), (Nanos::from_millis(250), Some(Failing::Freeze)));
+    }
+
+    #[test]
+    fn an_abi_and_its_word_go_together() {
+        assert_eq!(Options::default().evtchn, Abi::Fifo, "as whoever calls `choose` has it");
+        for abi in [Abi::Fifo, Abi::TwoLevel] {
+            assert_eq!(evtchn(word(abi)), Some(abi));
+        }
+        assert_eq!(parse("evtchn=2l evtchn=fifo").0.evtchn, Abi::Fifo, "the last one counts");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::embedding::{Around, ByOption, OneLoop, Witnessing};
 use crate::load::{Load, Turn};
 use crate::peer::Obedient;
 use crate::scenario::{Bench, Trial, run_all};
-use crate::start::{DOMID, End, Ground, REQUESTS, StoreOf, WATCHES};
+use crate::start::{BUDGET, DOMID, End, Ground, REQUESTS, StoreOf, WATCHES};
 use crate::trace::{Counts, Trace};
 use crate::{Machine, Options, Role};
 
@@ -149,26 +149,37 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         if let Some((Ending::Resumed(resumed), away)) = ended {
             // Counted before anything else is asked of anybody.
             let trace = self.counts().since(at_call);
-            if resumed.class == Class::New {
-                ground.say_unplugged();
-            }
-            self.resumed(&resumed, away);
-            voice.say(format_args!("trace {trace}"));
-            self.load.resumed();
-            if self.options.selftest_after {
-                self.selftest();
-            }
-            self.try_out(Some(resumed.class));
+            self.come_back(&resumed, (away, trace));
         }
         match outcome {
             Outcome::Idle => None,
             Outcome::Stop(word) => {
                 self.trial.end(&self.bench(), &voice);
+                if ground.base.events.disorders() != 0 {
+                    voice.fail(format_args!("events disorders={}", ground.base.events.disorders()));
+                }
                 voice.say(format_args!("stopping reason={word}"));
                 Some(End::Stop(word.stop().unwrap_or(Reason::POWEROFF)))
             }
             Outcome::Crashed(_) => Some(End::Crashed),
         }
+    }
+
+    /// Goes on after a suspend.
+    fn come_back(&mut self, resumed: &Resumed, (away, trace): (Option<Nanos>, Counts)) {
+        if resumed.class == Class::New {
+            self.ground.say_unplugged();
+        }
+        if resumed.class.rebuilds() {
+            self.ground.hear_store();
+        }
+        self.resumed(resumed, away);
+        self.ground.voice().say(format_args!("trace {trace}"));
+        self.load.resumed();
+        if self.options.selftest_after {
+            self.selftest();
+        }
+        self.try_out(Some(resumed.class));
     }
 
     /// Puts the hooks together for one run of the coordinator.
@@ -215,10 +226,11 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         let voice = self.ground.voice();
         let Resumed { class, blackout, degraded } = resumed;
         let (epoch, domid, ticks) = (self.ground.base.epoch.now(), self.domid(), self.ticks);
+        let abi = self.ground.abi();
         let intact = self.ballast.is_intact(ticks);
         let away = away.unwrap_or_default();
         voice.say(format_args!(
-            "resumed class={class} epoch={epoch} domid={domid} blackout_ns={blackout} away_ns={away} \
+            "resumed class={class} epoch={epoch} domid={domid} evtchn={abi} blackout_ns={blackout} away_ns={away} \
              intact={} n={ticks} degraded={degraded}",
             if intact { "yes" } else { "no" }
         ));
@@ -262,6 +274,11 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         console.flush();
         // Before the sleep: behind it the guest may be in another domain, which vCPU 0 finds out first.
         self.ground.base.machine.pause(self.ground.crew);
+        // Here and not in the interrupt, which would take xenstore's events from under the link's wait. Each has another turn,
+        // and so has what the budget leaves.
+        if self.ground.base.events.dispatch(BUDGET, |_| ()) > 0 {
+            return;
+        }
         let until = if self.load.is_some() { self.ground.base.clock.now().after(SOON) } else { self.due };
         self.ground.link.wait(until);
     }

@@ -11,15 +11,14 @@ use xen_hypercall::op::hvm::{callback_gsi, callback_vector};
 use xen_hypercall::op::memory;
 use xen_hypercall::op::sched::{self, Reason};
 use xen_hypercall::{
-    Clock, Devices, Drivers, EpochCell, Errno, Hypercall, IrqGate, Nanos, NoXen, NotUnplugged, SharedInfo, SharedPage,
-    Traced, detect,
+    Clock, Devices, Drivers, EpochCell, Errno, Hypercall, Nanos, NoXen, NotUnplugged, SharedInfo, Traced, detect,
 };
 use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, StoreError};
 use xen_suspend::services::{Canary, EventService, StoreControl, StoreService, UnplugService, VcpuService};
 
 use crate::ballast::Ballast;
 use crate::crew::{Crew, Quarters, TableOf};
-use crate::options::Upcall;
+use crate::options::{self, Upcall};
 use crate::serve::{Engine, Features, Service};
 use crate::trace::Trace;
 use crate::voice::{Voice, cry};
@@ -27,6 +26,9 @@ use crate::{Emulated, Machine, Options, UPCALL_VECTOR};
 
 pub(crate) const REQUESTS: usize = 4;
 pub(crate) const WATCHES: usize = 4;
+
+/// Events that are handed out in one go.
+pub(crate) const BUDGET: usize = 64;
 
 /// How long xenstore may take to answer, at the start and later. A guest that begins has nothing else to do, and a host that
 /// makes domains much.
@@ -128,12 +130,17 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let unplug = UnplugService::start(machine.ports(), Drivers::EXPERIMENTAL, Devices::DISKS.and(Devices::NICS));
     // What means nothing is said when there is somebody to say it to.
     let options = Options::parse(run.0, |_| ());
-    let info = SharedInfo::new(machine.page().ok_or(StartError::NoMemory)?);
+    let page = || machine.page().ok_or(StartError::NoMemory);
+    let info = SharedInfo::new(page()?);
     memory::map_shared_info(hook, info.page()).map_err(StartError::Xen)?;
     let (epoch, canary) = (EpochCell::new(), Canary::new());
     let ports = [const { xen_evtchn::Slot::new() }; 512];
-    let memory = FifoMemory::take(machine, options.evtchn)?;
-    let events = memory.lend(Events::new(hook, &epoch, &info, &ports).with_gate(machine.gate()));
+    // Event words of 1024 ports, and the control block of vCPU 0.
+    let (words, controls) = ([page()?], page()?);
+    let mut events = Events::new(hook, &epoch, &info, &ports).with_gate(machine.gate());
+    if let (Abi::Fifo, Some(control)) = (options.evtchn, ControlBlock::new(&controls, 0)) {
+        events = events.with_fifo(Fifo::new(&words, control));
+    }
     events.choose().map_err(StartError::Abi)?;
     let callback = (callback(machine, options.upcall)?, &canary);
     let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
@@ -143,31 +150,9 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
     let clock = Clock::new(machine.cpu(), &info);
     let (epoch, canary, events, clock) = (&epoch, &canary, &events, &clock);
     let platform = (&unplug, emulated);
-    let Options { upcall, grant: version, evtchn: abi, .. } = options;
-    let base =
-        Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall, abi, version, platform };
+    let Options { upcall, grant: version, .. } = options;
+    let base = Base { machine, hook, info: &info, epoch, canary, events, clock, vector, upcall, version, platform };
     furnish(base, (service, vcpu), (options, run))
-}
-
-/// What the FIFO ABI needs, if it is wanted: event words of 1024 ports, and the control block of vCPU 0.
-struct FifoMemory(Option<([SharedPage; 1], SharedPage)>);
-
-impl FifoMemory {
-    fn take<M: Machine>(machine: &M, abi: Abi) -> Result<Self, StartError> {
-        let page = || machine.page().ok_or(StartError::NoMemory);
-        match abi {
-            Abi::TwoLevel => Ok(Self(None)),
-            Abi::Fifo => Ok(Self(Some(([page()?], page()?)))),
-        }
-    }
-
-    fn lend<'s, H: Hypercall, G: IrqGate>(&'s self, events: Events<'s, H, G>) -> Events<'s, H, G> {
-        let fifo = self.0.as_ref().and_then(|(words, page)| Some(Fifo::new(words, ControlBlock::new(page, 0)?)));
-        match fifo {
-            Some(fifo) => events.with_fifo(fifo),
-            None => events,
-        }
-    }
 }
 
 /// The callback parameter. With vectors of the processors' own it only has to be something.
@@ -192,8 +177,6 @@ pub(crate) struct Base<'b, M: Machine, H> {
     pub(crate) vector: Option<u8>,
     /// How vCPU 0 is told of events.
     pub(crate) upcall: Upcall,
-    /// The ABI of event channels, where it is to be had.
-    pub(crate) abi: Abi,
     /// The version of the grant table, where it is to be had.
     pub(crate) version: Version,
     /// What keeps emulated devices away, and what there was of them.
@@ -243,6 +226,17 @@ impl<'g, 'b, M: Machine, H: Hypercall> Ground<'g, 'b, M, H> {
         Voice::new(self.base.machine, self.console)
     }
 
+    /// Has vCPU 0 told of xenstore's events, whose port is a fresh one, and masked.
+    pub(crate) fn hear_store(&self) {
+        // Refused, its events end the sleep of the link all the same.
+        let _ = self.link.unmask();
+    }
+
+    /// Returns the word for the ABI of event channels that is in force.
+    pub(crate) fn abi(&self) -> &'static str {
+        options::word(self.base.events.abi())
+    }
+
     /// Says what there is of emulated devices, if some were unplugged.
     pub(crate) fn say_unplugged(&self) {
         if self.base.platform.0.result().is_ok() {
@@ -278,9 +272,11 @@ fn connect<'b, M: Machine, H: Hypercall>(
         _ => {}
     }
     ground.say_unplugged();
-    voice.say(format_args!("ready domid={domid} epoch={} vcpus={vcpus}", ground.base.epoch.now()));
+    let (epoch, abi) = (ground.base.epoch.now(), ground.abi());
+    voice.say(format_args!("ready domid={domid} epoch={epoch} evtchn={abi} vcpus={vcpus}"));
     voice.say(format_args!("hypercalls by={}", machine.calls_by()));
     Options::parse(line, |word| voice.say(format_args!("option unknown={word}")));
+    ground.hear_store();
     let link = StoreService::new(&store, hook, ground.link, &page);
     let service = Service::new(ground, &store, (options, trace, ballast));
     Ok(service.serve(Engine { events, vcpu, link, control: &mut control }))

@@ -26,7 +26,7 @@ pub(crate) struct Counts {
     pub(crate) closed: u64,
     /// Frames mapped.
     pub(crate) mapped: u64,
-    /// Parameters set, processors and tables registered.
+    /// Parameters set, processors, queues and tables registered.
     pub(crate) registered: u64,
     /// Messages to xenstore.
     pub(crate) xenstore: u64,
@@ -44,6 +44,8 @@ impl Trace {
             (Number::EVENT_CHANNEL_OP, 0..=2 | 6 | 7) => bump(&self.bound),
             // EVTCHNOP close, reset.
             (Number::EVENT_CHANNEL_OP, 3 | 10) => bump(&self.closed),
+            // EVTCHNOP init_control, expand_array.
+            (Number::EVENT_CHANNEL_OP, 11 | 12) => bump(&self.registered),
             (Number::MEMORY_OP, _) => bump(&self.mapped),
             // HVMOP set_param, set_evtchn_upcall_vector.
             (Number::HVM_OP, 0 | 23) => bump(&self.registered),

@@ -43,7 +43,7 @@ pub(crate) struct Player {
     /// All that was typed.
     typed: Tally,
     /// What the guest held at its first census.
-    census: Option<[usize; 6]>,
+    census: Option<[usize; 8]>,
     wrong: Option<String>,
     /// When it is to be asked again whether the guest sleeps.
     again: Nanos,
@@ -182,8 +182,11 @@ impl Player {
 
     /// Compares what the guest holds with what it held at first. The numbers of ports and grants are its own affair.
     fn count(&mut self, held: &Holdings) -> Standing {
-        let Holdings { ports, grants, watches, transactions, grant_frames, mappings, .. } = held;
-        let now = [ports.len(), grants.len(), watches.len(), transactions.len(), grant_frames.len(), *mappings];
+        let Holdings { ports, grants, watches, transactions, grant_frames, .. } = held;
+        let lists = [ports.len(), grants.len(), watches.len(), transactions.len(), grant_frames.len()];
+        let [ports, grants, watches, transactions, frames] = lists;
+        let (mappings, [blocks, pages]) = (held.mappings, [held.control_blocks, held.event_pages]);
+        let now = [ports, grants, watches, transactions, frames, mappings, blocks, pages];
         let first = *self.census.get_or_insert(now);
         if now == first { Standing::Done } else { Standing::Wrong(format!("it holds {now:?}, first {first:?}")) }
     }

@@ -30,13 +30,13 @@ fn every_hypercall_of_a_guest_that_is_restored() {
     let cases: Vec<Case> = baseline.cases().into_iter().filter(last).collect();
     let outcomes = sound(&baseline, &cases);
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
-    // At the start `shared_info`, the callback, the grant table's version and its frame, and xenstore's two parameters; in
-    // the new domain the first four of those.
-    assert_eq!((count(Outcome::Unstarted), count(Outcome::Crashed)), (6, 4));
+    // At the start `shared_info`, the event words, the callback, the grant table's version and its frame, and xenstore's two
+    // parameters; in the new domain the first five of those.
+    assert_eq!((count(Outcome::Unstarted), count(Outcome::Crashed)), (7, 5));
     // The two suspend calls.
     assert_eq!((count(Outcome::Refused), count(Outcome::Aborted)), (0, 2));
-    // The console at the start, by its port, and the canary.
-    assert_eq!(count(Outcome::Degraded) + count(Outcome::Survived) + 12, cases.len());
+    // The console at the start, by its port, the canary, and queues in place of which there are bitmaps.
+    assert_eq!(count(Outcome::Degraded) + count(Outcome::Survived) + 14, cases.len());
     assert!(count(Outcome::Survived) > cases.len() / 2);
 }
 

@@ -74,7 +74,7 @@ fn i18_a_cancelled_suspend_sends_one_message() {
 fn i11_a_new_domain_is_rebuilt_in_the_order_of_the_stages() {
     let host = played(&[Step::SaveRestore, Step::Says("resumed", &["class=new"])]);
     let (calls, _) = after_suspend(&host);
-    let seen: Vec<(usize, usize)> = calls.iter().map(|call| (call.number.0, call.cmd)).take(15).collect();
+    let seen: Vec<(usize, usize)> = calls.iter().map(|call| (call.number.0, call.cmd)).take(17).collect();
     let (hvm, memory, grant) = (Number::HVM_OP.0, Number::MEMORY_OP.0, Number::GRANT_TABLE_OP.0);
     let expected = [
         // The witnesses: the canary port, the callback read back.
@@ -83,6 +83,9 @@ fn i11_a_new_domain_is_rebuilt_in_the_order_of_the_stages() {
         // B1 callback, B2 shared_info.
         (hvm, 0),
         (memory, 7),
+        // B3 event channels by FIFO: the queues of vCPU 0, a page of event words.
+        (EVTCHN.0, 11),
+        (EVTCHN.0, 12),
         // B5 grant table: version, size, frame.
         (grant, 8),
         (grant, 6),

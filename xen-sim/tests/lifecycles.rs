@@ -1,15 +1,15 @@
 //! Every lifecycle of the guest, on the mock host.
 
-use guest::lifecycle::{self, ALL, Lifecycle, Step};
+use guest::lifecycle::{self, ALL, Lifecycle, Step, of_another_abi};
 use xen_hypercall::{Nanos, Number};
 use xen_mock::{Host, StoreOp};
 use xen_sim::{Arrangement, play};
 
 fn run(name: &str) {
     let lifecycle = ALL.iter().find(|lifecycle| lifecycle.name == name).expect("a lifecycle of this name");
-    if let Err(failure) = play(lifecycle, Arrangement::default()) {
-        panic!("{name}: {failure}");
-    }
+    let report = play(lifecycle, Arrangement::default()).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+    let lines = report.lines.iter().map(|line| line.text.as_str());
+    assert_eq!(of_another_abi(lifecycle.cmdline, lines), None);
 }
 
 macro_rules! lifecycles {

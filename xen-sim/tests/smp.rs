@@ -50,7 +50,7 @@ fn all_processors_work_before_and_after_each_kind_of_resume_however_they_are_tol
         ALL_WORK,
         Poweroff,
     ];
-    for cmdline in ["", "upcall=vector", "upcall=callback"] {
+    for cmdline in ["", "upcall=vector", "upcall=callback", "evtchn=2l", "evtchn=2l upcall=vector"] {
         play(&lifecycle(cmdline, STEPS), with(8)).unwrap_or_else(|failure| panic!("{cmdline}: {failure}"));
     }
 }
@@ -77,11 +77,12 @@ fn in_a_new_domain_each_registers_for_itself_when_it_is_told_to() {
         let expected = [
             (Number::VCPU_OP, 10),
             (Number::HVM_OP, 23),
+            (Number::EVENT_CHANNEL_OP, 11),
             (Number::EVENT_CHANNEL_OP, 7),
             (Number::EVENT_CHANNEL_OP, 1),
             (Number::VCPU_OP, 8),
         ];
-        assert_eq!(own[..5], expected, "vCPU {vcpu}");
+        assert_eq!(own[..6], expected, "vCPU {vcpu}");
     }
     let first_of_others = calls.iter().position(|call| call.vcpu != Vcpu(0)).expect("the others register");
     let mapped = calls.iter().position(|call| call.number == Number::MEMORY_OP).expect("shared_info is mapped");
@@ -96,7 +97,7 @@ fn after_a_checkpoint_nobody_registers_anything() {
     let host = Host::builder().vcpus(4).build();
     play_on(&host, &lifecycle("upcall=vector", STEPS)).unwrap_or_else(|failure| panic!("{failure}"));
     let makes = |call: &&Call| match call.number {
-        Number::EVENT_CHANNEL_OP => matches!(call.cmd, 0..=3 | 6 | 7 | 10),
+        Number::EVENT_CHANNEL_OP => matches!(call.cmd, 0..=3 | 6 | 7 | 10..=12),
         Number::VCPU_OP => call.cmd == 10,
         Number::HVM_OP | Number::MEMORY_OP => true,
         _ => false,

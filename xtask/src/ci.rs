@@ -89,6 +89,8 @@ const XEN: &[Check] = &[
             "--quick",
             "--xenstored",
             "ocaml",
+            "--evtchn",
+            "2l",
             "restore",
             "migrate",
             "checkpoint",

@@ -1,7 +1,7 @@
 //! The place of the mock host: the other interpreter of the lifecycle table.
 
 use crate::xen::variant::{Kind, Variant};
-use guest::lifecycle::Lifecycle;
+use guest::lifecycle::{Lifecycle, of_another_abi};
 use xen_sim::Arrangement;
 
 /// What a lifecycle did on the mock host.
@@ -25,7 +25,13 @@ pub(crate) fn run(lifecycle: &Lifecycle, variant: Variant) -> Result<Report, Fai
         Kind::Hvm => xen_mock::Kind::Hvm,
     };
     let arrangement = Arrangement::default().built(move |builder| builder.kind(kind).vcpus(variant.vcpus));
-    let played = xen_sim::play(lifecycle, arrangement);
-    let report = played.map_err(|failure| Failure(format!("{}: {failure}", variant.label())))?;
+    // A command line is static, and one of a variant's own is leaked: they are as few as the guests of a run.
+    let cmdline: &str = variant.cmdline(lifecycle).leak();
+    let failed = |why: &dyn std::fmt::Display| Failure(format!("{}: {why}", variant.label()));
+    let report =
+        xen_sim::play(&Lifecycle { cmdline, ..*lifecycle }, arrangement).map_err(|failure| failed(&failure))?;
+    if let Some(line) = of_another_abi(cmdline, report.lines.iter().map(|line| line.text.as_str())) {
+        return Err(failed(&format_args!("another ABI of event channels: {line}")));
+    }
     Ok(Report { scenarios: report.scenarios() })
 }

@@ -11,7 +11,7 @@ use xen_suspend::services::Registration;
 use xen_suspend::{Class, Fatal, Order, Stage};
 
 use crate::Machine;
-use crate::start::Base;
+use crate::start::{BUDGET, Base};
 
 /// Time from one tick of a processor to the next.
 const PERIOD: Nanos = Nanos::from_millis(200);
@@ -140,12 +140,17 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
     pub(super) fn look(&self, base: &Base<'b, M, H>, vcpu: Vcpu) -> bool {
         let life = self.life.lock();
         let Some(scanner) = &life.scanner else { return false };
+        let [ipi, timer] = [&life.ipi, &life.timer].map(|bound| bound.as_ref().map(BoundPort::number));
         let mut due = false;
-        while let Some(port) = base.events.poll_pending_on(scanner) {
-            let is = |bound: &Option<Bound<'b, M, H>>| bound.as_ref().is_some_and(|bound| bound.number() == port);
-            due |= is(&life.timer);
-            if is(&life.ipi) {
-                self.calls.fetch_add(1, Ordering::Relaxed);
+        loop {
+            base.events.dispatch_on(scanner, BUDGET, |port| {
+                due |= timer == Some(port);
+                if ipi == Some(port) {
+                    self.calls.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            if !base.events.may_have_more_on(scanner) {
+                break;
             }
         }
         if due {

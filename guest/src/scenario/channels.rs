@@ -62,12 +62,6 @@ fn arrives<M: Machine, H: Hypercall, G: IrqGate>(
     Ok(())
 }
 
-/// The ABI is the one that was wanted, in a new domain too, and nothing was found in disorder.
-pub(super) fn abi<M: Machine, H: Hypercall>(bench: &Bench<'_, '_, '_, M, H>, _: &mut Peer) -> Result<(), Failed> {
-    hold(bench.base.events.abi() == bench.base.abi, "another-abi")?;
-    hold(bench.base.events.disorders() == 0, "disorder")
-}
-
 /// A port of ours that the peer binds to: both know it of each other, events go both ways, both ends close.
 pub(super) fn offered<M: Machine, H: Hypercall>(
     bench: &Bench<'_, '_, '_, M, H>,

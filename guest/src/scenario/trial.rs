@@ -161,9 +161,8 @@ const fn own_events<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [super::Scenario<
 }
 
 /// About event channels, with it.
-const fn events<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Together<'s, 'p, 'b, M, H>; 6] {
+const fn events<'s, 'p, 'b, M: Machine, H: Hypercall>() -> [Together<'s, 'p, 'b, M, H>; 5] {
     [
-        ("abi", channels::abi),
         ("peer-offered", channels::offered),
         ("peer-taken", channels::taken),
         ("peer-storm", channels::storm),

@@ -99,6 +99,13 @@ const TABLE: &[Operation] = &[
     row((Number::EVENT_CHANNEL_OP, 7), "EVTCHNOP_bind_ipi", Crew, &[ENOENT, ENOMEM, EFAULT, ENOSPC]),
     row((Number::EVENT_CHANNEL_OP, 8), "EVTCHNOP_bind_vcpu", Light, &[ENOENT, EINVAL]),
     row((Number::EVENT_CHANNEL_OP, 9), "EVTCHNOP_unmask", Light, &[EFAULT, EINVAL]),
+    row(
+        (Number::EVENT_CHANNEL_OP, 11),
+        "EVTCHNOP_init_control",
+        Crew,
+        &[ENOENT, ENOMEM, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP],
+    ),
+    row((Number::EVENT_CHANNEL_OP, 12), "EVTCHNOP_expand_array", Vital, &[ENOMEM, EFAULT, EINVAL, ENOSPC, ENOSYS]),
     row((Number::HVM_OP, 0), "HVMOP_set_param", Vital, &[EPERM, ESRCH, EFAULT, EEXIST, EINVAL, ENOSYS]),
     row((Number::HVM_OP, 1), "HVMOP_get_param", Start, &[EPERM, ESRCH, EFAULT, EINVAL, ENOSYS]),
     row((Number::HVM_OP, 23), "HVMOP_set_evtchn_upcall_vector", Vital, &[ENOENT, EFAULT, EINVAL, E2BIG, ENOSYS]),

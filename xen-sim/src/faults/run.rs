@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use guest::lifecycle::Lifecycle;
+use xen_evtchn::Abi;
 use xen_hypercall::op::sched::Reason;
 use xen_hypercall::{Errno, Faulty, Nanos, Number};
 use xen_mock::{Call, Holdings, Host, Mark, Request, State, Violation};
@@ -66,10 +67,11 @@ struct Notes {
 
 /// Returns the guest's options. One that finds out after each sleep where it is does not run its scenarios each time: they
 /// are those of other lifecycles, and would be more than all of them.
-fn options(lifecycle: &Lifecycle) -> String {
+fn options(lifecycle: &Lifecycle, variant: Variant) -> String {
     let wakes = lifecycle.cmdline.contains("wake=1");
     let kept = lifecycle.cmdline.split(' ').filter(|word| !wakes || *word != "selftest_after=1");
-    kept.collect::<Vec<_>>().join(" ")
+    let bitmaps = (variant.evtchn == Abi::TwoLevel).then_some("evtchn=2l");
+    kept.chain(bitmaps).collect::<Vec<_>>().join(" ")
 }
 
 /// Plays a lifecycle on a host of its own.
@@ -77,7 +79,7 @@ pub(super) fn run((lifecycle, variant): (&Lifecycle, Variant), fault: Option<Fau
     let host = Host::builder().name(lifecycle.name).kind(variant.kind).vcpus(variant.vcpus).budget(BUDGET).build();
     let (driver, notes) = (Rc::new(RefCell::new(Driver::new(lifecycle.steps))), Rc::new(Notes::default()));
     let cries = Rc::new(RefCell::new(String::new()));
-    let cmdline = options(lifecycle);
+    let cmdline = options(lifecycle, variant);
     arrange(&host);
     let director = Rc::clone(&driver);
     host.direct(move |host| director.borrow_mut().advance(host));

@@ -18,8 +18,8 @@ pub(crate) struct Args {
     /// Only a part in which all pairs of lifecycle, operation and result are, and of operation and moment.
     #[arg(long)]
     quick: bool,
-    /// In these guests, one after the other.
-    #[arg(long, value_delimiter = ',', default_value = "pvh-1,pvh-2,hvm-1,hvm-2", value_name = "KIND-VCPUS")]
+    /// In these guests, one after the other; those with `2l` are told of events by bitmaps.
+    #[arg(long, value_delimiter = ',', default_value = "pvh-1,pvh-2,hvm-1-2l,hvm-2-2l", value_name = "KIND-VCPUS")]
     guests: Vec<Variant>,
     /// Only every N-th case, from the I-th on.
     #[arg(long, value_name = "I/N", default_value = "1/1")]

@@ -36,13 +36,13 @@ pub(super) fn variants(all: &[Variant]) -> Vec<Variant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xen::variant::{Kind, product};
+    use crate::xen::variant::{Abi, Kind, product};
 
     #[test]
     fn the_guest_has_two_processors_if_there_may_be() {
         let of = |vcpus: &[u32]| variants(&product(&[Kind::Pvh, Kind::Hvm], vcpus).unwrap());
-        assert_eq!(of(&[1, 2, 8]), [Variant { kind: Kind::Pvh, vcpus: 2 }]);
-        assert_eq!(of(&[8]), [Variant { kind: Kind::Pvh, vcpus: 8 }]);
+        assert_eq!(of(&[1, 2, 8]), [Variant { kind: Kind::Pvh, vcpus: 2, abi: Abi::Fifo }]);
+        assert_eq!(of(&[8]), [Variant { kind: Kind::Pvh, vcpus: 8, abi: Abi::Fifo }]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::plan::Job;
 use super::protocol::{Ending, Line};
-use guest::lifecycle::Step;
+use guest::lifecycle::{Step, of_another_abi};
 use std::collections::BTreeMap;
 
 /// How far a lifecycle has come.
@@ -53,6 +53,11 @@ impl Run {
             State::At(index) => format!("step {} ({})", index + 1, self.step(index)),
             _ => "not begun".into(),
         }
+    }
+
+    /// A line by which the guest says that it is told of events in another way than it was to be.
+    fn other_abi(&self) -> Option<&str> {
+        of_another_abi(&self.job.variant.cmdline(&self.job.lifecycle), self.console.iter().map(String::as_str))
     }
 
     /// The steps that went well, and the milliseconds each took.
@@ -129,8 +134,9 @@ impl Board {
         run.ms = ms;
         if ending == Ending::Good {
             let (taken, all) = (run.steps.len(), run.job.lifecycle.steps.len());
-            run.state = match run.state {
-                State::Failed(_) => run.state.clone(),
+            run.state = match (&run.state, run.other_abi()) {
+                (State::Failed(why), _) => State::Failed(why.clone()),
+                (_, Some(line)) => State::Failed(format!("another ABI of event channels: {line}")),
                 _ if taken == all => State::Passed,
                 _ => State::Failed(format!("it is said to have gone well, after {taken} of {all} steps")),
             };
@@ -190,13 +196,13 @@ mod tests {
     use super::*;
     use crate::xen::plan::Lane;
     use crate::xen::protocol::parse;
-    use crate::xen::variant::{Kind, Variant};
+    use crate::xen::variant::{Abi, Kind, Variant};
     use guest::lifecycle::Lifecycle;
 
     fn board() -> Board {
         let steps = &[Step::Create, Step::Alive];
         let lifecycle = Lifecycle { name: "a", about: "", cmdline: "", steps, only: None };
-        let variant = Variant { kind: Kind::Pvh, vcpus: 2 };
+        let variant = Variant { kind: Kind::Pvh, vcpus: 2, abi: Abi::Fifo };
         let job = |vcpus, lane| Job { lifecycle, variant: Variant { vcpus, ..variant }, lane };
         Board::new(&[job(2, Lane::Foreground), job(1, Lane::Skipped("why"))])
     }
@@ -220,6 +226,22 @@ mod tests {
         assert_eq!(run.console, ["hello"]);
         assert_eq!((board.ended(), board.len()), (1, 1));
         assert_eq!(run.timed().collect::<Vec<_>>(), [(&Step::Create, 500), (&Step::Alive, 2000)]);
+    }
+
+    #[test]
+    fn a_guest_that_falls_back_unasked_has_failed() {
+        let told = |words: &str| {
+            let mut board = board();
+            let said = format!("@@console a-pvh-2 xen-guest: {words}");
+            for line in ["@@step a-pvh-2 0 5 ok", "@@step a-pvh-2 1 5 ok", &said] {
+                board.take(&parse(line));
+            }
+            board.take(&parse("@@done a-pvh-2 9 ok")).unwrap()
+        };
+        assert!(told("resumed class=new evtchn=fifo n=1").starts_with("ok"));
+        for words in ["ready evtchn=2l vcpus=2", "resumed class=new evtchn=2l n=1", "resumed class=new n=1"] {
+            assert!(told(words).contains("another ABI of event channels"), "{words}");
+        }
     }
 
     #[test]

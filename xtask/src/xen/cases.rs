@@ -75,7 +75,7 @@ mod tests {
     use crate::xen::board::Board;
     use crate::xen::plan;
     use crate::xen::protocol::parse;
-    use crate::xen::variant::{Kind, Variant};
+    use crate::xen::variant::{Abi, Kind, Variant};
     use guest::lifecycle::{Lifecycle, Step};
 
     const TOGETHER: Lifecycle = Lifecycle { name: "both", about: "", cmdline: "", steps: &[Step::Peer], only: None };
@@ -86,7 +86,7 @@ mod tests {
 
     /// A boot in which the guest says so often that each of these went well.
     fn played(end: &str, passed: &[&str]) -> Vec<Played> {
-        let jobs = plan::all(&[TOGETHER], &[Variant { kind: Kind::Pvh, vcpus: 1 }]);
+        let jobs = plan::all(&[TOGETHER], &[Variant { kind: Kind::Pvh, vcpus: 1, abi: Abi::Fifo }]);
         let mut board = Board::new(&jobs);
         let line = |name: &&str| format!("@@console both-pvh-1 xen-guest: scenario name={name} result=ok");
         let lines = passed.iter().map(line).chain(["@@step both-pvh-1 0 1 ok".into(), end.to_owned()]);

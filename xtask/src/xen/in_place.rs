@@ -90,7 +90,7 @@ fn leave_out<'a>(jobs: impl Iterator<Item = &'a mut Job>) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xen::variant::{Kind, Variant};
+    use crate::xen::variant::{Abi, Kind, Variant};
 
     const fn lifecycle(name: &'static str, steps: &'static [Step]) -> Lifecycle {
         Lifecycle { name, about: "", cmdline: "", steps, only: None }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn without_the_program_only_what_needs_it_is_left_out() {
-        let variant = Variant { kind: Kind::Pvh, vcpus: 1 };
+        let variant = Variant { kind: Kind::Pvh, vcpus: 1, abi: Abi::Fifo };
         let slow = lifecycle("slow", &[Step::Create, Step::SlowResume]);
         let mut jobs = [
             (lifecycle("plain", &[Step::Create, Step::Checkpoint]), Lane::Foreground),

@@ -41,7 +41,7 @@ use plan::{Daemon, Extent, Job};
 use release::Release;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use variant::Kind;
+use variant::{Abi, Kind, Variant};
 use verdict::{Played, Verdict};
 
 /// Arguments of `xen`.
@@ -62,6 +62,10 @@ pub(crate) struct Args {
     /// if it is among them; `grant` and `evtchn` by default with `1,2,4`, or `1,2` where it is quick.
     #[arg(long, value_delimiter = ',', value_name = "N", global = true)]
     vcpus: Vec<u32>,
+    /// Have the guests of the first daemon use the first of these ABIs of event channels, those of the next one the next:
+    /// `fifo` (queues, what a guest chooses) or `2l` (bitmaps); `evtchn` plays both in any case.
+    #[arg(long, value_delimiter = ',', default_value = "fifo,2l", value_name = "ABI", global = true)]
+    evtchn: Vec<Abi>,
     /// Rounds of `soak`, 30 unless it is quick, or of `ring`, `grant` and `evtchn`, 10 unless it is quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
@@ -110,6 +114,12 @@ impl Args {
     /// Their numbers of processors.
     fn vcpus(&self) -> Vec<u32> {
         if self.vcpus.is_empty() { vec![1, 2, 8] } else { self.vcpus.clone() }
+    }
+
+    /// These guests as they are on the boot of this number.
+    fn on_boot(&self, boot: usize, guests: &[Variant]) -> Vec<Variant> {
+        let abi = self.evtchn.iter().copied().cycle().nth(boot).unwrap_or(Abi::Fifo);
+        guests.iter().map(|&guest| Variant { abi, ..guest }).collect()
     }
 }
 
@@ -203,6 +213,7 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let mut daemons = args.xenstored.clone();
     daemons.dedup();
     let jobs = |boot| {
+        let (variants, pairs) = (args.on_boot(boot, &variants), args.on_boot(boot, &pairs));
         let mut jobs = plan::jobs(&chosen, &variants, (boot, extent));
         jobs.extend(plan::jobs(&alone, &apart::variants(&variants), (boot, extent)));
         jobs.extend(plan::all(&together, &pairs));

@@ -169,7 +169,7 @@ fn lane(lifecycle: &Lifecycle, extent: Extent) -> Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xen::variant::product;
+    use crate::xen::variant::{Abi, product};
     use std::collections::BTreeSet;
 
     const fn lifecycle(name: &'static str, steps: &'static [Step]) -> Lifecycle {
@@ -213,8 +213,8 @@ mod tests {
     #[test]
     fn what_only_one_kind_can_run_is_skipped_for_the_other() {
         let several = Lifecycle { only: Some((Host::Smp, "why")), ..TABLE[0] };
-        assert!(can(&several, &Variant { kind: Kind::Hvm, vcpus: 1 }).is_err());
-        assert!(can(&several, &Variant { kind: Kind::Pvh, vcpus: 2 }).is_ok());
+        assert!(can(&several, &Variant { kind: Kind::Hvm, vcpus: 1, abi: Abi::Fifo }).is_err());
+        assert!(can(&several, &Variant { kind: Kind::Pvh, vcpus: 2, abi: Abi::Fifo }).is_ok());
         let emulated = Lifecycle { only: Some((Host::Hvm, "why")), ..TABLE[0] };
         for boot in [0, 1] {
             let jobs = jobs(&[emulated], &six(), (boot, Extent::Quick));

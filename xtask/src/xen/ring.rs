@@ -41,7 +41,7 @@ pub(super) fn lifecycle(rounds: u32) -> Lifecycle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xen::variant::{Kind, Variant};
+    use crate::xen::variant::{Abi, Kind, Variant};
 
     #[test]
     fn all_rounds_together_type_64_kib() {
@@ -51,6 +51,6 @@ mod tests {
 
     #[test]
     fn a_few_rounds_go_well_on_the_mock_host() {
-        assert!(crate::mock_host::run(&lifecycle(2), Variant { kind: Kind::Pvh, vcpus: 2 }).is_ok());
+        assert!(crate::mock_host::run(&lifecycle(2), Variant { kind: Kind::Pvh, vcpus: 2, abi: Abi::Fifo }).is_ok());
     }
 }

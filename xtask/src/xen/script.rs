@@ -16,7 +16,8 @@ const LOAD: u32 = 300;
 pub(crate) fn job(job: &Job) -> String {
     let mut text = String::from(". /rig/steps.sh\n");
     let (variant, vcpus) = (job.variant, job.variant.vcpus.to_string());
-    text.push_str(&line("begin", &[job.name().as_str(), variant.kind.word(), &vcpus, job.lifecycle.cmdline]));
+    let cmdline = variant.cmdline(&job.lifecycle);
+    text.push_str(&line("begin", &[job.name().as_str(), variant.kind.word(), &vcpus, &cmdline]));
     for (index, step) in job.lifecycle.steps.iter().enumerate() {
         let (function, arguments) = call(step);
         text.push_str(&line(&format!("step {index} {} {function}", limit(step)), &arguments));
@@ -81,7 +82,7 @@ fn quote(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::xen::plan::Lane;
-    use crate::xen::variant::{Kind, Variant};
+    use crate::xen::variant::{Abi, Kind, Variant};
     use guest::lifecycle::Lifecycle;
 
     #[test]
@@ -93,7 +94,7 @@ mod tests {
             steps: &[Step::Create, Step::Says("resumed", &["class=cancelled", "n=1"]), Step::SaveFails],
             only: None,
         };
-        let variant = Variant { kind: Kind::Hvm, vcpus: 8 };
+        let variant = Variant { kind: Kind::Hvm, vcpus: 8, abi: Abi::Fifo };
         let expected = [
             ". /rig/steps.sh",
             r"begin 'plain-hvm-8' 'hvm' '8' 'mode=it'\''s'",

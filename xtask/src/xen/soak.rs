@@ -32,7 +32,7 @@ pub(super) fn lifecycle(rounds: u32) -> Lifecycle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xen::variant::{Kind, Variant};
+    use crate::xen::variant::{Abi, Kind, Variant};
 
     #[test]
     fn each_round_ends_in_a_census() {
@@ -43,6 +43,6 @@ mod tests {
 
     #[test]
     fn a_few_rounds_go_well_on_the_mock_host() {
-        assert!(crate::mock_host::run(&lifecycle(3), Variant { kind: Kind::Pvh, vcpus: 2 }).is_ok());
+        assert!(crate::mock_host::run(&lifecycle(3), Variant { kind: Kind::Pvh, vcpus: 2, abi: Abi::Fifo }).is_ok());
     }
 }

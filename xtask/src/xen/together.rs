@@ -33,7 +33,7 @@ pub(super) fn evtchn(rounds: u32) -> Lifecycle {
     Lifecycle {
         name: EVTCHN,
         about: "event channels with a second guest, which also dies while they are bound",
-        cmdline: "trial=events",
+        cmdline: "trial=events evtchn=2l",
         steps: steps(rounds),
         only: None,
     }
@@ -82,6 +82,7 @@ pub(super) fn variants(kinds: &[Kind], vcpus: &[u32], extent: Extent) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xen::variant::Abi;
 
     #[test]
     fn a_wish_goes_before_what_is_usual() {
@@ -95,11 +96,15 @@ mod tests {
 
     #[test]
     fn a_few_rounds_go_well_on_the_mock_host() {
-        let named =
-            [(evtchn(2), "peer-offered"), (evtchn_fifo(2), "abi"), (grant(2), "peer-maps"), (grant_v2(2), "version")];
+        let named = [
+            (evtchn(2), "peer-offered"),
+            (evtchn_fifo(2), "peer-storm"),
+            (grant(2), "peer-maps"),
+            (grant_v2(2), "version"),
+        ];
         for (lifecycle, name) in named {
             for vcpus in [1, 2, 4] {
-                let played = crate::mock_host::run(&lifecycle, Variant { kind: Kind::Pvh, vcpus });
+                let played = crate::mock_host::run(&lifecycle, Variant { kind: Kind::Pvh, vcpus, abi: Abi::Fifo });
                 let report = played.unwrap_or_else(|failure| panic!("{}", failure.0));
                 let times = |name: &str| report.scenarios.iter().filter(|told| *told == name).count();
                 assert_eq!([name, "peer-held", "peer-held-new", "peer-dies"].map(times), [5, 2, 2, 3]);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::xen::protocol::parse;
 use crate::xen::table;
-use crate::xen::variant::{Kind, product};
+use crate::xen::variant::{Abi, Kind, product};
 use guest::lifecycle::Step;
 
 const fn lifecycle(name: &'static str) -> Lifecycle {
@@ -9,7 +9,7 @@ const fn lifecycle(name: &'static str) -> Lifecycle {
 }
 
 fn job(lifecycle: Lifecycle, lane: Lane) -> Job {
-    Job { lifecycle, variant: Variant { kind: Kind::Pvh, vcpus: 1 }, lane }
+    Job { lifecycle, variant: Variant { kind: Kind::Pvh, vcpus: 1, abi: Abi::Fifo }, lane }
 }
 
 fn boot(daemon: Daemon, jobs: Vec<Job>, lines: &[&str]) -> Played {
@@ -96,28 +96,34 @@ fn self_test_scenarios_must_be_the_same_on_both_hosts() {
     assert!(verdict(jobs(), &said(&[broken]), None).0.misses()[0].contains("failed on Xen"));
 }
 
-#[test]
-fn the_whole_matrix_fits_in_120_columns() {
-    let variants = product(&[Kind::Pvh, Kind::Hvm], &[1, 2, 8]).unwrap();
-    let of = |&variant| {
-        let job = |name, lane| Job { variant, ..job(lifecycle(name), lane) };
+/// What a boot has done whose guests are told of events so.
+fn whole_boot(daemon: Daemon, abi: Abi) -> Played {
+    let of = |variant| {
+        let job = |name, lane| Job { variant: Variant { abi, ..variant }, ..job(lifecycle(name), lane) };
         let why = "a reason that takes some words, as long as those of the table or longer still, to be sure of it";
         [job(SELF_TEST, Lane::Foreground), job("frozen", Lane::Skipped(why)), job("junk", Lane::Skipped(PAIRED))]
     };
-    let jobs: Vec<Job> = variants.iter().flat_map(of).collect();
+    let word = if abi == Abi::Fifo { "fifo" } else { "2l" };
+    let jobs: Vec<Job> = product(&[Kind::Pvh, Kind::Hvm], &[1, 2, 8]).unwrap().into_iter().flat_map(of).collect();
     let mut lines = Vec::new();
     for name in jobs.iter().filter(|job| job.runs()).map(Job::name) {
         for index in 0..2 {
             lines.push(format!("@@step {name} {index} 12345 ok"));
         }
         for class in ["cancel", "new", "inplace", "frozen"] {
-            lines.push(format!("@@console {name} xen-guest: resumed class={class} blackout_ns=123456789"));
+            lines
+                .push(format!("@@console {name} xen-guest: resumed class={class} evtchn={word} blackout_ns=123456789"));
             lines.push(format!("@@console {name} xen-guest: scenario name=event-errors-{class} result=ok"));
         }
         lines.push(format!("@@done {name} 123456 ok"));
     }
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let played = [Daemon::C, Daemon::Ocaml].map(|daemon| boot(daemon, jobs.clone(), &lines));
+    boot(daemon, jobs, &lines)
+}
+
+#[test]
+fn the_whole_matrix_fits_in_120_columns() {
+    let played = [whole_boot(Daemon::C, Abi::Fifo), whole_boot(Daemon::Ocaml, Abi::TwoLevel)];
     let text = table::show(&Verdict::new(&played, Some(good)), &played);
     println!("{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");

@@ -10,8 +10,9 @@ use crate::faults::run::Run;
 
 /// What a processor registers of itself: `VCPUOP_register_vcpu_info`, `HVMOP_set_evtchn_upcall_vector`.
 const REGISTERS: [(Number, usize); 2] = [(Number::VCPU_OP, 10), (Number::HVM_OP, 23)];
-/// What a parked processor may be ordered to do beside: look after its ports, close, bind and unmask them, and its timer.
-const ORDERED: [(Number, usize); 6] = [
+/// What a parked processor may be ordered to do beside: give Xen its queues, look after its ports, close, bind and unmask them, and its timer.
+const ORDERED: [(Number, usize); 7] = [
+    (Number::EVENT_CHANNEL_OP, 11),
     (Number::EVENT_CHANNEL_OP, 3),
     (Number::EVENT_CHANNEL_OP, 5),
     (Number::EVENT_CHANNEL_OP, 9),

@@ -72,6 +72,8 @@ pub(super) struct Excuse {
     ports_fewer: usize,
     ports_more: usize,
     vcpu_infos_fewer: usize,
+    blocks_fewer: usize,
+    pages_fewer: usize,
     transactions_more: usize,
 }
 
@@ -82,6 +84,8 @@ impl Excuse {
         within(was.0, is.0, (self.ports_fewer, self.ports_more))
             && within(was.6, is.6, (self.vcpu_infos_fewer, 0))
             && within(was.3, is.3, (0, self.transactions_more))
+            && within(was.8[0], is.8[0], (self.blocks_fewer, 0))
+            && within(was.8[1], is.8[1], (self.pages_fewer, 0))
             && (was.1, was.2, was.4, was.5, was.7) == (is.1, is.2, is.4, is.5, is.7)
     }
 }
@@ -95,6 +99,11 @@ fn excuse(case: &Case, when: When) -> Excuse {
         "XS_TRANSACTION_START" if ends || unanswered(case) => excuse.transactions_more = 1,
         // The canary that could not be bound is missing until the next new domain.
         "EVTCHNOP_bind_ipi" => excuse.ports_fewer = 1,
+        // The guest goes on in the 2-level ABI until the next new domain; or another processor has no queues.
+        "EVTCHNOP_init_control" => {
+            excuse.blocks_fewer = usize::try_from(case.variant.vcpus).unwrap_or(usize::MAX);
+            excuse.pages_fewer = 1;
+        }
         // The canary is closed once.
         "EVTCHNOP_close" if ends => excuse.ports_more = 1,
         _ => {}
@@ -104,18 +113,29 @@ fn excuse(case: &Case, when: When) -> Excuse {
         let others = usize::try_from(case.variant.vcpus).map_or(0, |vcpus| vcpus - 1);
         excuse.ports_fewer = excuse.ports_fewer.max(2 * others);
         excuse.vcpu_infos_fewer = others;
+        excuse.blocks_fewer = excuse.blocks_fewer.max(others);
     }
     excuse
 }
 
 /// What is compared of all that a guest holds: numbers of ports and tokens of watches may differ.
-pub(super) fn holds(holdings: &Holdings) -> (usize, usize, Vec<String>, usize, usize, bool, usize, [usize; 3]) {
+pub(super) fn holds(holdings: &Holdings) -> (usize, usize, Vec<String>, usize, usize, bool, usize, usize, [usize; 2]) {
     let within = |path: &str| path.splitn(5, '/').nth(4).unwrap_or_default().to_owned();
     let Holdings { ports, grants, watches, transactions, grant_frames, shared_info, vcpu_infos, mappings, .. } =
         holdings;
-    let rest = [*mappings + holdings.foreign.len(), holdings.control_blocks, holdings.event_pages];
+    let (mappings, queues) = (*mappings + holdings.foreign.len(), [holdings.control_blocks, holdings.event_pages]);
     let paths = watches.iter().map(|(path, _)| within(path)).collect();
-    (ports.len(), grants.len(), paths, transactions.len(), grant_frames.len(), *shared_info, *vcpu_infos, rest)
+    (
+        ports.len(),
+        grants.len(),
+        paths,
+        transactions.len(),
+        grant_frames.len(),
+        *shared_info,
+        *vcpu_infos,
+        mappings,
+        queues,
+    )
 }
 
 /// I28: what the guest publishes stands there at its end, where it ends in the domain of a good resume.
@@ -154,7 +174,7 @@ fn is_console(case: &Case) -> bool {
 
 /// Tells whether the fault may cost the guest one of its other processors, with all that it holds.
 pub(in crate::faults) fn is_processor(case: &Case) -> bool {
-    let binds = ["EVTCHNOP_bind_virq", "EVTCHNOP_bind_ipi", "HVMOP_set_evtchn_upcall_vector"];
+    let binds = ["EVTCHNOP_bind_virq", "EVTCHNOP_bind_ipi", "EVTCHNOP_init_control", "HVMOP_set_evtchn_upcall_vector"];
     case.operation.starts_with("VCPUOP_") || binds.contains(&case.operation)
 }
 

@@ -40,10 +40,10 @@ pub(crate) fn run(args: &Args, guest: &Path, cache: &Path) -> Result<()> {
     let logs = cache.join("logs");
     let (mut rows, mut misses) = (Vec::new(), Vec::new());
     for round in 1..=args.repeat {
-        for &store in &args.xenstored {
+        for (boot, &store) in args.xenstored.iter().enumerate() {
             let logs = logs.join(format!("cross-{}-{round}", store.word()));
             let trip = Trip { args, guest, stops: &stops, store, logs: &logs };
-            trip.go(&variants, (&mut rows, &mut misses))?;
+            trip.go(&args.on_boot(boot, &variants), (&mut rows, &mut misses))?;
         }
     }
     rows.sort_by_key(|row: &Row| row[..2].to_vec());

@@ -7,8 +7,9 @@ pub(super) fn guest(console: &[String]) -> String {
     let words = |line: &String| line.strip_prefix("xen-guest: ").map(str::to_owned);
     let mut lines = console.iter().filter_map(words);
     let line = lines.find(|line| line.starts_with("resumed ") || line.starts_with("ready "));
-    let kept =
-        |word: &&str| !word.contains('=') || ["class=", "epoch=", "intact="].iter().any(|key| word.starts_with(key));
+    let kept = |word: &&str| {
+        !word.contains('=') || ["class=", "epoch=", "evtchn=", "intact="].iter().any(|key| word.starts_with(key))
+    };
     line.map(|line| line.split(' ').filter(kept).collect::<Vec<_>>().join(" ")).unwrap_or_default()
 }
 
@@ -36,10 +37,10 @@ mod tests {
     fn the_first_word_after_the_journey_is_shown() {
         let console = [
             "xen-guest: tick n=1",
-            "xen-guest: resumed class=new epoch=1 domid=1 intact=yes n=2",
+            "xen-guest: resumed class=new epoch=1 domid=1 evtchn=fifo intact=yes n=2",
             "xen-guest: resumed class=cancel",
         ];
-        assert_eq!(guest(&lines(&console)), "resumed class=new epoch=1 intact=yes");
+        assert_eq!(guest(&lines(&console)), "resumed class=new epoch=1 evtchn=fifo intact=yes");
     }
 
     #[test]
