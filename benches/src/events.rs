@@ -1,11 +1,11 @@
 //! Our events: what comes in is dispatched up to the handler's call.
 
-use core::sync::atomic::AtomicU32;
 use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use xen_evtchn::{Abi, BoundPort, Events, Fifo, LatePort, Patience, Slot, Taken};
 use xen_hypercall::op::event_channel::ControlBlock;
-use xen_hypercall::{EpochCell, Nanos, Port, SharedInfo, SharedPage};
+use xen_hypercall::{EpochCell, Nanos, Port, SharedInfo, SharedPage, VcpuInfo};
 
 use crate::handle::handle;
 use crate::page::one;
@@ -66,57 +66,28 @@ impl OurEvents {
 
     /// Has `pending` events of the 2-level kind come in and dispatches them, as often; returns the sum of the ports.
     pub fn two_level(&mut self, rounds: u32, pending: u32) -> u64 {
+        let storm = Storm::new(self.info, pending);
         (0..rounds).fold(0, |sum, _| {
-            self.raise(pending);
+            storm.raise();
             sum + self.dispatch()
         })
     }
 
     /// Has `pending` events of the FIFO kind come in and dispatches them, as often; returns the sum of the ports.
     pub fn fifo(&mut self, rounds: u32, pending: u32) -> u64 {
+        let chain = Chain::new(self, pending);
         (0..rounds).fold(0, |sum, _| {
-            self.link(pending);
+            chain.link();
             sum + self.dispatch()
         })
     }
 
+    // As on the C side, it has no frame of its own.
+    #[inline(always)]
     fn dispatch(&self) -> u64 {
         let mut sum = 0;
         self.events.dispatch(usize::MAX, |port| sum += handle(port.0));
         sum
-    }
-
-    /// What Xen does, with no more than stores: the first ports from 1 on.
-    fn raise(&self, pending: u32) {
-        let (end, words) = (pending + 1, self.info.pending());
-        let (full, rest) = (end as usize / 64, end % 64);
-        for (at, word) in words[..full].iter().enumerate() {
-            word.store(if at == 0 { !1 } else { u64::MAX }, Relaxed);
-        }
-        if rest != 0 {
-            let bits = (1_u64 << rest) - 1;
-            words[full].store(if full == 0 { bits & !1 } else { bits }, Relaxed);
-        }
-        let below = |bits: u32| if bits < 64 { (1_u64 << bits) - 1 } else { u64::MAX };
-        self.info.vcpu0().pending_sel().store(below(end.div_ceil(64)), Relaxed);
-        self.info.vcpu0().upcall_pending().store(1, Relaxed);
-    }
-
-    /// What Xen does, with no more than stores: the first ports from 1 on, in a queue.
-    fn link(&self, pending: u32) {
-        let mut port = 1;
-        'all: for words in &self.words {
-            for word in *words {
-                if port == pending {
-                    word.store(PENDING | LINKED, Relaxed);
-                    break 'all;
-                }
-                port += 1;
-                word.store(PENDING | LINKED | port, Relaxed);
-            }
-        }
-        self.control.heads()[DEFAULT].store(1, Relaxed);
-        self.control.ready().store(1 << DEFAULT, Relaxed);
     }
 
     /// Masks a port on which an event of the 2-level kind came, takes the event, handles it and unmasks, as often; returns the
@@ -136,5 +107,73 @@ impl OurEvents {
             }
         }
         Some(sum)
+    }
+}
+
+/// Events of the 2-level kind that come in together: on the first ports from 1 on.
+struct Storm {
+    /// The words that are full, but for port 0, and the last one with its bits.
+    full: &'static [AtomicU64],
+    last: (&'static AtomicU64, u64),
+    record: VcpuInfo<'static>,
+    /// The words, a bit each.
+    named: u64,
+}
+
+impl Storm {
+    fn new(info: &'static SharedInfo, pending: u32) -> Self {
+        let below = |bits: u32| if bits < 64 { (1_u64 << bits) - 1 } else { u64::MAX };
+        let at = pending / 64;
+        let (full, last) = info.pending().split_at(at as usize);
+        let bits = below(pending % 64 + 1);
+        let last = (&last[0], if at == 0 { bits & !1 } else { bits });
+        Self { full, last, record: info.vcpu0(), named: below(at + 1) }
+    }
+
+    /// What Xen does, with no more than stores.
+    #[inline(always)]
+    fn raise(&self) {
+        for (at, word) in self.full.iter().enumerate() {
+            word.store(if at == 0 { !1 } else { u64::MAX }, Relaxed);
+        }
+        self.last.0.store(self.last.1, Relaxed);
+        self.record.pending_sel().store(self.named, Relaxed);
+        self.record.upcall_pending().store(1, Relaxed);
+    }
+}
+
+/// Events of the FIFO kind that come in together: on the first ports from 1 on, in a queue.
+struct Chain {
+    /// Words that have one behind them, by pages, with the port behind the first of each.
+    linked: Vec<(&'static [AtomicU32], u32)>,
+    last: &'static AtomicU32,
+    control: ControlBlock<'static>,
+}
+
+impl Chain {
+    fn new(events: &OurEvents, pending: u32) -> Self {
+        let (mut linked, mut next, mut left) = (Vec::new(), 2, pending as usize - 1);
+        for words in &events.words {
+            let here = &words[..left.min(words.len())];
+            if left < words.len() {
+                linked.extend((left != 0).then_some((here, next)));
+                return Self { linked, last: &words[left], control: events.control };
+            }
+            linked.push((here, next));
+            next += here.len() as u32;
+            left -= here.len();
+        }
+        unreachable!("there are as many ports");
+    }
+
+    /// What Xen does, with no more than stores.
+    #[inline(always)]
+    fn link(&self) {
+        for (words, next) in &self.linked {
+            words.iter().zip(*next..).for_each(|(word, next)| word.store(PENDING | LINKED | next, Relaxed));
+        }
+        self.last.store(PENDING | LINKED, Relaxed);
+        self.control.heads()[DEFAULT].store(1, Relaxed);
+        self.control.ready().store(1 << DEFAULT, Relaxed);
     }
 }

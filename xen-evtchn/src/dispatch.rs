@@ -1,8 +1,10 @@
 //! The body of an upcall handler.
 
+use core::num::NonZeroU64;
+
 use xen_hypercall::{Hypercall, IrqGate, Port};
 
-use crate::fifo::Trail;
+use crate::fifo::Ahead;
 use crate::scan::{Seat, words_of};
 use crate::{Events, Fifo, Scanner};
 
@@ -16,7 +18,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// Ports without a guard are masked and counted, as by [`Events::poll_pending`]. A handler may bind, mask and close any
     /// port. It must not wait for the event of another one, which may have been taken together with its own: who does that
     /// takes them one by one, by [`Events::poll_pending`].
-    #[inline]
+    #[inline(always)]
     pub fn dispatch(&self, budget: usize, handler: impl FnMut(Port)) -> usize {
         self.dispatch_of(self.seat(), budget, handler)
     }
@@ -24,32 +26,53 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// Does as [`Events::dispatch`] on another processor, with the ports of which that one is told.
     #[inline]
     pub fn dispatch_on(&self, scanner: &Scanner<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
-        self.dispatch_of(scanner.seat(), budget, handler)
+        self.dispatch_of(self.seat_of(scanner), budget, handler)
     }
 
-    #[inline]
-    fn dispatch_of(&self, seat: Seat<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
-        match self.gate.run(|| self.begin(seat)) {
-            None => self.dispatch_words(seat, budget, handler),
-            Some(fifo) => self.dispatch_queues((fifo, seat), budget, handler),
-        }
-    }
-
-    /// No more is claimed than is handed out before this returns: an event that waits here is seen by nobody else.
     #[inline(always)]
-    fn dispatch_words(&self, seat: Seat<'_>, budget: usize, mut handler: impl FnMut(Port)) -> usize {
+    fn dispatch_of(&self, seat: Seat<'_>, budget: usize, handler: impl FnMut(Port)) -> usize {
+        // Sections are written without closures here: the compiler would not be sure to see through them.
+        let saved = self.gate.off();
+        let Some(fifo) = self.in_fifo() else { return self.dispatch_words((seat, saved), budget, handler) };
+        Self::begin_queues(seat);
+        self.gate.restore(saved);
+        self.dispatch_queues((fifo, seat), budget, handler)
+    }
+
+    /// Begins in a section of the gate. No more is claimed than is handed out before this returns: an event that waits here is
+    /// seen by nobody else.
+    #[inline(always)]
+    fn dispatch_words(
+        &self,
+        (seat, mut saved): (Seat<'_>, G::Saved),
+        budget: usize,
+        mut handler: impl FnMut(Port),
+    ) -> usize {
+        let two = &seat.scan.two;
         // What is claimed is handed out, or turns out not to be for anybody.
         let (mut left, mut withheld) = (budget, 0_usize);
-        while left != 0 && seat.scan.two.is_ready() {
-            let Some(claim) = self.gate.run(|| self.claim(seat, left)) else { break };
-            for port in claim.ports() {
+        let mut selected = two.select(seat.record);
+        loop {
+            let claimed = self.claim(seat, left, selected);
+            self.gate.restore(saved);
+            let Some(claim) = claimed else { break };
+            let mut next = Some(claim.bits);
+            while let Some(bits) = next {
+                let port = claim.lowest(bits);
                 left = left.wrapping_sub(1);
-                if claim.is_undisturbed(port) || self.gate.run(|| self.reconsider(port, claim, seat.vcpu)) {
+                if self.is_undisturbed(seat.maps, claim, bits) || self.reconsider(port, claim) {
                     handler(port);
                 } else {
                     withheld = withheld.wrapping_add(1);
                 }
+                next = NonZeroU64::new(bits.get() & bits.get().wrapping_sub(1));
             }
+            // Looked at out of the gate, since as a rule there is no more.
+            if !two.is_ready() {
+                break;
+            }
+            saved = self.gate.off();
+            selected = two.selected();
         }
         budget.wrapping_sub(left).wrapping_sub(withheld)
     }
@@ -62,10 +85,11 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
         mut handler: impl FnMut(Port),
     ) -> usize {
         let Some(control) = seat.control.map(words_of) else { return 0 };
-        let trail = Trail::new(fifo);
+        let mut ahead = Ahead::default();
         for done in 0..budget {
-            // It looks at the ABI each time: a handler may be where the domain is resumed in the other one.
-            let next = self.gate.run(|| self.next_queued(&trail, seat, control));
+            let saved = self.gate.off();
+            let next = self.next_queued((fifo, &mut ahead), seat, control);
+            self.gate.restore(saved);
             let Some(port) = next else { return done };
             handler(port);
         }

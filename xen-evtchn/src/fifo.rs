@@ -1,7 +1,6 @@
 //! The FIFO ABI: the pages that it needs, and how the domain is switched to it.
 
 mod queues;
-mod trail;
 mod word;
 
 use core::fmt;
@@ -13,13 +12,12 @@ use xen_hypercall::{Errno, Hypercall, IrqGate, PAGE_SIZE, Port, SharedPage, Vcpu
 use crate::{Events, Scanner};
 
 pub(crate) use queues::ALL;
-pub use queues::{Next, Queues, Shared, Step};
-pub(crate) use trail::Trail;
+pub use queues::{Ahead, Next, Queues, Shared, Step};
 pub use word::{Unmasked, take_pending, unmask};
 pub(crate) use word::{is_linked, is_masked, is_pending, mask, rescue, unlink};
 
 /// Event words in a page, one a port.
-const WORDS: usize = PAGE_SIZE / 4;
+pub(crate) const WORDS: usize = PAGE_SIZE / 4;
 /// Bits of an event word that name the next port.
 const LINK_BITS: u32 = 17;
 /// Ports that the FIFO ABI has.
@@ -81,8 +79,8 @@ impl core::error::Error for AbiError {}
 pub struct Fifo<'s> {
     pages: &'s [SharedPage],
     pub(crate) control: ControlBlock<'s>,
-    /// Event words that Xen knows of; 0 in the 2-level ABI.
-    words: AtomicU32,
+    /// Pages that Xen knows of; 0 in the 2-level ABI.
+    known: AtomicU32,
     pub(crate) disorders: AtomicU64,
 }
 
@@ -90,29 +88,32 @@ impl<'s> Fifo<'s> {
     /// Takes the pages; `control` is vCPU 0's.
     #[must_use]
     pub const fn new(pages: &'s [SharedPage], control: ControlBlock<'s>) -> Self {
-        Self { pages, control, words: AtomicU32::new(0), disorders: AtomicU64::new(0) }
+        Self { pages, control, known: AtomicU32::new(0), disorders: AtomicU64::new(0) }
+    }
+
+    /// Returns how many pages Xen knows of.
+    #[inline]
+    fn known(&self) -> u32 {
+        self.known.load(Ordering::Acquire)
     }
 
     /// Returns how many ports have a word; 0 in the 2-level ABI.
-    #[inline]
     pub(crate) fn words(&self) -> u32 {
-        self.words.load(Ordering::Acquire)
+        u32::try_from(WORDS).map_or(0, |words| self.known().saturating_mul(words))
     }
 
     /// Returns the word of a port, if Xen knows of it.
     #[inline]
-    pub(crate) fn word(&self, port: Port) -> Option<&AtomicU32> {
-        if port.0 >= self.words() {
-            return None;
-        }
+    pub(crate) fn word(&self, port: Port) -> Option<&'s AtomicU32> {
         let at = usize::try_from(port.0).ok()?;
         self.page(at / WORDS)?.get(at % WORDS)
     }
 
-    /// Returns the words of a page, whether Xen knows of them or not.
+    /// Returns the words of a page, if Xen knows of them: in the 2-level ABI, of none.
     #[inline]
-    fn page(&self, number: usize) -> Option<&'s [AtomicU32; WORDS]> {
-        self.pages.get(number)?.u32s(0)
+    pub(crate) fn page(&self, number: usize) -> Option<&'s [AtomicU32; WORDS]> {
+        let is_known = usize::try_from(self.known()).is_ok_and(|known| number < known);
+        if is_known { Some(self.pages.get(number)?.u32s_at::<0, WORDS>()) } else { None }
     }
 
     /// Masks every port.
@@ -128,16 +129,14 @@ impl<'s> Fifo<'s> {
 
     /// Gives Xen the pages, one after the other, until it refuses one; an error if that is the first.
     fn expand(&self, hook: &impl Hypercall) -> Result<(), Errno> {
-        let mut words = 0;
-        for page in self.pages.iter().take(MAX_FIFO_PORTS / WORDS) {
+        for (page, before) in self.pages.iter().take(MAX_FIFO_PORTS / WORDS).zip(0_u32..) {
             Self::prepare(page);
             match event_channel::expand_array(hook, page) {
-                Err(errno) if words == 0 => return Err(errno),
+                Err(errno) if before == 0 => return Err(errno),
                 // E15: half-way. What has a word can be used; a port beyond is refused when it is bound.
                 Err(_) => break,
-                Ok(()) => words = WORDS.saturating_add(words),
+                Ok(()) => self.known.store(before.saturating_add(1), Ordering::Release),
             }
-            self.words.store(u32::try_from(words).unwrap_or(0), Ordering::Release);
         }
         Ok(())
     }
@@ -181,7 +180,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         // I15: what came before anybody looked is found by the next poll.
         self.scan.two.select_all();
         let Some(fifo) = &self.fifo else { return Ok(Abi::TwoLevel) };
-        fifo.words.store(0, Ordering::Release);
+        fifo.known.store(0, Ordering::Release);
         prepare(fifo.control);
         if event_channel::init_control(&self.hook, Vcpu(0), fifo.control).is_err() {
             return Ok(Abi::TwoLevel);
@@ -199,7 +198,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Returns the memory of the FIFO ABI if that is in force.
     #[inline]
     pub(crate) fn in_fifo(&self) -> Option<&Fifo<'s>> {
-        self.fifo.as_ref().filter(|fifo| fifo.words() != 0)
+        self.fifo.as_ref().filter(|fifo| fifo.known() != 0)
     }
 
     /// Gives Xen the control block of another processor, if the FIFO ABI is in force: before anything is bound to that
@@ -242,7 +241,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
             event_channel::reset(&self.hook)?;
             self.forget();
             if let Some(fifo) = &self.fifo {
-                fifo.words.store(0, Ordering::Release);
+                fifo.known.store(0, Ordering::Release);
             }
             self.mask_two_level();
             Ok(())

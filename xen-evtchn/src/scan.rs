@@ -5,11 +5,11 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::{Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
-use crate::bits::MAX_PORTS;
+use crate::bits::{Bit, MAX_PORTS};
 use crate::claim::{Claim, Verdict};
-use crate::fifo::{self, Next, Queues, Shared, Step, Trail};
+use crate::fifo::{self, Ahead, Next, Queues, Shared, Step, WORDS};
 use crate::slot::Life;
-use crate::two_level::TwoLevel;
+use crate::two_level::{Maps, TwoLevel};
 use crate::{Events, Fifo, Slot, sync};
 
 /// Words in all queues, and as many queues that are empty.
@@ -85,11 +85,6 @@ impl<'a> Scanner<'a> {
     pub(crate) fn look_everywhere(&self) {
         self.scan.two.select_all();
     }
-
-    #[inline]
-    pub(crate) const fn seat(&self) -> Seat<'_> {
-        Seat { vcpu: self.vcpu, record: self.record, control: self.control, scan: &self.scan }
-    }
 }
 
 /// A processor at work: vCPU 0 by the table itself, another by its scanner.
@@ -99,6 +94,7 @@ pub(crate) struct Seat<'a> {
     pub(crate) record: VcpuInfo<'a>,
     pub(crate) control: Option<ControlBlock<'a>>,
     pub(crate) scan: &'a Scan,
+    pub(crate) maps: Maps<'a>,
 }
 
 /// The words of a control block: ready bits, and heads.
@@ -121,58 +117,61 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
 
     /// Does as [`Events::poll_pending`] on another processor: names the ports of which that one is told.
     pub fn poll_pending_on(&self, scanner: &Scanner<'_>) -> Option<Port> {
-        self.poll_of(scanner.seat())
+        self.poll_of(self.seat_of(scanner))
     }
 
     #[inline]
     pub(crate) fn seat(&self) -> Seat<'_> {
         let control = self.fifo.as_ref().map(|fifo| fifo.control);
-        Seat { vcpu: Vcpu(0), record: self.info.vcpu0(), control, scan: &self.scan }
+        Seat { vcpu: Vcpu(0), record: self.info.vcpu0(), control, scan: &self.scan, maps: Maps::of(self.info) }
+    }
+
+    #[inline]
+    pub(crate) fn seat_of<'a>(&'a self, scanner: &'a Scanner<'_>) -> Seat<'a> {
+        let Scanner { vcpu, record, control, ref scan } = *scanner;
+        Seat { vcpu, record, control, scan, maps: Maps::of(self.info) }
     }
 
     fn poll_of(&self, seat: Seat<'_>) -> Option<Port> {
         self.gate.run(|| {
-            let Some(fifo) = self.begin(seat) else { return self.next_claimed(seat) };
-            self.next_queued(&Trail::new(fifo), seat, words_of(seat.control?))
+            let Some(fifo) = self.in_fifo() else { return self.next_claimed(seat) };
+            Self::begin_queues(seat);
+            self.next_queued((fifo, &mut Ahead::default()), seat, words_of(seat.control?))
         })
-    }
-
-    /// Has Xen make an upcall for what comes from now on, and returns the memory of the FIFO ABI if that is in force.
-    #[inline]
-    pub(crate) fn begin(&self, seat: Seat<'_>) -> Option<&Fifo<'s>> {
-        let fifo = self.in_fifo();
-        if fifo.is_none() {
-            seat.scan.two.select(seat.record);
-        } else if seat.record.upcall_pending().load(Ordering::SeqCst) != 0 {
-            // Before ready bits are read: Xen sets those first, so that one that we miss makes a new upcall.
-            seat.record.upcall_pending().store(0, Ordering::SeqCst);
-        }
-        fifo
     }
 
     fn next_claimed(&self, seat: Seat<'_>) -> Option<Port> {
-        // A claim may turn out to be a closed port's. A stray is masked, so the bound is never reached.
-        (0..=MAX_PORTS).map_while(|_| self.claim(seat, 1)).find_map(|claim| {
-            let port = claim.ports().next()?;
-            (claim.is_undisturbed(port) || self.reconsider(port, claim, seat.vcpu)).then_some(port)
+        let two = &seat.scan.two;
+        two.keep(two.poll(seat.record));
+        // A claim may turn out to be nothing, or a closed port's. A stray is masked, so the bound is never reached.
+        (0..=MAX_PORTS).map_while(|_| self.claim(seat, 1, two.selected())).find_map(|claim| {
+            let port = claim.lowest(claim.bits);
+            (self.is_undisturbed(seat.maps, claim, claim.bits) || self.judge(port, claim)).then_some(port)
         })
     }
 
-    /// Claims events of the next word that has some, at most `most`; to be called in a section of the gate.
+    /// Has Xen make an upcall for what comes from now on.
     #[inline(always)]
-    pub(crate) fn claim(&self, seat: Seat<'_>, most: usize) -> Option<Claim<'_>> {
-        if most < 64 {
-            self.claim_some(&seat.scan.two, seat.vcpu, most)
-        } else {
-            self.claim_word(&seat.scan.two, seat.vcpu)
+    pub(crate) fn begin_queues(seat: Seat<'_>) {
+        if seat.record.upcall_pending().load(Ordering::SeqCst) != 0 {
+            // Before ready bits are read: Xen sets those first, so that one that we miss makes a new upcall.
+            seat.record.upcall_pending().store(0, Ordering::SeqCst);
         }
     }
 
-    /// Decides on a claimed event of a port to which something may have happened; to be called in a section of the gate.
+    /// Decides on a claimed event of a port to which something may have happened.
     #[cold]
     #[inline(never)]
-    pub(crate) fn reconsider(&self, port: Port, claim: Claim<'_>, vcpu: Vcpu) -> bool {
-        let verdict = self.slot(port).map(|slot| claim.judge(port, slot.value(), vcpu));
+    pub(crate) fn reconsider(&self, port: Port, claim: Claim) -> bool {
+        self.gate.run(|| self.judge(port, claim))
+    }
+
+    /// Does as [`Events::reconsider`] in a section of the gate.
+    #[cold]
+    #[inline(never)]
+    fn judge(&self, port: Port, claim: Claim) -> bool {
+        let found = self.slot(port).zip(Bit::of(self.info, port));
+        let verdict = found.map(|(slot, bit)| claim.judge(slot.value(), &bit));
         if verdict == Some(Verdict::Elsewhere) {
             self.raise_again(port);
         }
@@ -181,10 +180,18 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
 
     /// Takes the next event out of the queues; to be called in a section of the gate.
     #[inline(always)]
-    pub(crate) fn next_queued(&self, trail: &Trail<'_, 's>, seat: Seat<'_>, control: Control<'_>) -> Option<Port> {
-        let shared = Shared { ready: control.0, heads: control.1, word: |port| trail.word(port) };
-        let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(seat.vcpu));
-        match seat.scan.queues.next(&shared, ours) {
+    pub(crate) fn next_queued(
+        &self,
+        (fifo, ahead): (&Fifo<'s>, &mut Ahead<'s, AtomicU32, WORDS>),
+        seat: Seat<'_>,
+        control: Control<'_>,
+    ) -> Option<Port> {
+        // A handler may be where the domain is resumed in the other ABI: then no queue goes on, and no page is known.
+        let shared = Shared { ready: control.0, heads: control.1, page: |number| fifo.page(number) };
+        let ours = |port| {
+            usize::try_from(port).is_ok_and(|at| self.slots.get(at).is_some_and(|slot| slot.is_live_on(seat.vcpu)))
+        };
+        match seat.scan.queues.next(&shared, ahead, ours) {
             Next::Event(port) => Some(Port(port)),
             Next::Empty => None,
             Next::Unusual => self.next_step((&seat.scan.queues, seat.vcpu), control),
@@ -196,7 +203,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     #[inline(never)]
     fn next_step(&self, (queues, vcpu): (&Queues, Vcpu), (ready, heads): Control<'_>) -> Option<Port> {
         let fifo = self.in_fifo()?;
-        let shared = Shared { ready, heads, word: |port| fifo.word(Port(port)) };
+        let shared = Shared { ready, heads, page: |number| fifo.page(number) };
         let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(vcpu));
         // Each step takes a word out of a queue, or a queue off the list: a bound that only disorder reaches (E09).
         for _ in 0..MOST_STEPS {
@@ -280,7 +287,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Tells whether another [`Events::poll_pending_on`] may be worth while.
     #[must_use]
     pub fn may_have_more_on(&self, scanner: &Scanner<'_>) -> bool {
-        self.has_more(scanner.seat())
+        self.has_more(self.seat_of(scanner))
     }
 
     fn has_more(&self, seat: Seat<'_>) -> bool {

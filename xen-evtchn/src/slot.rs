@@ -11,23 +11,22 @@ use crate::sync::AtomicU64;
 #[repr(u8)]
 pub(crate) enum Kind {
     /// Not ours.
-    Free,
-    /// Made by the toolstack, in use by us; never closed by us.
-    Adopted,
-    /// Ours, to another domain.
-    Channel,
-    /// Ours, from a virtual interrupt or another processor.
-    Local,
+    Free = 0,
     /// [`Kind::Local`] of before the last resume; still open in Xen, without a guard.
-    Kept,
+    Kept = 1,
     /// Xen refused to close it.
-    Leaked,
+    Leaked = 2,
+    /// Made by the toolstack, in use by us; never closed by us.
+    Adopted = LIVE,
+    /// Ours, to another domain.
+    Channel = LIVE | 1,
+    /// Ours, from a virtual interrupt or another processor.
+    Local = LIVE | 2,
 }
 
-const KINDS: [Kind; 6] = [Kind::Free, Kind::Adopted, Kind::Channel, Kind::Local, Kind::Kept, Kind::Leaked];
-
-/// The kinds of which a guard exists stand side by side.
-const LIVE: (u64, u64) = (Kind::Adopted.code(), Kind::Local.code());
+/// The bit of those kinds of which a guard exists.
+const LIVE: u8 = 8;
+const KINDS: [Kind; 6] = [Kind::Free, Kind::Kept, Kind::Leaked, Kind::Adopted, Kind::Channel, Kind::Local];
 
 impl Kind {
     /// Tells whether a guard exists.
@@ -73,7 +72,7 @@ impl Life {
     }
 
     pub(crate) fn unpack(value: u64) -> Self {
-        let kind = usize::try_from(value & KIND).ok().and_then(|code| KINDS.get(code)).copied();
+        let kind = KINDS.into_iter().find(|kind| kind.code() == value & KIND);
         let vcpu = |bits: u64, shift: u32| Vcpu(u32::try_from((value & bits).wrapping_shr(shift)).unwrap_or(0));
         let (told, queue) = (vcpu(VCPU, KIND_BITS), vcpu(QUEUE, QUEUE_SHIFT));
         Self { kind: kind.unwrap_or(Kind::Free), vcpu: told, queue, born: value >> BORN_SHIFT }
@@ -118,9 +117,8 @@ impl Slot {
     /// Tells whether the port has a guard and `vcpu` is told of it.
     #[inline]
     pub(crate) fn is_live_on(&self, vcpu: Vcpu) -> bool {
-        // Where the processor is the same one, the kind is left.
-        let kind = (self.value() & (KIND | VCPU)) ^ (u64::from(vcpu.0) << KIND_BITS);
-        (LIVE.0..=LIVE.1).contains(&kind)
+        let live = u64::from(LIVE);
+        self.value() & (live | VCPU) == live | u64::from(vcpu.0) << KIND_BITS
     }
 
     /// Forgets all, in a new domain.
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_indices_and_zero_is_free() {
+    fn each_kind_has_a_code_and_zero_is_free() {
         for kind in KINDS {
             let slot = Slot::new();
             assert_eq!(slot.kind(), Kind::Free);

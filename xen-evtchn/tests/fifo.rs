@@ -55,6 +55,52 @@ fn urgent_ports_come_first() {
     assert_eq!(told(&events), [3, 2, 4, 1]);
 }
 
+/// E09: what comes next in a queue is not what seemed to, if the handler did something: it took an event itself, masked or
+/// closed the next port, or brought a more urgent one.
+#[test]
+fn e09_a_queue_changes_under_its_handler() {
+    let (g, memory) = parts(1);
+    let events = chosen(&g, memory);
+    let mut ports: Vec<_> = (0..5).map(|_| unmasked(&events)).collect();
+    ports[4].set_priority(Priority::HIGHEST).unwrap();
+    let run = |act: &mut dyn FnMut()| {
+        (1..5).for_each(|at| g.xen.raise(at));
+        let mut got = vec![];
+        events.dispatch(9, |port| {
+            got.push(port.0);
+            if port.0 == 2 {
+                act();
+            }
+        });
+        got
+    };
+    assert_eq!(run(&mut || g.xen.raise(5)), [1, 2, 5, 3, 4]);
+    assert_eq!(run(&mut || assert_eq!(events.poll_pending(), Some(Port(3)))), [1, 2, 4]);
+    assert_eq!(run(&mut || ports[2].mask().unwrap()), [1, 2, 4]);
+    ports[2].unmask().unwrap();
+    assert_eq!(told(&events), [3]);
+    let third = ports.remove(2);
+    let mut third = Some(third);
+    assert_eq!(run(&mut || drop(third.take())), [1, 2, 4]);
+    assert_eq!((events.disorders(), told(&events)), (0, vec![]));
+}
+
+/// A queue goes from page to page, and back.
+#[test]
+fn a_queue_goes_through_all_pages() {
+    let (g, memory) = parts(2);
+    let events = chosen(&g, memory);
+    let order = [1, 1025, 2, 3, 1026, 1027, 4, 1028];
+    let ports: Vec<_> = order.iter().map(|at| events.adopt(Port(*at)).unwrap()).collect();
+    ports.iter().for_each(|port| port.unmask().unwrap());
+    for _ in 0..2 {
+        order.iter().for_each(|at| g.xen.raise(*at));
+        let mut got = vec![];
+        assert_eq!(events.dispatch(99, |port| got.push(port.0)), order.len());
+        assert_eq!(got, order);
+    }
+}
+
 #[test]
 fn an_event_on_a_masked_port_waits_for_the_unmask() {
     let (g, memory) = parts(1);

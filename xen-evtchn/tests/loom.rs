@@ -24,7 +24,7 @@ use lives::{reuse, stale, wake};
 use loom::sync::atomic::AtomicU32;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
-use xen_evtchn::model::{Lack, Next, Queues, Shared, Step, Unmasked, Word as _, claim, take_pending, unmask};
+use xen_evtchn::model::{Ahead, Lack, Next, Queues, Shared, Step, Unmasked, Word as _, claim, take_pending, unmask};
 use xen_explore::{fails, fails_within, holds, holds_within};
 
 /// E08: an event that comes while its port is unmasked is delivered by Xen, or found by the unmasking.
@@ -115,9 +115,10 @@ fn e18_giving_back_against_unmask() {
 
 /// Takes all that the queues have.
 fn drain(words: &'static Words, queues: &Queues, got: &mut [u32; 3]) {
-    let shared = Shared { ready: &words.ready, heads: &words.heads, word: |port: u32| words.words.get(port as usize) };
+    let page = |number| (number == 0).then_some(&words.words);
+    let (shared, mut ahead) = (Shared { ready: &words.ready, heads: &words.heads, page }, Ahead::default());
     loop {
-        if let Next::Event(port) = queues.next(&shared, |_| true) {
+        if let Next::Event(port) = queues.next(&shared, &mut ahead, |_| true) {
             got[port as usize] += 1;
             continue;
         }

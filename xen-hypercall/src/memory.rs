@@ -1,7 +1,7 @@
 //! The one way to memory that others write: where a pointer is checked and becomes atomics, by which all the rest goes.
 #![expect(unsafe_code, reason = "the one place where shared memory is reached")]
 
-use core::ptr::NonNull;
+use core::ptr::{NonNull, slice_from_raw_parts};
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 /// Memory of this guest that others may write at any moment.
@@ -22,16 +22,29 @@ pub(crate) unsafe trait Memory {
         if !fits::<A>(self.size(), offset, count) {
             return None;
         }
-        // SAFETY: within the memory, as checked, so that the sum is no other's address and not null.
-        let at = unsafe { self.start().byte_add(offset) };
+        let first = self.start().as_ptr().wrapping_byte_add(offset);
         // SAFETY: mapped as long as the borrow, by the promise; as many, and aligned, as checked; atomics tolerate others.
-        Some(unsafe { NonNull::slice_from_raw_parts(at.cast(), count).as_ref() })
+        Some(unsafe { &*slice_from_raw_parts(first.cast(), count) })
     }
 
     /// Returns `N` atomics from byte `offset` on, unless they are beyond the memory or not aligned.
     #[inline]
     fn array<A: Atomic, const N: usize>(&self, offset: usize) -> Option<&[A; N]> {
         self.atomics(offset, N)?.first_chunk()
+    }
+
+    /// Returns `N` atomics from byte `offset` on, which is where they are known to be: there is no "not there" to be looked for.
+    ///
+    /// # Panics
+    /// If they are beyond the memory or not aligned.
+    #[inline]
+    fn array_at<A: Atomic, const N: usize>(&self, offset: usize) -> &[A; N] {
+        if !fits::<A>(self.size(), offset, N) {
+            beyond();
+        }
+        let first = self.start().as_ptr().wrapping_byte_add(offset);
+        // SAFETY: as above.
+        unsafe { &*first.cast::<[A; N]>() }
     }
 
     /// Returns `len` bytes from byte `offset` on.

@@ -36,7 +36,6 @@ impl<'a, const SIZE: usize> Place<'a, SIZE> {
     #[inline]
     pub(crate) fn at<A: Atomic, const N: usize>(self, field: usize) -> &'a [A; N] {
         let (page, begin) = self.location();
-        let found = page.array(begin.wrapping_add(field));
-        found.unwrap_or_else(|| unreachable!("a place is within the page, and a field within the place"))
+        page.array_at(begin.wrapping_add(field))
     }
 }

@@ -1,6 +1,7 @@
 //! Where one processor stands in its queues of the FIFO ABI.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::num::NonZeroU16;
+use core::sync::atomic::{AtomicU16, AtomicU32, Ordering::Relaxed};
 
 use super::word::{self, Unlinked};
 use crate::word::Word;
@@ -40,7 +41,7 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Queues {
     /// Queues that Xen named and that have not been found empty since.
-    ready: AtomicU32,
+    ready: AtomicU16,
     /// The next port of each queue; 0 if Xen's head has it.
     heads: [AtomicU32; QUEUES],
     /// How far the search of all ports has got, after a disorder; 0 if there is none.
@@ -54,15 +55,41 @@ pub struct Shared<'a, W, F> {
     pub ready: &'a W,
     /// The first ports of the queues.
     pub heads: &'a [W; QUEUES],
-    /// Finds the word of a port; `None` beyond the array (E10).
-    pub word: F,
+    /// Finds a page of event words; `None` beyond the array (E10).
+    pub page: F,
+}
+
+impl<'w, W: 'w, F, const N: usize> Shared<'_, W, F>
+where
+    F: Fn(usize) -> Option<&'w [W; N]>,
+{
+    fn word(&self, port: u32) -> Option<&'w W> {
+        let at = usize::try_from(port).ok()?;
+        (self.page)(at.checked_div(N)?)?.get(at.checked_rem(N)?)
+    }
+}
+
+/// The port that is likely to come next, and the page of its word: a guess, so that nothing has to wait for the word of the
+/// queue that says so.
+#[derive(Debug)]
+pub struct Ahead<'w, W, const N: usize> {
+    port: u32,
+    page: Option<&'w [W; N]>,
+}
+
+/// Knows nothing.
+impl<W, const N: usize> Default for Ahead<'_, W, N> {
+    #[inline(always)]
+    fn default() -> Self {
+        Self { port: 0, page: None }
+    }
 }
 
 impl Queues {
     /// Makes queues that are empty.
     #[must_use]
     pub const fn new() -> Self {
-        Self { ready: AtomicU32::new(0), heads: [const { AtomicU32::new(0) }; QUEUES], search: AtomicU32::new(0) }
+        Self { ready: AtomicU16::new(0), heads: [const { AtomicU32::new(0) }; QUEUES], search: AtomicU32::new(0) }
     }
 
     /// Forgets where it stood.
@@ -91,55 +118,75 @@ impl Queues {
     /// Tells whether a queue was named, and not found empty since, or a search is not at its end.
     #[inline]
     pub(crate) fn is_ready(&self) -> bool {
-        self.ready.load(Relaxed) | self.search.load(Relaxed) != 0
+        self.ready.load(Relaxed) != 0 || self.is_searching()
     }
 
     /// Takes the next event where all is as usual: it is on a port that is ours, and nothing is in the way.
     #[inline(always)]
-    pub fn next<'w, W, F>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Next
+    pub fn next<'w, W, F, const N: usize>(
+        &self,
+        shared: &Shared<'_, W, F>,
+        ahead: &mut Ahead<'w, W, N>,
+        ours: impl Fn(u32) -> bool,
+    ) -> Next
     where
         W: Word<Value = u32> + 'w,
-        F: Fn(u32) -> Option<&'w W>,
+        F: Fn(usize) -> Option<&'w [W; N]>,
     {
         let named = self.named(shared.ready);
-        if named == 0 {
+        // E12: there are as many bits as queues, and a place for each.
+        let Some(named) = NonZeroU16::new(named) else {
             return if self.is_searching() { Next::Unusual } else { Next::Empty };
-        }
-        self.next_of(named, shared, ours).map_or(Next::Unusual, Next::Event)
+        };
+        self.next_of(named, (shared, ahead), ours).map_or(Next::Unusual, Next::Event)
     }
 
     #[inline(always)]
-    fn next_of<'w, W, F>(&self, named: u32, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Option<u32>
+    fn next_of<'w, W, F, const N: usize>(
+        &self,
+        named: NonZeroU16,
+        (shared, ahead): (&Shared<'_, W, F>, &mut Ahead<'w, W, N>),
+        ours: impl Fn(u32) -> bool,
+    ) -> Option<u32>
     where
         W: Word<Value = u32> + 'w,
-        F: Fn(u32) -> Option<&'w W>,
+        F: Fn(usize) -> Option<&'w [W; N]>,
     {
-        let queue = named.trailing_zeros();
-        let at = usize::try_from(queue).ok()?;
+        let at = usize::try_from(named.trailing_zeros()).ok()?;
         let (known, head) = (self.heads.get(at)?, shared.heads.get(at)?);
         let next = known.load(Relaxed);
-        let port = if next == 0 { head.load() } else { next };
-        let word = (shared.word)(port).filter(|_| ours(port))?;
-        let later = word::consume_event(word)?;
+        let (port, page) = match ahead.page {
+            Some(page) if next == ahead.port => (ahead.port, page),
+            _ => {
+                let port = if next == 0 { head.load() } else { next };
+                (port, (shared.page)(usize::try_from(port).ok()?.checked_div(N)?)?)
+            }
+        };
+        if !ours(port) {
+            return None;
+        }
+        let later = word::consume_event(page.get(usize::try_from(port).ok()?.checked_rem(N)?)?)?;
         known.store(later, Relaxed);
         if later == 0 {
-            self.emptied(named, queue);
+            self.emptied(named.get());
+        } else if u32::try_from(N).is_ok_and(|most| port.checked_div(most) == later.checked_div(most)) {
+            *ahead = Ahead { port: later, page: Some(page) };
         }
         Some(port)
     }
 
     /// Takes the next word out of the most urgent queue; its event too, if `ours` says so of the port.
     #[inline]
-    pub fn step<'w, W, F>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Step
+    pub fn step<'w, W, F, const N: usize>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Step
     where
         W: Word<Value = u32> + 'w,
-        F: Fn(u32) -> Option<&'w W>,
+        F: Fn(usize) -> Option<&'w [W; N]>,
     {
         let named = self.named(shared.ready);
         // E12: there are as many bits as queues, and a place for each.
-        let queue = named.trailing_zeros();
-        let Some((known, head)) =
-            usize::try_from(queue).ok().and_then(|at| Some((self.heads.get(at)?, shared.heads.get(at)?)))
+        let Some((known, head)) = usize::try_from(named.trailing_zeros())
+            .ok()
+            .and_then(|at| Some((self.heads.get(at)?, shared.heads.get(at)?)))
         else {
             return Step::Empty;
         };
@@ -150,19 +197,19 @@ impl Queues {
         let found = if port == 0 {
             Ok(None)
         } else {
-            (shared.word)(port).ok_or(()).map(|word| if ours(port) { take(word, port) } else { skip(word, port) })
+            shared.word(port).ok_or(()).map(|word| if ours(port) { take(word, port) } else { skip(word, port) })
         };
         match found {
             Ok(Some((later, step))) => {
                 known.store(later, Relaxed);
                 if later == 0 {
-                    self.emptied(named, queue);
+                    self.emptied(named);
                 }
                 step
             }
             // A head of before: the queue was named once too often.
             Ok(None) if next == 0 => {
-                self.emptied(named, queue);
+                self.emptied(named);
                 Step::Nothing
             }
             // E09, E10: a link goes round, or out of the array.
@@ -180,19 +227,20 @@ impl Queues {
 
     /// Takes over what Xen named since last time, and returns all that is named.
     #[inline]
-    fn named(&self, ready: &impl Word<Value = u32>) -> u32 {
+    fn named(&self, ready: &impl Word<Value = u32>) -> u16 {
         let known = self.ready.load(Relaxed);
         if ready.load() & ALL == 0 {
             return known;
         }
-        let all = (known | ready.swap(0)) & ALL;
+        let all = known | u16::try_from(ready.swap(0) & ALL).unwrap_or(0);
         self.ready.store(all, Relaxed);
         all
     }
 
+    /// Puts the most urgent queue of those that are named off the list.
     #[inline]
-    fn emptied(&self, named: u32, queue: u32) {
-        self.ready.store(named & !1_u32.wrapping_shl(queue), Relaxed);
+    fn emptied(&self, named: u16) {
+        self.ready.store(named & named.wrapping_sub(1), Relaxed);
     }
 }
 

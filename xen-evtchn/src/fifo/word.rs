@@ -42,7 +42,7 @@ pub(crate) fn consume<W: Word<Value = u32>>(word: &W) -> Option<Unlinked> {
 
 /// Does as [`consume`] where all is as usual: the word is in a queue, has an event, is not masked, and nobody else changes it.
 /// Returns the next port of the queue; `None` if anything is otherwise, and then nothing was done.
-#[inline]
+#[inline(always)]
 pub(crate) fn consume_event<W: Word<Value = u32>>(word: &W) -> Option<u32> {
     let seen = word.load();
     if seen & (LINKED | PENDING | MASKED) != LINKED | PENDING {

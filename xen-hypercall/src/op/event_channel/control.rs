@@ -46,12 +46,15 @@ impl Priority {
 /// Queues of a processor, one a priority.
 const QUEUES: usize = 16;
 
-// Where things lie in a control block.
+// Where things lie in a control block: the patterns below say it once more.
 const READY: usize = 0;
 const HEAD: usize = 8;
 const CONTROL_SIZE: usize = 72;
+/// Words of 32 bits in a control block.
+const CONTROL_WORDS: usize = CONTROL_SIZE / 4;
 /// Bytes from one block to the next: whole cache lines, since each is another processor's.
 const STRIDE: usize = 128;
+const_assert_eq!(READY + 4 + 4, HEAD);
 const_assert_eq!(HEAD + 4 * QUEUES, CONTROL_SIZE);
 
 /// The control block of one processor: a place of 128 bytes in a page, of which Xen uses 72.
@@ -61,7 +64,10 @@ const_assert_eq!(HEAD + 4 * QUEUES, CONTROL_SIZE);
 /// # Xen
 /// `evtchn_fifo_control_block` of `event_channel.h`.
 #[derive(Debug, Clone, Copy)]
-pub struct ControlBlock<'a>(pub(super) Place<'a, STRIDE>);
+pub struct ControlBlock<'a> {
+    place: Place<'a, STRIDE>,
+    words: &'a [AtomicU32; CONTROL_WORDS],
+}
 
 impl<'a> ControlBlock<'a> {
     /// Places for control blocks in one page.
@@ -71,22 +77,30 @@ impl<'a> ControlBlock<'a> {
     #[inline]
     #[must_use]
     pub fn new(page: &'a SharedPage, place: usize) -> Option<Self> {
-        Place::new(page, place).map(Self)
+        let place = Place::new(page, place)?;
+        Some(Self { place, words: place.at(0) })
+    }
+
+    /// Returns the page, and the byte in it where the block begins.
+    #[inline]
+    pub(super) const fn location(self) -> (&'a SharedPage, usize) {
+        self.place.location()
     }
 
     /// Returns the bits of the queues that have events: set by Xen, taken by the guest; those above bit 15 mean nothing.
     #[inline]
     #[must_use]
-    pub fn ready(self) -> &'a AtomicU32 {
-        let [word] = self.0.at(READY);
-        word
+    pub const fn ready(self) -> &'a AtomicU32 {
+        let [ready, _, _heads @ ..] = self.words;
+        ready
     }
 
     /// Returns the port numbers with which the queues begin, one a priority: written by Xen, 0 for none.
     #[inline]
     #[must_use]
-    pub fn heads(self) -> &'a [AtomicU32; QUEUES] {
-        self.0.at(HEAD)
+    pub const fn heads(self) -> &'a [AtomicU32; QUEUES] {
+        let [_ready, _, heads @ ..] = self.words;
+        heads
     }
 }
 

@@ -38,7 +38,7 @@ unsafe impl Command for InitControl {
 /// # Xen
 /// `EVTCHNOP_init_control`, Xen 4.4.
 pub fn init_control<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, control: ControlBlock<'_>) -> Result<u8, Errno> {
-    let (page, offset) = control.0.location();
+    let (page, offset) = control.location();
     let offset = u32::try_from(offset).map_err(|_| Errno::EINVAL)?;
     let mut block = InitControl { control_gfn: page.gfn().0, offset, vcpu: vcpu.0, link_bits: 0, pad: [0; 7] };
     Errno::exact(issue(hook, &mut block))?;
