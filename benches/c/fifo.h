@@ -6,12 +6,23 @@
 #define FIRST 1
 #define PRIORITY EVTCHN_FIFO_PRIORITY_DEFAULT
 
+#define PAGE_WORDS 1024
+
+/* What the variant with checks knows besides; the usual way has no use for it. */
+struct fifo_checks {
+	uint32_t known, pages, ready, search, slots;
+	uint8_t upcall;
+	event_word_t *page[PORTS / PAGE_WORDS];
+	uint64_t slot_mask, slot_live, slot[PORTS];
+};
+
 struct fifo {
 	event_word_t words[PORTS + FIRST];
 	struct evtchn_fifo_control_block control;
 	/* Where each queue was left. */
 	uint32_t head[EVTCHN_FIFO_MAX_QUEUES];
 	uint8_t bound[PORTS + FIRST];
+	struct fifo_checks checks;
 };
 
 static void fifo_init(void *state)

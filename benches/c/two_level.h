@@ -2,12 +2,20 @@
 
 #define WORDS 64
 
+/* What the variant with checks knows besides; the usual way has no use for it. */
+struct two_level_checks {
+	uint32_t fifo;
+	uint64_t changes, selected, turn;
+	uint64_t seen[WORDS], own[WORDS];
+};
+
 struct two_level {
 	uint64_t pending[WORDS], mask[WORDS];
 	uint64_t select;
 	uint8_t upcall;
 	/* What is known of each port: here, whether it has a handler. */
 	uint8_t bound[WORDS * 64];
+	struct two_level_checks checks;
 };
 
 static void two_level_init(void *state)

@@ -21,6 +21,7 @@
 #include "grant.h"
 #include "two_level.h"
 #include "fifo.h"
+#include "checked.h"
 
 const struct usual USUAL = {
 	.grant = { .size = sizeof(struct grants), .init = grant_init, .rounds = grant_rounds },
@@ -28,7 +29,8 @@ const struct usual USUAL = {
 		.size = sizeof(struct two_level),
 		.init = two_level_init,
 		.rounds = two_level_rounds,
+		.checked = two_level_checked,
 		.late = two_level_late,
 	},
-	.fifo = { .size = sizeof(struct fifo), .init = fifo_init, .rounds = fifo_rounds },
+	.fifo = { .size = sizeof(struct fifo), .init = fifo_init, .rounds = fifo_rounds, .checked = fifo_checked },
 };

@@ -26,6 +26,8 @@ struct two_level_ops {
 	void (*init)(void *state);
 	/* Has `pending` events come in, the same ports each time, and dispatches them; returns the sum of their ports. */
 	uint64_t (*rounds)(void *state, uint32_t rounds, uint32_t pending);
+	/* The same with the checks of xen-evtchn. */
+	uint64_t (*checked)(void *state, uint32_t rounds, uint32_t pending);
 	/* One event a round, late acknowledged: the port is masked, the event is handled, the port is unmasked. */
 	uint64_t (*late)(void *state, uint32_t rounds);
 };
@@ -35,6 +37,8 @@ struct fifo_ops {
 	size_t size;
 	void (*init)(void *state);
 	uint64_t (*rounds)(void *state, uint32_t rounds, uint32_t pending);
+	/* The same with the checks of xen-evtchn. */
+	uint64_t (*checked)(void *state, uint32_t rounds, uint32_t pending);
 };
 
 struct usual {

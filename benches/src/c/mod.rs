@@ -25,7 +25,7 @@ pub enum Compiled {
     O3,
     /// By `-O3 -march=native`.
     Native,
-    /// By `-O2`, with a front that checks answers as ours does: for comparison, not among [`Compiled::ALL`].
+    /// By `-O2`, with a front that checks answers, and a dispatch that checks ports, as ours do: for comparison, not among [`Compiled::ALL`].
     Checked,
 }
 

@@ -18,6 +18,7 @@ struct TwoLevelOps {
     size: usize,
     init: unsafe extern "C" fn(*mut c_void),
     rounds: unsafe extern "C" fn(*mut c_void, u32, u32) -> u64,
+    checked: unsafe extern "C" fn(*mut c_void, u32, u32) -> u64,
     late: unsafe extern "C" fn(*mut c_void, u32) -> u64,
 }
 
@@ -26,6 +27,7 @@ struct FifoOps {
     size: usize,
     init: unsafe extern "C" fn(*mut c_void),
     rounds: unsafe extern "C" fn(*mut c_void, u32, u32) -> u64,
+    checked: unsafe extern "C" fn(*mut c_void, u32, u32) -> u64,
 }
 
 #[repr(C)]
@@ -98,8 +100,10 @@ impl CEvents {
 
     /// Has `pending` events of the 2-level kind come in and dispatches them, as often; returns the sum of the ports.
     pub fn two_level(&mut self, rounds: u32, pending: u32) -> u64 {
+        let ops = &self.compiled.usual().two_level;
+        let work = if self.compiled == Compiled::Checked { ops.checked } else { ops.rounds };
         // SAFETY: made by `init`.
-        unsafe { (self.compiled.usual().two_level.rounds)(self.two_level.get(), rounds, pending) }
+        unsafe { work(self.two_level.get(), rounds, pending) }
     }
 
     /// Masks, handles and unmasks a port on which an event came, as often; returns the sum of the ports.
@@ -110,7 +114,9 @@ impl CEvents {
 
     /// Has `pending` events of the FIFO kind come in and dispatches them, as often; returns the sum of the ports.
     pub fn fifo(&mut self, rounds: u32, pending: u32) -> u64 {
+        let ops = &self.compiled.usual().fifo;
+        let work = if self.compiled == Compiled::Checked { ops.checked } else { ops.rounds };
         // SAFETY: made by `init`.
-        unsafe { (self.compiled.usual().fifo.rounds)(self.fifo.get(), rounds, pending) }
+        unsafe { work(self.fifo.get(), rounds, pending) }
     }
 }

@@ -120,12 +120,14 @@ fn instructions(report: &mut Report) -> Result<()> {
     for (kind, work) in COUNTED {
         let name = format!("instructions: {}, 1 pending", kind.name());
         let each = |side| count::each(report, (work, side), 1);
-        let (Some(ours), Some(c)) = (each("ours")?, each("c")?) else {
+        let (Some(ours), Some(c), Some(checked)) = (each("ours")?, each("c")?, each("checked")?) else {
             report.needs(&name, "valgrind")?;
             continue;
         };
         let ratio = ours / c;
-        let what = format!("{ratio:5.2} × C, target ≤ 1.05; {ours:.1} an event, C {c:.1} (-O2)");
+        let what = format!(
+            "{ratio:5.2} × C, target ≤ 1.05; {ours:.1} an event, C {c:.1} (-O2), and {checked:.1} with our checks"
+        );
         report.row(&name, &what, (ratio <= 1.05).into());
     }
     Ok(())
@@ -138,6 +140,7 @@ fn work(words: &[String]) -> Result<()> {
     let Some((kind, _)) = COUNTED.iter().find(|(_, word)| word == work) else { bail!("no row {work}") };
     let sum = match side.as_str() {
         "ours" => kind.ours(1)(rounds),
+        "checked" => kind.c(Compiled::Checked, 1)(rounds),
         _ => kind.c(Compiled::O2, 1)(rounds),
     };
     ensure!(sum == ports(rounds, 1), "a wrong sum");

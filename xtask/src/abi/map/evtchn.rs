@@ -7,6 +7,7 @@ pub(super) const TABLE: Table = Table {
     rules: &[
         values("bits::MAX_PORTS", &["EVTCHN_2L_NR_CHANNELS"]),
         ours("slot::KINDS::*"),
+        ours("slot::Kind::*"),
         ours("slot::KIND_BITS"),
         ours("slot::KIND"),
         ours("slot::BORN_SHIFT"),
@@ -25,6 +26,7 @@ pub(super) const TABLE: Table = Table {
         ours("delivery::LOW"),
         ours("two_level::TURN"),
         ours("two_level::LOOKS"),
+        ours("two_level::NEVER"),
         values("fifo::WORDS", &["4096 / sizeof(event_word_t)"]),
         values("fifo::LINK_BITS", &["EVTCHN_FIFO_LINK_BITS"]),
         values("fifo::MAX_FIFO_PORTS", &["EVTCHN_FIFO_NR_CHANNELS"]),
