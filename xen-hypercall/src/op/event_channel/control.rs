@@ -50,8 +50,6 @@ const QUEUES: usize = 16;
 const READY: usize = 0;
 const HEAD: usize = 8;
 const CONTROL_SIZE: usize = 72;
-/// Words of 32 bits in a control block.
-const CONTROL_WORDS: usize = CONTROL_SIZE / 4;
 /// Bytes from one block to the next: whole cache lines, since each is another processor's.
 const STRIDE: usize = 128;
 const_assert_eq!(READY + 4 + 4, HEAD);
@@ -66,7 +64,7 @@ const_assert_eq!(HEAD + 4 * QUEUES, CONTROL_SIZE);
 #[derive(Debug, Clone, Copy)]
 pub struct ControlBlock<'a> {
     place: Place<'a, STRIDE>,
-    words: &'a [AtomicU32; CONTROL_WORDS],
+    words: &'a [AtomicU32; CONTROL_SIZE / 4],
 }
 
 impl<'a> ControlBlock<'a> {

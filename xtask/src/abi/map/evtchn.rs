@@ -7,7 +7,12 @@ pub(super) const TABLE: Table = Table {
     rules: &[
         values("bits::MAX_PORTS", &["EVTCHN_2L_NR_CHANNELS"]),
         ours("slot::KINDS::*"),
-        ours("slot::Kind::*"),
+        ours("slot::Kind::Free"),
+        ours("slot::Kind::Kept"),
+        ours("slot::Kind::Leaked"),
+        ours("slot::Kind::Adopted"),
+        ours("slot::Kind::Channel"),
+        ours("slot::Kind::Local"),
         ours("slot::KIND_BITS"),
         ours("slot::KIND"),
         ours("slot::BORN_SHIFT"),
