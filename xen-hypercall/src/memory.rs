@@ -1,7 +1,7 @@
 //! The one way to memory that others write: where a pointer is checked and becomes atomics, by which all the rest goes.
 #![expect(unsafe_code, reason = "the one place where shared memory is reached")]
 
-use core::ptr::{NonNull, slice_from_raw_parts};
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 /// Memory of this guest that others may write at any moment.
@@ -22,9 +22,10 @@ pub(crate) unsafe trait Memory {
         if !fits::<A>(self.size(), offset, count) {
             return None;
         }
-        let first = self.start().as_ptr().wrapping_byte_add(offset);
+        // SAFETY: within the memory, as checked, so that the sum is no other's address and not null.
+        let at = unsafe { self.start().byte_add(offset) };
         // SAFETY: mapped as long as the borrow, by the promise; as many, and aligned, as checked; atomics tolerate others.
-        Some(unsafe { &*slice_from_raw_parts(first.cast(), count) })
+        Some(unsafe { NonNull::slice_from_raw_parts(at.cast(), count).as_ref() })
     }
 
     /// Returns `N` atomics from byte `offset` on, unless they are beyond the memory or not aligned.

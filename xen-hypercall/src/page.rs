@@ -4,7 +4,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
-use crate::memory::{self, Memory};
+use crate::memory::{self, Memory, beyond};
 use crate::{Circle, Gfn, bulk, record};
 
 /// Size of a page, in bytes.
@@ -66,7 +66,7 @@ impl SharedPage {
     #[must_use]
     pub fn u8s_at<const OFFSET: usize, const N: usize>(&self) -> &[AtomicU8; N] {
         const { assert!(fits::<u8>(OFFSET, N), "within the page") }
-        self.array_at(OFFSET)
+        self.array(OFFSET).unwrap_or_else(|| beyond())
     }
 
     /// Returns the 32-bit word at byte `OFFSET`.
@@ -80,7 +80,7 @@ impl SharedPage {
     #[must_use]
     pub fn u32s_at<const OFFSET: usize, const N: usize>(&self) -> &[AtomicU32; N] {
         const { assert!(fits::<u32>(OFFSET, N), "within the page, and aligned") }
-        self.array_at(OFFSET)
+        self.array(OFFSET).unwrap_or_else(|| beyond())
     }
 
     /// Returns `N` bytes from byte `offset` on, unless they are beyond the page.
@@ -122,7 +122,7 @@ impl SharedPage {
     #[must_use]
     pub fn u64s_at<const OFFSET: usize, const N: usize>(&self) -> &[AtomicU64; N] {
         const { assert!(fits::<u64>(OFFSET, N), "within the page, and aligned") }
-        self.array_at(OFFSET)
+        self.array(OFFSET).unwrap_or_else(|| beyond())
     }
 
     /// Returns `count` 32-bit words from byte `offset` on, unless they are beyond the page or not aligned.

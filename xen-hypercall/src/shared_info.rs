@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
+use crate::memory::Memory as _;
 use crate::place::Place;
 use crate::{SharedPage, Vcpu};
 
@@ -56,14 +57,14 @@ impl SharedInfo {
     #[inline]
     #[must_use]
     pub fn pending(&self) -> &[AtomicU64; EVENT_WORDS] {
-        self.0.u64s_at::<PENDING, EVENT_WORDS>()
+        self.0.array_at(PENDING)
     }
 
     /// Returns the bits of ports that shall not disturb (`evtchn_mask`): written by the guest.
     #[inline]
     #[must_use]
     pub fn mask(&self) -> &[AtomicU64; EVENT_WORDS] {
-        self.0.u64s_at::<MASK, EVENT_WORDS>()
+        self.0.array_at(MASK)
     }
 
     /// Returns the record of vCPU 0, the only one of this page that a guest of one processor uses.
