@@ -201,10 +201,11 @@ impl<M: Machine, H: Hypercall> Others for Crew<'_, '_, M, H> {
         if self.attend(vcpu) == Turn::Parked {
             return Turn::Parked;
         }
-        if self.gate().run(|| member.look(self.base, vcpu)) {
+        let (due, more) = self.gate().run(|| member.look(self.base, vcpu));
+        if due {
             self.work(vcpu, member);
         }
-        Turn::Idle
+        if more { Turn::Busy } else { Turn::Idle }
     }
 
     fn heard(&self, vcpu: Vcpu) {

@@ -113,6 +113,8 @@ pub trait Others {
 pub enum Turn {
     /// Sleep until it is interrupted, unless it was since the turn began.
     Idle,
+    /// Ask again: there was more to do than a turn has time for.
+    Busy,
     /// Make no hypercall, and ask again.
     Parked,
 }

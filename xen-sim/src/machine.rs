@@ -92,7 +92,7 @@ impl<H> MockMachine<H> {
             // In the interrupt it waits if all are called together, and does nothing else.
             let parked = interrupted && others.attend(vcpu) == Turn::Parked;
             let works = interrupted || sleep == Sleep::Awake;
-            if parked || (works && others.turn(vcpu) == Turn::Parked) { Sleep::Awake } else { Sleep::Asleep }
+            if parked || (works && others.turn(vcpu) != Turn::Idle) { Sleep::Awake } else { Sleep::Asleep }
         })
     }
 }

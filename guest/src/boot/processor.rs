@@ -153,6 +153,7 @@ extern "C" fn live(block: *const Block) -> ! {
     while let Some(others) = LENT.get().filter(|_| !STOP.load(Ordering::Acquire)) {
         match others.turn(Vcpu(*number)) {
             Turn::Idle => upcall::idle(),
+            Turn::Busy => {}
             Turn::Parked => spin_loop(),
         }
     }

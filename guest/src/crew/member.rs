@@ -136,28 +136,24 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
         Ok(())
     }
 
-    /// Takes all events that have come; counts calls, and tells whether the timer went off, which is started again.
-    pub(super) fn look(&self, base: &Base<'b, M, H>, vcpu: Vcpu) -> bool {
+    /// Takes events that have come; counts calls, and tells whether the timer went off, which is started again, and whether
+    /// there may be more.
+    pub(super) fn look(&self, base: &Base<'b, M, H>, vcpu: Vcpu) -> (bool, bool) {
         let life = self.life.lock();
-        let Some(scanner) = &life.scanner else { return false };
+        let Some(scanner) = &life.scanner else { return (false, false) };
         let [ipi, timer] = [&life.ipi, &life.timer].map(|bound| bound.as_ref().map(BoundPort::number));
         let mut due = false;
-        loop {
-            base.events.dispatch_on(scanner, BUDGET, |port| {
-                due |= timer == Some(port);
-                if ipi == Some(port) {
-                    self.calls.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-            if !base.events.may_have_more_on(scanner) {
-                break;
+        base.events.dispatch_on(scanner, BUDGET, |port| {
+            due |= timer == Some(port);
+            if ipi == Some(port) {
+                self.calls.fetch_add(1, Ordering::Relaxed);
             }
-        }
+        });
         if due {
             // Refused: then it does not tick, which vCPU 0 sees.
             let _ = arm(base, vcpu, &life);
         }
-        due
+        (due, base.events.may_have_more_on(scanner))
     }
 
     /// Forgets that Xen has something to say: the next turn looks.
