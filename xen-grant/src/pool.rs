@@ -197,9 +197,9 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     #[inline(never)]
     fn catch_up(&mut self, turn: u32) -> Result<(), Refusal> {
         self.renew();
+        self.core.aside.trusts(self.core.slots, self.claim.peer())?;
         // A table that is lost has its entries still.
         self.core.shape.version().ok_or(Refusal::NoRefs)?;
-        self.core.aside.trusts(self.core.slots, self.claim.peer())?;
         self.seen = u64::from(turn);
         Ok(())
     }
