@@ -81,10 +81,10 @@ fn g08_another_version_is_found_at_a_resume() {
     drop(aside);
     let mut pool: Pool<'_, _, 4> = table.account(Owner(1)).pool(PEER).unwrap();
     pool.reserve(4);
-    let pooled = pool.offer_write(page(4)).unwrap();
     g.xen.refuse.set(Some((10, -38)));
     assert_eq!(table.reconcile(), Ok(()), "a Xen that knows no versions");
     g.xen.refuse.set(None);
+    let pooled = pool.offer_write(page(4)).unwrap();
     g.xen.version.set(2);
     assert_eq!(table.reconcile(), Err(TableError::Changed(2)));
     let before: Vec<_> = (0..512).map(|at| g.words(GrantRef(at))).collect();
