@@ -88,10 +88,9 @@ fn g08_another_version_is_found_at_a_resume() {
     g.xen.version.set(2);
     assert_eq!(table.reconcile(), Err(TableError::Changed(2)));
     let before: Vec<_> = (0..512).map(|at| g.words(GrantRef(at))).collect();
-    let refused = offer.end().unwrap_err();
-    drop(refused);
-    drop(pool.end(pooled).unwrap_err());
+    let (refused, pooled) = (offer.end().unwrap_err(), pool.end(pooled).unwrap_err());
     assert_eq!(pool.offer_read(page(3)).unwrap_err().refusal, Refusal::NoRefs);
+    drop((refused, pooled));
     assert_eq!(table.offer_read(page(3), PEER).unwrap_err().refusal, Refusal::NoRefs);
     assert!(table.poll_quarantine(9).is_none());
     drop(pool);
