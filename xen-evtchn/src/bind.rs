@@ -1,5 +1,7 @@
 //! How a port comes into the table, and how it leaves it.
 
+use core::sync::atomic::Ordering;
+
 use xen_hypercall::op::event_channel::{self, Virq};
 use xen_hypercall::{DomId, Errno, Hypercall, IrqGate, Port, Vcpu};
 
@@ -79,7 +81,9 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
             let entered = self.enter(port, owner);
             if let Err(BindError::NoSlot(port)) = entered {
                 self.mask(port);
-                event_channel::close(&self.hook, port)?;
+                event_channel::close(&self.hook, port).inspect_err(|_| {
+                    self.lost.fetch_add(1, Ordering::Relaxed);
+                })?;
             }
             entered
         })

@@ -23,6 +23,8 @@ pub struct Events<'s, H, G = NoGate> {
     /// Of vCPU 0; others have a [`Scanner`](crate::Scanner) each.
     pub(crate) scan: Scan,
     pub(crate) strays: AtomicU64,
+    /// Ports that are open and have no slot to say so.
+    pub(crate) lost: AtomicU64,
     /// Advances with every change of a slot.
     pub(crate) changes: AtomicU64,
     pub(crate) fifo: Option<Fifo<'s>>,
@@ -45,6 +47,7 @@ impl<'s, H: Hypercall> Events<'s, H> {
             slots,
             scan: Scan::new(),
             strays: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             fifo: None,
             sleepers: &[],
@@ -54,8 +57,8 @@ impl<'s, H: Hypercall> Events<'s, H> {
     /// Puts a gate around every change: needed as soon as an interrupt handler may run in between.
     #[must_use]
     pub fn with_gate<G: IrqGate>(self, gate: G) -> Events<'s, H, G> {
-        let Self { hook, epoch, info, slots, scan, strays, changes, fifo, sleepers, .. } = self;
-        Events { hook, gate, epoch, info, slots, scan, strays, changes, fifo, sleepers }
+        let Self { hook, epoch, info, slots, scan, strays, lost, changes, fifo, sleepers, .. } = self;
+        Events { hook, gate, epoch, info, slots, scan, strays, lost, changes, fifo, sleepers }
     }
 }
 
@@ -76,13 +79,18 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// Counts the ports that are open by our doing or in our use; those with a guard, mostly.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.slots.iter().filter(|slot| slot.kind() != Kind::Free).count()
+        self.count(|kind| kind != Kind::Free)
     }
 
-    /// Counts the ports that Xen refused to close when their guard was dropped.
+    /// Counts the ports that Xen refused to close when their guard was dropped, or when there was no slot for them.
     #[must_use]
     pub fn leaked(&self) -> usize {
-        self.slots.iter().filter(|slot| slot.kind() == Kind::Leaked).count()
+        self.count(|kind| kind == Kind::Leaked)
+    }
+
+    fn count(&self, wanted: impl Fn(Kind) -> bool) -> usize {
+        let lost = usize::try_from(self.lost.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        self.slots.iter().filter(|slot| wanted(slot.kind())).count().saturating_add(lost)
     }
 
     /// Counts the events that came on ports without a guard.

@@ -1,6 +1,7 @@
 //! What a resume does to the table.
 
 use core::num::TryFromIntError;
+use core::sync::atomic::Ordering;
 
 use xen_hypercall::op::event_channel::{self, Binding, Status, Virq};
 use xen_hypercall::{Errno, Hypercall, IrqGate, Port, Vcpu};
@@ -31,6 +32,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     pub(crate) fn forget(&self) {
         self.scan.reset();
         self.slots.iter().for_each(Slot::reset);
+        self.lost.store(0, Ordering::Relaxed);
         self.changed();
     }
 

@@ -7,6 +7,8 @@ use xen_evtchn::{BindError, Events};
 use xen_hypercall::op::event_channel::{Binding, Virq};
 use xen_hypercall::{DomId, Errno, Port, Vcpu};
 
+/// `EVTCHNOP_close`.
+const CLOSE: usize = 3;
 const REMOTE: DomId = DomId(5);
 
 #[test]
@@ -75,4 +77,10 @@ fn e01_a_port_beyond_the_storage_is_closed() {
     assert_eq!(events.alloc_unbound(REMOTE).unwrap_err(), BindError::NoSlot(Port(2)));
     assert_eq!((first.number(), g.xen.open()), (Port(1), 1));
     assert_eq!(events.adopt(Port(2)).unwrap_err(), BindError::NoSlot(Port(2)));
+    // Not even that is granted: it is counted, until the domain is another one.
+    g.xen.answer.set(Some((CLOSE, -12)));
+    assert_eq!(events.alloc_unbound(REMOTE).unwrap_err(), BindError::Xen(Errno::ENOMEM));
+    assert_eq!((g.xen.open(), events.open(), events.leaked()), (2, 2, 1));
+    events.rebuild().unwrap();
+    assert_eq!((events.open(), events.leaked()), (0, 0));
 }

@@ -101,6 +101,24 @@ fn a_queue_goes_through_all_pages() {
     }
 }
 
+/// E09: what comes after the last of a page is not that one, though it is in the queue again.
+#[test]
+fn e09_a_queue_leaves_a_page_whose_last_word_comes_again() {
+    let (g, memory) = parts(2);
+    let events = chosen(&g, memory);
+    let ports = [1, 2, 1025, 1026].map(|at| events.adopt(Port(at)).unwrap());
+    ports.iter().for_each(|port| port.unmask().unwrap());
+    [1, 2, 1025, 1026].iter().for_each(|at| g.xen.raise(*at));
+    let mut got = vec![];
+    events.dispatch(99, |port| {
+        got.push(port.0);
+        if got == [1, 2] {
+            g.xen.raise(2);
+        }
+    });
+    assert_eq!((got, events.may_have_more()), (vec![1, 2, 1025, 1026, 2], false));
+}
+
 #[test]
 fn an_event_on_a_masked_port_waits_for_the_unmask() {
     let (g, memory) = parts(1);

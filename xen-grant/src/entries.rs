@@ -233,7 +233,11 @@ impl<'s, G: IrqGate> Core<'s, G> {
     pub(crate) fn extend(&self, life: u32, (frames, limit): (usize, u32)) -> usize {
         self.gate.run(|| {
             if life == self.shape.life() {
-                (self.shape.extend(frames, limit)..limit).for_each(|at| self.give(GrantRef(at)));
+                let new = (self.shape.extend(frames, limit)..limit).map(GrantRef);
+                // One of before that is in quarantine stays there, with its page.
+                let absent =
+                    |at: &GrantRef| slot(self.slots, *at).is_some_and(|slot| slot.state().kind == Kind::Absent);
+                new.filter(absent).for_each(|at| self.give(at));
             }
             self.shape.frames()
         })

@@ -279,3 +279,27 @@ fn g22_quarantine_is_void_in_a_new_domain() {
     let back: Vec<_> = core::iter::from_fn(|| table.poll_quarantine(1)).map(|page| page.gfn().0).collect();
     assert_eq!((back, table.ledger().free, table.ledger().total()), (vec![8, 600], 504, 504));
 }
+
+/// G10, G22: an entry in quarantine is not given out because the table grows over it.
+#[test]
+fn g10_g22_a_table_grows_over_its_quarantine() {
+    let g = guest(2, 1024);
+    let table = g.table();
+    table.rebuild().unwrap();
+    let offers: Vec<_> = (8..1024).map(|gfn| table.offer_write(lent(gfn), PEER).unwrap()).collect();
+    for offer in offers.into_iter().filter(|offer| offer.reference() == GrantRef(600)) {
+        g.peer_maps(offer.reference(), Flags::WRITING);
+    }
+    g.xen.max.set(1);
+    g.new_domain();
+    assert_eq!((table.rebuild(), table.ledger().quarantined), (Ok(1), 1));
+    g.xen.max.set(2);
+    assert_eq!(table.grow(2), Ok(2));
+    assert_eq!(table.ledger(), Ledger { free: 1015, pooled: 0, in_use: 0, quarantined: 1 });
+    assert_eq!(table.poll_quarantine(1).map(|page| page.gfn()), Some(Gfn(600)));
+    assert_eq!(table.ledger(), Ledger { free: 1016, pooled: 0, in_use: 0, quarantined: 0 });
+    let mut all: Vec<_> = (0..1016).map(|_| table.offer_read(lent(1), PEER).unwrap()).collect();
+    assert!(table.offer_read(lent(1), PEER).is_err());
+    all.sort_by_key(|offer| offer.reference().0);
+    assert!(all.windows(2).all(|two| two[0].reference() != two[1].reference()), "each once");
+}

@@ -149,7 +149,10 @@ impl<'e> Life<'e> {
         let fixed = matches!(self.book.held[at].kind, Kind::Ipi | Kind::Virq(_));
         assert!(told.is_ok() || fixed || self.faulty, "Xen does not refuse");
         if !fixed {
-            self.book.held[at].vcpu = self.told_by_xen(self.book.held[at].number());
+            let port = self.book.held[at].number();
+            let now = self.told_by_xen(port);
+            self.book.lives_on(port, now);
+            self.book.held[at].vcpu = now;
             self.book.held[at].moved = true;
             if told.is_err() {
                 self.opened(at, told);

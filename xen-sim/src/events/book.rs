@@ -1,6 +1,6 @@
 //! What the guest holds, and what it is owed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use xen_evtchn::LatePort;
 use xen_hypercall::op::event_channel::Virq;
 use xen_hypercall::{Port, Vcpu};
@@ -68,6 +68,12 @@ pub(super) struct Book<'e> {
     pub(super) astray: bool,
     /// Numbers without a guard on which an event may lie.
     dirty: BTreeSet<Port>,
+    /// The processor that was told of each number last, and whether that of any was another one before: then a head of that
+    /// one's queues may name a word that is in the other's.
+    homes: BTreeMap<Port, Vcpu>,
+    wandered: bool,
+    /// A queue was named that has nothing: its head of before is believed, and what it names taken out.
+    misnamed: bool,
     /// Ports on which events come all the time.
     pub(super) storm: Vec<Port>,
     pub(super) when: When,
@@ -85,10 +91,31 @@ impl<'e> Book<'e> {
     pub(super) fn enter(&mut self, mut held: Held<'e>) {
         let port = held.number();
         assert!(self.find(port).is_none(), "E19: port {port} has two owners");
+        self.lives_on(port, held.vcpu);
         if self.dirty.remove(&port) || self.trust != Trust::Exact {
             held.debt.perhaps();
         }
         self.held.push(held);
+    }
+
+    /// Notes on which processor a number is told.
+    pub(super) fn lives_on(&mut self, port: Port, vcpu: Vcpu) {
+        self.wandered |= self.homes.insert(port, vcpu).is_some_and(|before| before != vcpu);
+        self.judge_names();
+    }
+
+    /// Notes that Xen named a queue that has nothing.
+    pub(super) fn misnames(&mut self) {
+        self.misnamed = true;
+        self.lied(Trust::Noticed);
+        self.judge_names();
+    }
+
+    /// One processor may take out of the other's queue what it is named, so that what stands before it is never found.
+    fn judge_names(&mut self) {
+        if self.wandered && self.misnamed {
+            self.lied(Trust::Hidden);
+        }
     }
 
     /// Takes a guard out, to be closed, dropped or forgotten.
@@ -143,7 +170,8 @@ impl<'e> Book<'e> {
     pub(super) fn forget(&mut self) {
         self.dirty.clear();
         self.storm.clear();
-        self.astray = false;
+        self.homes.clear();
+        (self.astray, self.wandered, self.misnamed) = (false, false, false);
         self.trust = Trust::Exact;
     }
 }

@@ -100,7 +100,7 @@ impl Life<'_> {
             0 | 1 => {
                 let named = events.ready(vcpu).unwrap_or(0);
                 events.set_ready(vcpu, named | value);
-                self.book.lied(Trust::Noticed);
+                self.book.misnames();
             }
             2 => self.write(port, (word & !LINK | (LINK - u32::from(low)), Trust::Noticed)),
             3 => self.write(port, (word | BUSY, Trust::Noticed)),
