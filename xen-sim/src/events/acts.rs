@@ -9,6 +9,7 @@ use super::book::{Held, Kind};
 use super::debt::{Debt, When};
 use super::life::Life;
 use super::machine::SECOND;
+use super::peers::OTHER;
 use crate::fuzz::Script;
 
 const PATIENCE: Patience = Patience { unit: Nanos(100), most: Nanos(1000) };
@@ -51,7 +52,7 @@ impl<'e> Life<'e> {
 
     fn bind(&mut self, kind: u8, script: &mut Script<'_>) {
         let detail = script.byte().unwrap_or_default();
-        let (vcpu, domain) = (self.vcpu(detail), [DomId::DOM0, DomId(7)][usize::from(detail >> 1 & 1)]);
+        let (vcpu, domain) = (self.vcpu(detail), [DomId::DOM0, OTHER][usize::from(detail >> 1 & 1)]);
         match kind {
             0 | 1 => self.offer(domain, detail),
             2 | 3 => self.accept(domain, detail),

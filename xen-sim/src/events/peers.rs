@@ -6,6 +6,9 @@ use super::book::Kind;
 use super::life::Life;
 use crate::fuzz::Script;
 
+/// A domain besides the guest and dom0. The guest is another domain after each restore: no script is as long as this is far.
+pub(super) const OTHER: DomId = DomId(1000);
+
 impl Life<'_> {
     /// Does what a byte says of a peer.
     pub(super) fn peers(&mut self, act: u8, script: &mut Script<'_>) {
@@ -82,8 +85,8 @@ impl Life<'_> {
     }
 
     fn far_dies(&mut self) {
-        self.machine.host.dom0().die(DomId(7));
-        let gone: Vec<_> = self.fars.iter().filter(|(domain, _)| *domain == DomId(7)).map(|(_, far)| *far).collect();
+        self.machine.host.dom0().die(OTHER);
+        let gone: Vec<_> = self.fars.iter().filter(|(domain, _)| *domain == OTHER).map(|(_, far)| *far).collect();
         self.cut(|end| gone.contains(&end));
     }
 
