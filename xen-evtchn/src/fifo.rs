@@ -12,7 +12,7 @@ use xen_hypercall::{Errno, Hypercall, IrqGate, PAGE_SIZE, Port, SharedPage, Vcpu
 use crate::{Events, Scanner};
 
 pub(crate) use queues::ALL;
-pub use queues::{Ahead, Next, Queues, Shared, Step};
+pub use queues::{Ahead, Next, Queues, Shared, Step, Whose};
 pub use word::{Unmasked, take_pending, unmask};
 pub(crate) use word::{is_linked, is_masked, is_pending, mask, rescue, unlink};
 

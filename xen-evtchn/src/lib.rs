@@ -100,7 +100,7 @@ pub use slot::Slot;
 #[doc(hidden)]
 pub mod model {
     pub use crate::bits::{Bit, claim};
-    pub use crate::fifo::{Ahead, Next, Queues, Shared, Step, Unmasked, take_pending, unmask};
+    pub use crate::fifo::{Ahead, Next, Queues, Shared, Step, Unmasked, Whose, take_pending, unmask};
     #[cfg(loom)]
     pub use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Bitmaps, Lack, lack};
     pub use crate::word::Word;

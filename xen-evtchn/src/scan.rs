@@ -7,7 +7,7 @@ use xen_hypercall::{Hypercall, IrqGate, Port, Vcpu, VcpuInfo};
 
 use crate::bits::{Bit, MAX_PORTS};
 use crate::claim::{Claim, Verdict};
-use crate::fifo::{self, Ahead, Next, Queues, Shared, Step, WORDS};
+use crate::fifo::{self, Ahead, Next, Queues, Shared, Step, WORDS, Whose};
 use crate::slot::Life;
 use crate::two_level::{Maps, TwoLevel};
 use crate::{Events, Fifo, Slot, sync};
@@ -204,15 +204,19 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     fn next_step(&self, (queues, vcpu): (&Queues, Vcpu), (ready, heads): Control<'_>) -> Option<Port> {
         let fifo = self.in_fifo()?;
         let shared = Shared { ready, heads, page: |number| fifo.page(number) };
-        let ours = |port| self.slot(Port(port)).is_some_and(|slot| slot.is_live_on(vcpu));
+        let whose = |port| match self.slot(Port(port)).map(Slot::life) {
+            Some(life) if life.kind.is_live() && life.vcpu == vcpu => Whose::Ours,
+            Some(life) if life.queue != vcpu => Whose::Elsewhere,
+            _ => Whose::Foreign,
+        };
         // Each step takes a word out of a queue, or a queue off the list: a bound that only disorder reaches (E09).
         for _ in 0..MOST_STEPS {
             if queues.is_searching()
-                && let Some(port) = self.search(fifo, queues, vcpu)
+                && let Some(port) = self.search(fifo, (queues, vcpu), heads)
             {
                 return Some(port);
             }
-            match queues.step(&shared, ours) {
+            match queues.step(&shared, whose) {
                 Step::Event(port) => return Some(Port(port)),
                 Step::Empty => return None,
                 Step::Nothing => {}
@@ -245,7 +249,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// Goes on through all ports whose words may be in the processor's queues, after those were given up; twice, since Xen may
     /// link words to others that the first turn has passed.
     #[cold]
-    fn search(&self, fifo: &Fifo<'s>, queues: &Queues, vcpu: Vcpu) -> Option<Port> {
+    fn search(&self, fifo: &Fifo<'s>, (queues, vcpu): (&Queues, Vcpu), heads: &[AtomicU32; 16]) -> Option<Port> {
         let last = fifo.words().saturating_sub(1);
         let from = queues.searched();
         for at in from..=last.saturating_mul(2) {
@@ -256,6 +260,8 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
             if life.queue != vcpu {
                 continue;
             }
+            // Before the port may be in another queue.
+            queues.spend(port.0, heads);
             if life.kind.is_live() && life.vcpu == vcpu {
                 if fifo::rescue(word) {
                     queues.search_from(at.wrapping_add(1));

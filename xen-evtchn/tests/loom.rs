@@ -24,7 +24,9 @@ use lives::{reuse, stale, wake};
 use loom::sync::atomic::AtomicU32;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
-use xen_evtchn::model::{Ahead, Lack, Next, Queues, Shared, Step, Unmasked, Word as _, claim, take_pending, unmask};
+use xen_evtchn::model::{
+    Ahead, Lack, Next, Queues, Shared, Step, Unmasked, Whose, Word as _, claim, take_pending, unmask,
+};
 use xen_explore::{fails, fails_within, holds, holds_within};
 
 /// E08: an event that comes while its port is unmasked is delivered by Xen, or found by the unmasking.
@@ -122,7 +124,7 @@ fn drain(words: &'static Words, queues: &Queues, got: &mut [u32; 3]) {
             got[port as usize] += 1;
             continue;
         }
-        match queues.step(&shared, |_| true) {
+        match queues.step(&shared, |_| Whose::Ours) {
             Step::Empty => break,
             Step::Event(port) => got[port as usize] += 1,
             Step::Disorder => panic!("a queue in disorder"),

@@ -31,6 +31,12 @@ fn spoil(memory: &Memory, vcpu: u32) {
     memory.control(vcpu).ready().fetch_or(1 << 7, SeqCst);
 }
 
+/// Has vCPU 0 give its queues up, by one that is more urgent than those with events.
+fn spoil_urgent(memory: &Memory) {
+    memory.control(0).heads()[3].store(BEYOND, SeqCst);
+    memory.control(0).ready().fetch_or(1 << 3, SeqCst);
+}
+
 /// E09: the old processor gives its queue up: the event goes to the new one, and so do those that follow.
 #[test]
 fn e09_e10_an_event_in_the_old_queue_is_raised_on_the_new_processor() {
@@ -107,4 +113,35 @@ fn e09_a_port_that_is_told_twice_goes_to_the_last_one() {
     g.xen.raise(1);
     spoil(memory, 0);
     assert_eq!(told(&events), [1], "its word was in no queue when it was told: it is this one's");
+}
+
+/// E09: the search takes a port out of a queue of which Xen tells only afterwards: the head that is named then is in the other
+/// processor's queue by now, and that is not torn.
+#[test]
+fn e09_a_head_that_the_search_has_taken_does_not_tear_the_new_queue() {
+    let (g, memory) = parts(1);
+    let events = chosen(&g, memory);
+    let one = memory.scanner(1);
+    events.join(&one).unwrap();
+    let (others, _first, moved) = (channel(&events), unmasked(&events), channel(&events));
+    others.tell(Vcpu(1)).unwrap();
+    g.xen.raise(2);
+    spoil_urgent(memory);
+    assert_eq!(
+        (events.poll_pending().map(|port| port.0), events.disorders()),
+        (Some(2), 1),
+        "the search stands at port 3"
+    );
+    [1, 3].iter().for_each(|at| g.xen.raise(*at));
+    moved.tell(Vcpu(1)).unwrap();
+    assert_eq!((told(&events), told_on(&events, &one)), (vec![], vec![1, 3]));
+    moved.tell(Vcpu(0)).unwrap();
+    g.xen.raise(3);
+    moved.tell(Vcpu(1)).unwrap();
+    assert_eq!(
+        (told(&events), told_on(&events, &one)),
+        (vec![], vec![3]),
+        "the same head once more, of which Xen tells"
+    );
+    assert_eq!(events.disorders(), 1);
 }

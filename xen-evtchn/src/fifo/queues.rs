@@ -26,6 +26,17 @@ pub enum Step {
     Disorder,
 }
 
+/// Whose a port is, to a processor that finds it at the head of a queue of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The processor's own.
+    Ours,
+    /// Another's, or nobody's; its word may be in this queue.
+    Foreign,
+    /// Another's, and its word was taken out of this processor's queues after that one was told.
+    Elsewhere,
+}
+
 /// What [`Queues::next`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -46,6 +57,8 @@ pub struct Queues {
     heads: [AtomicU32; QUEUES],
     /// How far the search of all ports has got, after a disorder; 0 if there is none.
     search: AtomicU32,
+    /// The head of each queue that was taken by a search, of which Xen may tell only now.
+    spent: [AtomicU32; QUEUES],
 }
 
 /// What Xen and a processor share: the control block, and a way to the event words.
@@ -89,11 +102,17 @@ impl Queues {
     /// Makes queues that are empty.
     #[must_use]
     pub const fn new() -> Self {
-        Self { ready: AtomicU16::new(0), heads: [const { AtomicU32::new(0) }; QUEUES], search: AtomicU32::new(0) }
+        let (heads, spent) = ([const { AtomicU32::new(0) }; QUEUES], [const { AtomicU32::new(0) }; QUEUES]);
+        Self { ready: AtomicU16::new(0), heads, search: AtomicU32::new(0), spent }
     }
 
-    /// Forgets where it stood.
+    /// Forgets where it stood, in a domain in which no head is set.
     pub(crate) fn reset(&self) {
+        self.forget();
+        self.spent.iter().for_each(|spent| spent.store(0, Relaxed));
+    }
+
+    fn forget(&self) {
         self.ready.store(0, Relaxed);
         self.search.store(0, Relaxed);
         self.heads.iter().for_each(|head| head.store(0, Relaxed));
@@ -113,6 +132,12 @@ impl Queues {
     /// Has the search go on from there, or end if it is 0.
     pub(crate) fn search_from(&self, at: u32) {
         self.search.store(at, Relaxed);
+    }
+
+    /// Says that a search took a port out of its queue; if it was the head, Xen leaves that as it is.
+    pub(crate) fn spend(&self, port: u32, heads: &[impl Word<Value = u32>; QUEUES]) {
+        let spent = heads.iter().zip(&self.spent).filter(|(head, _)| head.load() == port);
+        spent.for_each(|(_, spent)| spent.store(port, Relaxed));
     }
 
     /// Tells whether a queue was named, and not found empty since, or a search is not at its end.
@@ -175,18 +200,18 @@ impl Queues {
         Some(port)
     }
 
-    /// Takes the next word out of the most urgent queue; its event too, if `ours` says so of the port.
+    /// Takes the next word out of the most urgent queue; its event too, if the port is ours.
     #[inline]
-    pub fn step<'w, W, F, const N: usize>(&self, shared: &Shared<'_, W, F>, ours: impl Fn(u32) -> bool) -> Step
+    pub fn step<'w, W, F, const N: usize>(&self, shared: &Shared<'_, W, F>, whose: impl Fn(u32) -> Whose) -> Step
     where
         W: Word<Value = u32> + 'w,
         F: Fn(usize) -> Option<&'w [W; N]>,
     {
         let named = self.named(shared.ready);
         // E12: there are as many bits as queues, and a place for each.
-        let Some((known, head)) = usize::try_from(named.trailing_zeros())
+        let Some((known, head, spent)) = usize::try_from(named.trailing_zeros())
             .ok()
-            .and_then(|at| Some((self.heads.get(at)?, shared.heads.get(at)?)))
+            .and_then(|at| Some((self.heads.get(at)?, shared.heads.get(at)?, self.spent.get(at)?.load(Relaxed))))
         else {
             return Step::Empty;
         };
@@ -194,10 +219,12 @@ impl Queues {
         // Xen writes the head before the ready bit, which `named` has seen.
         let port = if next == 0 { head.load() } else { next };
         // E11: no port has the number 0, so that a head of 0 is no event.
-        let found = if port == 0 {
-            Ok(None)
-        } else {
-            shared.word(port).ok_or(()).map(|word| if ours(port) { take(word, port) } else { skip(word, port) })
+        let found = match whose(port) {
+            _ if port == 0 => Ok(None),
+            // E09: it is in the other's queue by now, which must not be torn.
+            Whose::Elsewhere if next == 0 && port == spent => Ok(None),
+            Whose::Ours => shared.word(port).ok_or(()).map(|word| take(word, port)),
+            _ => shared.word(port).ok_or(()).map(|word| skip(word, port)),
         };
         match found {
             Ok(Some((later, step))) => {
@@ -220,7 +247,7 @@ impl Queues {
     /// Has all ports searched: nothing is sure of the rest of any queue.
     #[cold]
     fn give_up(&self) -> Step {
-        self.reset();
+        self.forget();
         self.search.store(1, Relaxed);
         Step::Disorder
     }
