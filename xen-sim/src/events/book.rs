@@ -104,6 +104,12 @@ impl<'e> Book<'e> {
         self.judge_names();
     }
 
+    /// Notes that a head names what may come to be in another queue.
+    pub(super) fn wanders(&mut self) {
+        self.wandered = true;
+        self.judge_names();
+    }
+
     /// Notes that Xen named a queue that has nothing.
     pub(super) fn misnames(&mut self) {
         self.misnamed = true;

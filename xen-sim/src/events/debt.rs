@@ -24,7 +24,7 @@ pub(super) struct Debt {
 impl Debt {
     /// Notes an event; one that comes amid a dispatch may come after what was claimed.
     pub(super) fn raised(&mut self, when: When) {
-        self.again |= when == When::Amid && self.must;
+        self.again |= when == When::Amid && (self.must || self.may);
         self.must = true;
     }
 
@@ -95,6 +95,12 @@ mod tests {
         debt.raised(Between);
         debt.raised(Amid);
         assert!(debt.paid() && !debt.is_sure() && debt.paid() && !debt.paid());
+        debt.perhaps();
+        debt.raised(Amid);
+        assert!(
+            debt.paid() && !debt.is_sure() && debt.paid() && !debt.paid(),
+            "what was there perhaps was claimed perhaps"
+        );
     }
 
     #[test]

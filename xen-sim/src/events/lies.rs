@@ -50,6 +50,10 @@ impl Life<'_> {
         assert!(self.events.bind_ipi(Vcpu(0)).is_err(), "E19: {port} is no port of ours");
         self.machine.host.faults().clear();
         self.faulty = false;
+        // What Xen refused in a dispatch is deaf.
+        for held in &mut self.book.held {
+            held.open &= !self.machine.is_masked(held.number());
+        }
     }
 
     /// Xen tells a state that nobody knows.
@@ -104,11 +108,16 @@ impl Life<'_> {
             }
             2 => self.write(port, (word & !LINK | (LINK - u32::from(low)), Trust::Noticed)),
             3 => self.write(port, (word | BUSY, Trust::Noticed)),
-            4 => self.write(port, (word & !MASKED, Trust::Noticed)),
+            4 => {
+                // A queue whose last port is 0 is empty, to Xen: what is before it is hidden.
+                let trust = if port == Port(0) { Trust::Hidden } else { Trust::Noticed };
+                self.write(port, (word & !MASKED, trust));
+            }
             5 => {
                 let trust = if self.any_linked() { Trust::Hidden } else { Trust::Noticed };
                 events.set_head((vcpu, high % 16), u32::from(low) % PORTS);
                 self.book.lied(trust);
+                self.book.wanders();
             }
             6 => self.write(port, ((word & !LINK) | (u32::from(low) % PORTS), Trust::Hidden)),
             _ => self.write(port, (value, Trust::Hidden)),
