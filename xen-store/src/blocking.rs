@@ -7,13 +7,12 @@ mod watch;
 pub use transaction::{Attempts, Within};
 
 use xen_hypercall::{Nanos, SharedPage};
-use xen_ring::{ByteReceiver, ByteSender, Misbehaved, xenstore_front};
 
-use crate::{Answer, Core, Fault, Link, Nodes, Reply, Request, StoreError, Ticket, Transaction};
+use crate::{Answer, Core, Fault, Link, Nodes, Reply, Request, Ring, StoreError, Ticket, Transaction, Transport};
 
 /// How long an answer is waited for, unless [`Store::set_patience`] says otherwise.
 const PATIENCE: Nanos = Nanos::from_secs(5);
-/// Bytes taken from the ring at once.
+/// Bytes taken at once.
 const PIECE: usize = 256;
 /// The most pieces taken before time is looked at: four rings.
 const PIECES: usize = 16;
@@ -21,12 +20,12 @@ const PIECES: usize = 16;
 /// A connection to the xenstore server that waits for its answers.
 ///
 /// It lends its page and its [`Core`], so that the embedder decides where they live. Give it `&mut` to whoever needs the
-/// store; a kernel with several threads puts it behind its own lock. See [`Nodes`] for what it does with nodes.
+/// store; a kernel with several threads puts it behind its own lock. See [`Nodes`] for what it does with nodes. Its bytes
+/// travel in the ring of a guest's page, unless it was made over another [`Transport`].
 #[derive(Debug)]
-pub struct Store<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16> {
+pub struct Store<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T = Ring<'a>> {
     core: &'a mut Core<REQUESTS, WATCHES>,
-    sender: ByteSender<'a>,
-    receiver: ByteReceiver<'a>,
+    transport: T,
     link: L,
     patience: Nanos,
 }
@@ -44,8 +43,14 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     /// # Errors
     /// [`StoreError::Poisoned`] if the indices in the page are impossible.
     pub fn attach(page: &'a SharedPage, core: &'a mut Core<REQUESTS, WATCHES>, link: L) -> Result<Self, StoreError> {
-        let (sender, receiver) = xenstore_front(page).map_err(poisoned)?;
-        Ok(Self { core, sender, receiver, link, patience: PATIENCE })
+        Ok(Self::over(Ring::attach(page).map_err(StoreError::Poisoned)?, core, link))
+    }
+}
+
+impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES, T> {
+    /// Connects over any transport.
+    pub const fn over(transport: T, core: &'a mut Core<REQUESTS, WATCHES>, link: L) -> Self {
+        Self { core, transport, link, patience: PATIENCE }
     }
 
     /// Sets how long every single answer is waited for; five seconds unless set.
@@ -69,7 +74,7 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
         self.core.counters().sent
     }
 
-    /// Moves what can be moved between core and ring, without waiting.
+    /// Moves what can be moved between core and transport, without waiting.
     ///
     /// # Errors
     /// [`StoreError::Poisoned`] if the session is over.
@@ -122,9 +127,9 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     fn turn(&mut self) -> Result<Progress, StoreError> {
         self.core.check()?;
         let turned = self.transmit().and_then(|sent| Ok((sent, self.receive()?)));
-        let (sent, received) = turned.map_err(|misbehaved| {
-            self.core.handle_fault(Fault::Ring(misbehaved));
-            poisoned(misbehaved)
+        let (sent, received) = turned.map_err(|fault| {
+            self.core.handle_fault(fault);
+            StoreError::Poisoned(fault)
         })?;
         if sent > 0 || received > 0 {
             self.link.notify();
@@ -133,11 +138,11 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
         Ok(if received < PIECES { Progress::Idle } else { Progress::More })
     }
 
-    /// Fills the ring and returns how many bytes went in.
-    fn transmit(&mut self) -> Result<usize, Misbehaved> {
+    /// Sends what can be sent and returns how many bytes that were.
+    fn transmit(&mut self) -> Result<usize, Fault> {
         let mut total: usize = 0;
         while let Some(bytes) = self.core.poll_transmit() {
-            let count = self.sender.send(bytes)?;
+            let count = self.transport.send(bytes)?;
             if count == 0 {
                 break;
             }
@@ -147,11 +152,11 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
         Ok(total)
     }
 
-    /// Takes from the ring and returns how many pieces there were.
-    fn receive(&mut self) -> Result<usize, Misbehaved> {
+    /// Takes what has come and returns how many pieces there were.
+    fn receive(&mut self) -> Result<usize, Fault> {
         let mut piece = [0; PIECE];
         for pieces in 0..PIECES {
-            let count = self.receiver.receive(&mut piece)?;
+            let count = self.transport.receive(&mut piece)?;
             let bytes = piece.get(..count).unwrap_or_default();
             if bytes.is_empty() || self.core.handle_bytes(bytes).is_err() {
                 return Ok(pieces);
@@ -161,12 +166,8 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     }
 }
 
-impl<L: Link, const REQUESTS: usize, const WATCHES: usize> Nodes for Store<'_, L, REQUESTS, WATCHES> {
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Nodes for Store<'_, L, REQUESTS, WATCHES, T> {
     fn perform(&mut self, request: Request<'_>) -> Result<Reply<'_>, StoreError> {
         self.ask(request, None)
     }
-}
-
-const fn poisoned(misbehaved: Misbehaved) -> StoreError {
-    StoreError::Poisoned(Fault::Ring(misbehaved))
 }

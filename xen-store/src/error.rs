@@ -30,7 +30,7 @@ pub enum StoreError {
     BufferTooSmall(usize),
     /// The answer makes no sense; the session goes on.
     Rejected(Reject),
-    /// The server broke the protocol: the session is over until it is rebuilt.
+    /// The server broke the protocol, or is gone: the session is over until it is rebuilt.
     Poisoned(Fault),
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for StoreError {
             Self::TooLong => f.write_str("longer than a message may be"),
             Self::BufferTooSmall(need) => write!(f, "the answer needs a buffer of {need} bytes"),
             Self::Rejected(reject) => write!(f, "the answer makes no sense: {reject}"),
-            Self::Poisoned(fault) => write!(f, "the server broke the protocol: {fault}"),
+            Self::Poisoned(fault) => write!(f, "the session is over: {fault}"),
         }
     }
 }
@@ -114,6 +114,8 @@ pub enum Fault {
     Strays,
     /// The indices of the ring are impossible.
     Ring(Misbehaved),
+    /// The server closed the connection, or is gone.
+    Closed,
 }
 
 impl fmt::Display for Fault {
@@ -122,6 +124,7 @@ impl fmt::Display for Fault {
             Self::Oversize(len) => write!(f, "a body of {len} bytes"),
             Self::Strays => f.write_str("too many answers to nothing"),
             Self::Ring(misbehaved) => misbehaved.fmt(f),
+            Self::Closed => f.write_str("the connection is closed"),
         }
     }
 }

@@ -10,6 +10,9 @@
 //! The page of the store as a [`SharedPage`](xen_hypercall::SharedPage), a place for the [`Core`], and a [`Link`]: the
 //! event port and a clock. [`Nodes`] has what can be done with nodes; bring it into scope.
 //!
+//! A program of the control domain supplies nothing but the feature `std`: its `SocketStore` is a [`Store`] over the Unix
+//! socket of the server (`examples/xenstore-ls.rs`).
+//!
 //! # Example
 //! ```
 //! use xen_hypercall::op::hvm::{self, Param};
@@ -60,6 +63,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "std")]
+extern crate std;
+
 mod blocking;
 mod decode;
 mod engine;
@@ -80,8 +86,11 @@ mod refusal;
 mod reply;
 mod request;
 mod slot;
+#[cfg(all(feature = "std", unix))]
+mod socket;
 mod text;
 mod transaction;
+mod transport;
 mod watch;
 mod wire;
 mod xenbus;
@@ -103,7 +112,10 @@ pub use port_link::{LinkError, PortLink};
 pub use refusal::{ERROR_NAME_MAX, ErrorName, Refusal};
 pub use reply::{Answer, Reply, Ticket};
 pub use request::Request;
+#[cfg(all(feature = "std", unix))]
+pub use socket::{Socket, SocketStore};
 pub use transaction::{End, EndError, Transaction};
+pub use transport::{Ring, Transport};
 pub use watch::{WATCHED_PATH_MAX, WatchStatus};
 pub use wire::{ABSOLUTE_PATH_MAX, HEADER_SIZE, Header, PAYLOAD_MAX, RELATIVE_PATH_MAX};
 pub use xenbus::XenbusState;

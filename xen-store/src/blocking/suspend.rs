@@ -1,15 +1,14 @@
 //! The connection across a suspend.
 
 use xen_hypercall::{Nanos, SharedPage};
-use xen_ring::xenstore_front;
 
-use super::{Store, poisoned};
-use crate::{Link, StoreError};
+use super::Store;
+use crate::{Link, Ring, StoreError, Transport};
 
 /// How often a watch is registered that the server refuses.
 const ATTEMPTS: u8 = 3;
 
-impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES> {
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'_, L, REQUESTS, WATCHES, T> {
     /// Admits no new request and waits until the connection is quiet: all answered, and the server has taken all bytes.
     ///
     /// # Errors
@@ -27,28 +26,6 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     /// Admits requests again: after a cancelled suspend this is all there is to do.
     pub const fn unfence(&mut self) {
         self.core.unfence();
-    }
-
-    /// Goes over to a new connection, whose page Xen may have zeroed or kept; no message is sent.
-    ///
-    /// Everything of the old one is over: see [`Core::epoch_changed`](crate::Core::epoch_changed). A fence stays closed.
-    /// Then come [`reregister`](Self::reregister) and [`unfence`](Self::unfence).
-    ///
-    /// # Errors
-    /// [`StoreError::Poisoned`] if the indices in the page are impossible; the session is over then.
-    pub fn rebuild(&mut self, page: &'a SharedPage) -> Result<(), StoreError> {
-        self.core.epoch_changed();
-        match xenstore_front(page) {
-            Ok((sender, receiver)) => {
-                self.sender = sender;
-                self.receiver = receiver;
-                Ok(())
-            }
-            Err(misbehaved) => {
-                self.core.handle_fault(crate::Fault::Ring(misbehaved));
-                Err(poisoned(misbehaved))
-            }
-        }
     }
 
     /// Registers all watches again, in one batch and even while fenced, and waits until the server has answered.
@@ -72,9 +49,32 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     }
 
     fn is_drained(&mut self) -> bool {
-        self.sender.is_drained().unwrap_or_else(|misbehaved| {
-            self.core.handle_fault(crate::Fault::Ring(misbehaved));
+        self.transport.is_drained().unwrap_or_else(|fault| {
+            self.core.handle_fault(fault);
             false
         })
+    }
+}
+
+impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES> {
+    /// Goes over to a new connection, whose page Xen may have zeroed or kept; no message is sent.
+    ///
+    /// Everything of the old one is over: see [`Core::epoch_changed`](crate::Core::epoch_changed). A fence stays closed.
+    /// Then come [`reregister`](Self::reregister) and [`unfence`](Self::unfence).
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] if the indices in the page are impossible; the session is over then.
+    pub fn rebuild(&mut self, page: &'a SharedPage) -> Result<(), StoreError> {
+        self.core.epoch_changed();
+        match Ring::attach(page) {
+            Ok(ring) => {
+                self.transport = ring;
+                Ok(())
+            }
+            Err(fault) => {
+                self.core.handle_fault(fault);
+                Err(StoreError::Poisoned(fault))
+            }
+        }
     }
 }

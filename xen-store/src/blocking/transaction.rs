@@ -1,7 +1,7 @@
 //! Transactions.
 
 use super::Store;
-use crate::{End, EndError, Link, Nodes, Refusal, Reply, Request, StoreError, Transaction};
+use crate::{End, EndError, Link, Nodes, Refusal, Reply, Request, Ring, StoreError, Transaction, Transport};
 
 /// How often a transaction is tried before its `EAGAIN` is handed on; 0 counts as 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,18 +9,20 @@ pub struct Attempts(pub u16);
 
 /// The nodes as an open transaction sees them.
 #[derive(Debug)]
-pub struct Within<'t, 'a, L, const REQUESTS: usize, const WATCHES: usize> {
-    store: &'t mut Store<'a, L, REQUESTS, WATCHES>,
+pub struct Within<'t, 'a, L, const REQUESTS: usize, const WATCHES: usize, T = Ring<'a>> {
+    store: &'t mut Store<'a, L, REQUESTS, WATCHES, T>,
     transaction: &'t Transaction,
 }
 
-impl<L: Link, const REQUESTS: usize, const WATCHES: usize> Nodes for Within<'_, '_, L, REQUESTS, WATCHES> {
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Nodes
+    for Within<'_, '_, L, REQUESTS, WATCHES, T>
+{
     fn perform(&mut self, request: Request<'_>) -> Result<Reply<'_>, StoreError> {
         self.store.ask(request, Some(self.transaction))
     }
 }
 
-impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES> {
+impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES, T> {
     /// Begins a transaction.
     ///
     /// # Errors
@@ -30,7 +32,7 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     }
 
     /// Shows the nodes as an open transaction sees them.
-    pub const fn within<'t>(&'t mut self, transaction: &'t Transaction) -> Within<'t, 'a, L, REQUESTS, WATCHES> {
+    pub const fn within<'t>(&'t mut self, transaction: &'t Transaction) -> Within<'t, 'a, L, REQUESTS, WATCHES, T> {
         Within { store: self, transaction }
     }
 
@@ -57,11 +59,11 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     ///
     /// # Errors
     /// What `body` or the server said; `EAGAIN` if no attempt is left.
-    pub fn transaction<T>(
+    pub fn transaction<V>(
         &mut self,
         attempts: Attempts,
-        mut body: impl FnMut(&mut Within<'_, 'a, L, REQUESTS, WATCHES>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        mut body: impl FnMut(&mut Within<'_, 'a, L, REQUESTS, WATCHES, T>) -> Result<V, StoreError>,
+    ) -> Result<V, StoreError> {
         for _ in 0..attempts.0.max(1) {
             let transaction = self.begin()?;
             let done = body(&mut self.within(&transaction));
@@ -74,7 +76,7 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     }
 
     /// Commits what was done, or abandons what was not.
-    fn close<T>(&mut self, transaction: Transaction, done: Result<T, StoreError>) -> Result<T, StoreError> {
+    fn close<V>(&mut self, transaction: Transaction, done: Result<V, StoreError>) -> Result<V, StoreError> {
         let (failed, open) = match done {
             Ok(value) => match self.commit(transaction) {
                 Ok(()) => return Ok(value),

@@ -1,9 +1,9 @@
 //! Watches.
 
 use super::Store;
-use crate::{Link, Path, StoreError, WatchEvent, WatchId, WatchStatus};
+use crate::{Link, Path, StoreError, Transport, WatchEvent, WatchId, WatchStatus};
 
-impl<L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'_, L, REQUESTS, WATCHES> {
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'_, L, REQUESTS, WATCHES, T> {
     /// Watches a path and all below it, and waits until the server does.
     ///
     /// The server reports once at the beginning.

@@ -39,5 +39,8 @@ pub(super) const TABLE: Table = Table {
         ours("blocking::PATIENCE"),
         ours("blocking::PIECE"),
         ours("blocking::PIECES"),
+        ours("socket::RUN"),
+        ours("socket::SPAN"),
+        ours("socket::ROOM"),
     ],
 };
