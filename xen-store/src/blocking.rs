@@ -3,12 +3,16 @@
 mod suspend;
 mod transaction;
 mod watch;
+mod xenbus;
 
 pub use transaction::{Attempts, Within};
 
 use xen_hypercall::{Nanos, SharedPage};
 
-use crate::{Answer, Core, Fault, Link, Nodes, Reply, Request, Ring, StoreError, Ticket, Transaction, Transport};
+use crate::{
+    Answer, Core, Fault, Link, Nodes, Pipeline, Reply, Request, Requests, Ring, StoreError, Ticket, Transaction,
+    Transport,
+};
 
 /// How long an answer is waited for, unless [`Store::set_patience`] says otherwise.
 const PATIENCE: Nanos = Nanos::from_secs(5);
@@ -96,6 +100,35 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
         match self.core.poll_reply(ticket) {
             Answer::Done(outcome) => outcome,
             Answer::Pending(_) => Err(StoreError::TimedOut),
+        }
+    }
+
+    /// Asks many things at once, and waits until all are answered; `requests` is told of each answer as it comes.
+    ///
+    /// As many are under way as the core has slots. After the patience of [`set_patience`](Self::set_patience), which begins
+    /// anew with each answer, or when the session is over, the rest is answered with that error.
+    pub fn pipeline(&mut self, requests: &mut impl Requests) {
+        self.pipe(requests, |store| store.deadline());
+    }
+
+    /// Does as [`pipeline`](Self::pipeline), and not beyond a deadline.
+    pub fn pipeline_until(&mut self, requests: &mut impl Requests, deadline: Nanos) {
+        self.pipe(requests, |store| store.deadline().min(deadline));
+    }
+
+    fn pipe(&mut self, requests: &mut impl Requests, deadline: impl Fn(&Self) -> Nanos) {
+        let mut pipeline = Pipeline::<REQUESTS>::new();
+        let mut done = false;
+        while !done {
+            pipeline.fill(self.core, requests);
+            let (deadline, before) = (deadline(self), pipeline.answered());
+            let waited = self.until(deadline, |store| {
+                done = pipeline.drain(store.core, requests);
+                done || pipeline.answered() != before
+            });
+            if let Err(error) = waited {
+                return pipeline.give_up(self.core, requests, error);
+            }
         }
     }
 

@@ -49,6 +49,12 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         }
     }
 
+    /// Tells whether a slot is free, so that a request would not be refused as [`StoreError::Full`].
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.free_slot().is_ok()
+    }
+
     pub(super) fn free_slot(&self) -> Result<usize, StoreError> {
         let free = self.slots.iter().position(Slot::is_free);
         free.or_else(|| self.slots.iter().position(Slot::is_overtaken)).ok_or(StoreError::Full)

@@ -29,6 +29,10 @@ pub(crate) struct Fake<'p> {
     incoming: RefCell<Vec<u8>>,
     outgoing: RefCell<Vec<u8>>,
     now: Cell<u64>,
+    /// It has sent something since the client last waited.
+    told: Cell<bool>,
+    /// How often it was notified.
+    pub(crate) notified: Cell<usize>,
     pub(crate) seen: RefCell<Vec<Message>>,
 }
 
@@ -47,6 +51,8 @@ impl<'p> Fake<'p> {
             incoming: RefCell::default(),
             outgoing: RefCell::default(),
             now: Cell::new(1),
+            told: Cell::new(false),
+            notified: Cell::new(0),
             seen: RefCell::default(),
         }
     }
@@ -78,6 +84,7 @@ impl<'p> Fake<'p> {
             self.seen.borrow_mut().push(message);
         }
         while let Ok(count @ 1..) = sender.send(outgoing) {
+            self.told.set(true);
             outgoing.drain(..count);
         }
     }
@@ -85,6 +92,7 @@ impl<'p> Fake<'p> {
 
 impl Link for Fake<'_> {
     fn notify(&self) {
+        self.notified.set(self.notified.get() + 1);
         self.work();
     }
 
@@ -93,6 +101,9 @@ impl Link for Fake<'_> {
     }
 
     fn wait(&self, deadline: Nanos) {
+        if self.told.take() {
+            return;
+        }
         // A quarter of the way, so that a client that does not look at its deadline waits for ever.
         let left = deadline.0.saturating_sub(self.now.get());
         self.now.set(self.now.get() + left.div_ceil(4));
