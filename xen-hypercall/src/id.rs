@@ -62,6 +62,12 @@ impl DomId {
     /// The first of the reserved numbers: a real domain's is below.
     pub const FIRST_RESERVED: Self = Self(0x7FF0);
 
+    /// Every domain, in the permissions of xenstore's nodes.
+    ///
+    /// # Xen
+    /// `DOMID_ANY` of `xen.h`, since Xen 4.22.
+    pub const ANY: Self = Self(0x7FF5);
+
     /// Tells whether the number can be that of a real domain.
     #[must_use]
     pub const fn is_real(self) -> bool {

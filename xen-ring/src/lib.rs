@@ -61,6 +61,7 @@ mod protocol;
 mod quiesce;
 mod replay;
 mod slot;
+mod store_page;
 mod stream;
 mod submit;
 mod sync;
@@ -85,6 +86,7 @@ pub use protocol::{Protocol, RequestId};
 pub use quiesce::{Drain, Quiesced};
 pub use replay::{Policy, Replay, ReplaySet, Undrained};
 pub use slot::{MAX_ORDER, Slots};
+pub use store_page::{StoreConnection, StoreFeatures, StoreWords};
 pub use submit::{Submit, Vacancy};
 #[cfg(loom)]
 #[doc(hidden)]

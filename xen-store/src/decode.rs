@@ -1,7 +1,7 @@
 //! The bodies of answers.
 
 use crate::names::Strings;
-use crate::{MessageType, Names, Path, Permissions, Reject};
+use crate::{Features, MessageType, Names, Part, Path, Permissions, Reject};
 
 /// Reads a decimal number: digits only, no sign, no blank, no overflow.
 ///
@@ -25,7 +25,12 @@ pub(crate) fn check(kind: MessageType, body: &[u8]) -> Result<(), Reject> {
         MessageType::GetPermissions => Permissions::parse(body).map(drop),
         MessageType::TransactionStart => transaction(body).map(drop),
         MessageType::GetDomainPath => path(body).map(drop),
-        MessageType::Read => Ok(()),
+        MessageType::DirectoryPart => Part::parse(body).map(drop),
+        MessageType::IsDomainIntroduced => introduced(body).map(drop),
+        MessageType::GetFeature => features(body).map(drop),
+        MessageType::GetQuota => text(body).map(drop),
+        // The answer to a command is whatever the daemon says.
+        MessageType::Read | MessageType::Control => Ok(()),
         _ => ack(body),
     }
 }
@@ -46,6 +51,26 @@ pub(crate) fn path(body: &[u8]) -> Result<Path<'_>, Reject> {
 pub(crate) fn transaction(body: &[u8]) -> Result<u32, Reject> {
     let id = number(string(body).ok_or(Reject::BadNumber)?)?;
     u32::try_from(id).ok().filter(|id| *id != 0).ok_or(Reject::BadNumber)
+}
+
+/// Reads whether a domain is connected.
+pub(crate) fn introduced(body: &[u8]) -> Result<bool, Reject> {
+    match body {
+        b"T\0" => Ok(true),
+        b"F\0" => Ok(false),
+        _ => Err(Reject::BadAck),
+    }
+}
+
+/// Reads the features that the server offers.
+pub(crate) fn features(body: &[u8]) -> Result<Features, Reject> {
+    let bits = number(text(body)?)?;
+    u32::try_from(bits).map(Features::from_bits_retain).map_err(|_| Reject::BadNumber)
+}
+
+/// Reads the one string of a body.
+pub(crate) fn text(body: &[u8]) -> Result<&[u8], Reject> {
+    string(body).ok_or(Reject::BadText)
 }
 
 fn ack(body: &[u8]) -> Result<(), Reject> {
@@ -96,6 +121,23 @@ mod tests {
             assert_eq!(event(bad), None, "{bad:?}");
         }
         assert_eq!(event(b"p\0t\0"), Some((&b"p"[..], &b"t"[..])));
+    }
+
+    #[test]
+    fn s45_what_a_server_tells_of_itself_is_strict() {
+        assert_eq!((introduced(b"T\0"), introduced(b"F\0")), (Ok(true), Ok(false)));
+        for bad in [&b""[..], b"T", b"t\0", b"OK\0", b"T\0F\0"] {
+            assert_eq!(introduced(bad), Err(Reject::BadAck), "{bad:?}");
+        }
+        assert_eq!(features(b"3\0"), Ok(Features::RECONNECTION | Features::ERROR));
+        assert_eq!(features(b"4294967295\0").map(|features| features.bits()), Ok(u32::MAX), "unknown ones are kept");
+        for bad in [&b"4294967296\0"[..], b"-1\0", b"\0", b"0x3\0"] {
+            assert_eq!(features(bad), Err(Reject::BadNumber), "{bad:?}");
+        }
+        for bad in [&b""[..], b"nodes", b"nodes\0watches\0"] {
+            assert_eq!(check(MessageType::GetQuota, bad), Err(Reject::BadText), "{bad:?}");
+        }
+        assert_eq!(text(b"nodes watches\0"), Ok(&b"nodes watches"[..]));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The core: what is asked, what is answered, and nothing of how bytes travel.
 
 mod end;
+mod features;
 mod receive;
+mod reset;
 mod submit;
 mod suspend;
 mod transmit;
@@ -11,7 +13,7 @@ use crate::exchange::PLACES;
 use crate::outgoing::Outgoing;
 use crate::slot::Slot;
 use crate::watch::Watch;
-use crate::{Fault, Parser, StoreError};
+use crate::{Fault, Features, Parser, StoreError};
 
 /// A session with a xenstore server, without input or output: up to `REQUESTS` requests in flight, and `WATCHES` watches.
 ///
@@ -50,6 +52,9 @@ pub struct Core<const REQUESTS: usize = 4, const WATCHES: usize = 16> {
     gate: Gate,
     poison: Option<Fault>,
     doomed: [u32; 4],
+    /// Transactions that have begun for somebody and were not told to end.
+    open: usize,
+    features: Features,
     next_event: usize,
     counters: Counters,
 }
@@ -92,6 +97,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             gate: Gate::Open,
             poison: None,
             doomed: [0; 4],
+            open: 0,
+            features: Features::empty(),
             next_event: 0,
             counters: Counters { sent: 0, strays: 0, ignored_events: 0 },
         }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use xen_ring::Misbehaved;
 
-use crate::Refusal;
+use crate::{Features, Refusal};
 
 /// Why a request has no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum StoreError {
     TimedOut,
     /// The session is fenced for a suspend: nothing was sent.
     Fenced,
+    /// The server does not offer this: nothing was sent.
+    NotOffered(Features),
+    /// A watch or a transaction of ours is there: nothing was sent.
+    InUse,
     /// Every slot is in use, given-up requests that the server still owes an answer included.
     Full,
     /// The message or the watched path is longer than allowed: nothing was sent.
@@ -57,6 +61,8 @@ impl fmt::Display for StoreError {
             Self::Stale => f.write_str("the handle is of a connection or watch that is over"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Fenced => f.write_str("the session is fenced"),
+            Self::NotOffered(features) => write!(f, "the server does not offer {features:?}"),
+            Self::InUse => f.write_str("a watch or a transaction is there"),
             Self::Full => f.write_str("no slot is free"),
             Self::TooLong => f.write_str("longer than a message may be"),
             Self::BufferTooSmall(need) => write!(f, "the answer needs a buffer of {need} bytes"),
@@ -86,6 +92,10 @@ pub enum Reject {
     BadPermissions,
     /// It should be a path and is not.
     BadPath,
+    /// It should be one string and is not.
+    BadText,
+    /// It is part of a list that changed each time that it was read, or has no end.
+    Unsteady,
 }
 
 impl fmt::Display for Reject {
@@ -98,6 +108,8 @@ impl fmt::Display for Reject {
             Self::BadNames => f.write_str("no list of names"),
             Self::BadPermissions => f.write_str("no list of permissions"),
             Self::BadPath => f.write_str("no path"),
+            Self::BadText => f.write_str("no single string"),
+            Self::Unsteady => f.write_str("part of a list that does not keep still"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Watch events.
 
-use crate::{Path, PathBuf};
+use xen_hypercall::DomId;
+
+use crate::{Path, PathBuf, special};
 
 /// The longest path below a watched one that an event names, in bytes.
 pub const BELOW_MAX: usize = 64;
@@ -42,6 +44,15 @@ impl Place {
         below.and_then(|path| PathBuf::new(path).ok()).map_or(Self::Somewhere, Self::Below)
     }
 
+    /// Returns the domain that an event of a [`Special`](crate::Special) name tells of, if it does.
+    #[must_use]
+    pub fn domain(&self) -> Option<DomId> {
+        match self {
+            Self::Below(path) => special::domain(path.as_path().as_str().as_bytes()),
+            Self::Itself | Self::Somewhere => None,
+        }
+    }
+
     /// Makes one of two.
     pub(crate) fn merge(self, other: Self) -> Self {
         if self == other { self } else { Self::Somewhere }
@@ -74,6 +85,14 @@ mod tests {
         let long = join(b"device/vbd/", &[b'x'; BELOW_MAX]);
         assert!(matches!(parse(&long), Place::Below(_)));
         assert_eq!(parse(&join(&long, b"x")), Place::Somewhere);
+    }
+
+    #[test]
+    fn s21_a_domain_is_told_if_it_is_one() {
+        assert_eq!(below("7").domain(), Some(DomId(7)));
+        for other in [below("32752"), below("70000"), below("x"), below("7/8"), Place::Itself, Place::Somewhere] {
+            assert_eq!(other.domain(), None, "{other:?}");
+        }
     }
 
     #[test]

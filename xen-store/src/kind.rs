@@ -5,7 +5,7 @@ macro_rules! kinds {
         /// The type of a message, of a request as of its reply.
         ///
         /// # Xen
-        /// `enum xsd_sockmsg_type` of `io/xs_wire.h`.
+        /// `enum xsd_sockmsg_type` of `io/xs_wire.h`; those of features and quotas came with Xen 4.21.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum MessageType { $($(#[$doc])* $name,)* }
@@ -71,4 +71,26 @@ kinds! {
     ResetWatches = 21,
     /// Lists some of the children of a node.
     DirectoryPart = 22,
+    /// Asks for the features that the server offers.
+    GetFeature = 23,
+    /// Sets the features that the server offers a domain.
+    SetFeature = 24,
+    /// Asks for a quota.
+    GetQuota = 25,
+    /// Sets a quota.
+    SetQuota = 26,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s06_every_number_has_one_name_or_none() {
+        for raw in 0..1000 {
+            let known = raw <= 26 && raw != 20;
+            assert_eq!(MessageType::from_raw(raw).map(MessageType::raw), known.then_some(raw));
+        }
+        assert_eq!(MessageType::from_raw(u32::MAX), None);
+    }
 }

@@ -57,15 +57,16 @@
 //! the same without `rebuild`.
 //!
 //! # What it does not do
-//! It allocates nothing, retries nothing but transactions, and serves no lists of children of more than 4096 bytes
-//! (`XS_DIRECTORY_PART`). It does not ask the server to reconnect a broken ring: that server loses all, so it is up to
-//! the embedder, and then [`Store::rebuild`]. An answer that never comes keeps its slot until the connection is replaced.
+//! It allocates nothing, and retries nothing but transactions and lists that change while they are read. It does not ask
+//! the server to reconnect a broken ring: that server loses all, so it is up to the embedder, and then
+//! [`Store::rebuild`]. An answer that never comes keeps its slot until the connection is replaced.
 #![no_std]
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "std")]
 extern crate std;
 
+mod argument;
 mod blocking;
 mod decode;
 mod engine;
@@ -78,6 +79,7 @@ mod names;
 mod nodes;
 mod outgoing;
 mod parser;
+mod part;
 mod path;
 mod path_buf;
 mod permission;
@@ -89,6 +91,7 @@ mod request;
 mod slot;
 #[cfg(all(feature = "std", unix))]
 mod socket;
+mod special;
 mod text;
 mod transaction;
 mod transport;
@@ -96,6 +99,7 @@ mod watch;
 mod wire;
 mod xenbus;
 
+pub use argument::Argument;
 pub use blocking::{Attempts, Store, Within};
 pub use decode::number;
 pub use engine::{Core, Counters};
@@ -106,6 +110,7 @@ pub use link::Link;
 pub use names::Names;
 pub use nodes::Nodes;
 pub use parser::Parser;
+pub use part::{Listed, Listing, Part};
 pub use path::{BadPath, Path};
 pub use path_buf::PathBuf;
 pub use permission::{Access, Permission, Permissions};
@@ -116,8 +121,10 @@ pub use reply::{Answer, Reply, Ticket};
 pub use request::Request;
 #[cfg(all(feature = "std", unix))]
 pub use socket::{Socket, SocketStore};
+pub use special::Special;
 pub use transaction::{End, EndError, Transaction};
 pub use transport::{Ring, Transport};
 pub use watch::{WATCHED_PATH_MAX, WatchStatus};
 pub use wire::{ABSOLUTE_PATH_MAX, HEADER_SIZE, Header, PAYLOAD_MAX, RELATIVE_PATH_MAX};
+pub use xen_ring::StoreFeatures as Features;
 pub use xenbus::{Connection, Device, OtherEnd, Phase, Side, Unfit, XenbusError, XenbusState};

@@ -42,6 +42,11 @@ impl<'b> Strings<'b> {
             _ => None,
         }
     }
+
+    /// Returns what is left.
+    pub(crate) const fn rest(&self) -> &'b [u8] {
+        self.0
+    }
 }
 
 impl<'b> Iterator for Strings<'b> {

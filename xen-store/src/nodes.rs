@@ -2,7 +2,9 @@
 
 use xen_hypercall::DomId;
 
-use crate::{Names, Path, PathBuf, Permission, Permissions, Reject, Reply, Request, StoreError, number};
+use crate::{
+    Listed, Listing, Names, Path, PathBuf, Permission, Permissions, Refusal, Reject, Reply, Request, StoreError, number,
+};
 
 /// The nodes of the store: all of them at once, or as a transaction sees them.
 ///
@@ -68,13 +70,30 @@ pub trait Nodes {
         self.perform(Request::Remove(path)).map(drop)
     }
 
-    /// Lists the names of a node's children, which `buffer` holds.
+    /// Lists the names of a node's children, which `buffer` holds; in parts, if they are too many for one answer.
     ///
     /// # Errors
-    /// As the trait; [`StoreError::BufferTooSmall`] if they do not fit.
+    /// As the trait; [`StoreError::BufferTooSmall`] if they do not fit. `E2BIG` if the server does not know of parts.
     fn directory<'b>(&mut self, path: Path<'_>, buffer: &'b mut [u8]) -> Result<Names<'b>, StoreError> {
-        let body = self.perform(Request::Directory(path))?.copy_to(buffer)?;
-        Names::parse(body).map_err(StoreError::Rejected)
+        let whole = self.perform(Request::Directory(path)).and_then(|reply| Ok(reply.copy_to(buffer)?.len()));
+        match whole {
+            Ok(len) => Names::parse(buffer.get(..len).unwrap_or_default()).map_err(StoreError::Rejected),
+            Err(StoreError::Said(Refusal::TooBig)) => match self.directory_in_parts(path, buffer) {
+                Err(StoreError::Said(Refusal::NotImplemented)) => Err(StoreError::Said(Refusal::TooBig)),
+                listed => listed,
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists the names of a node's children in parts, as many as `buffer` holds: see [`Listing`].
+    ///
+    /// # Errors
+    /// As the trait; [`StoreError::BufferTooSmall`] if they do not fit, [`Reject::Unsteady`] if the node changes each time.
+    fn directory_in_parts<'b>(&mut self, path: Path<'_>, buffer: &'b mut [u8]) -> Result<Names<'b>, StoreError> {
+        let mut listing = Listing::new(buffer);
+        while listing.take(&self.perform(listing.request(path))?)? == Listed::More {}
+        listing.names()
     }
 
     /// Reads the permissions of a node, which `buffer` holds.

@@ -40,6 +40,13 @@ impl<const N: usize> PathBuf<N> {
         Ok(self)
     }
 
+    /// Writes what is known to be a path, and to have no more than `N` bytes.
+    pub(crate) fn written(path: fmt::Arguments<'_>) -> Self {
+        let mut text = Text::new();
+        let _fits = text.write_fmt(path);
+        Self(text)
+    }
+
     /// Returns the path.
     #[must_use]
     pub fn as_path(&self) -> Path<'_> {

@@ -22,6 +22,9 @@ pub enum Access {
 }
 
 /// One entry of a node's permissions; of the first, the domain owns the node and the access is everybody else's.
+///
+/// A later one may be for every domain ([`DomId::ANY`]), where the server offers
+/// [`Features::DOMID_ANY`](crate::Features::DOMID_ANY).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
     /// The domain.
@@ -107,6 +110,13 @@ mod tests {
         let entries: Vec<_> = Permissions::parse(b"n0\0b7\0").unwrap().collect();
         let expected = [(DomId(0), Access::None), (DomId(7), Access::Both)];
         assert_eq!(entries, expected.map(|(domain, access)| Permission { domain, access }));
+    }
+
+    #[test]
+    fn s30_an_entry_may_be_for_any_domain() {
+        let any = Permission { domain: DomId::ANY, access: Access::Read };
+        assert_eq!(Permissions::parse(b"n0\0r32757\0").unwrap().nth(1), Some(any));
+        assert_eq!(format!("{any}"), "r32757");
     }
 
     #[test]

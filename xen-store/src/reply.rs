@@ -1,6 +1,6 @@
 //! Answers.
 
-use crate::{Names, Path, Permissions, StoreError, Transaction, decode};
+use crate::{Features, Names, Part, Path, Permissions, StoreError, Transaction, decode};
 
 /// Stands for a request under way, until it is answered or given up.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +63,38 @@ impl<'c> Reply<'c> {
     /// [`StoreError::Rejected`] if the request was not for a home and this is no path.
     pub fn path(&self) -> Result<Path<'c>, StoreError> {
         decode::path(self.body).map_err(StoreError::Rejected)
+    }
+
+    /// Returns a part of a long listing.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if the request was not for a part and this is none.
+    pub fn part(&self) -> Result<Part<'c>, StoreError> {
+        Part::parse(self.body).map_err(StoreError::Rejected)
+    }
+
+    /// Tells whether a domain is connected to the server.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if the request did not ask that.
+    pub fn is_introduced(&self) -> Result<bool, StoreError> {
+        decode::introduced(self.body).map_err(StoreError::Rejected)
+    }
+
+    /// Returns what the server offers.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if the request did not ask that.
+    pub fn features(&self) -> Result<Features, StoreError> {
+        decode::features(self.body).map_err(StoreError::Rejected)
+    }
+
+    /// Returns the one string of the answer: the names of quotas, with blanks between, or the digits of one.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] if it is not one string.
+    pub fn text(&self) -> Result<&'c [u8], StoreError> {
+        decode::text(self.body).map_err(StoreError::Rejected)
     }
 
     /// Returns the transaction that was begun.

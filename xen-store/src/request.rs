@@ -2,12 +2,15 @@
 
 use core::fmt::{self, Write};
 
-use xen_hypercall::DomId;
+use xen_hypercall::{DomId, Gfn, Port};
 
 use crate::wire::PAYLOAD_MAX;
-use crate::{MessageType, Path, Permission};
+use crate::{Argument, Features, MessageType, Path, Permission};
 
 /// What can be asked of the store, watches and the end of a transaction aside.
+///
+/// The first eight are about nodes, and are asked within a transaction if one is given; the others never are. Those from
+/// [`Release`](Self::Release) on are the toolstack's: a server refuses them to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request<'a> {
@@ -15,6 +18,8 @@ pub enum Request<'a> {
     Read(Path<'a>),
     /// Lists the names of a node's children.
     Directory(Path<'a>),
+    /// Lists some of them, from this byte of the whole list on: see [`Listing`](crate::Listing).
+    DirectoryPart(Path<'a>, u32),
     /// Reads the permissions of a node.
     Permissions(Path<'a>),
     /// Writes the value of a node, which is made if need be.
@@ -29,6 +34,28 @@ pub enum Request<'a> {
     Begin,
     /// Asks for the home of a domain.
     Home(DomId),
+    /// Asks what the server offers the caller, or, of the toolstack alone, a domain.
+    Features(Option<DomId>),
+    /// Tells the server that a domain's ring is not to be served any more.
+    Release(DomId),
+    /// Tells the server of a domain: of the frame of its ring, and of its end of the event channel.
+    Introduce(DomId, Gfn, Port),
+    /// Asks whether a domain is connected.
+    IsIntroduced(DomId),
+    /// Tells the server that a domain goes on after it was shut down.
+    Resume(DomId),
+    /// Gives a domain all the rights of another, its target, which comes second.
+    SetTarget(DomId, DomId),
+    /// Sets what the server offers a domain, before it is introduced.
+    SetFeatures(DomId, Features),
+    /// Asks for the names of the quotas that the server knows.
+    Quotas,
+    /// Asks for a quota of a domain, or the one that new domains have.
+    Quota(Option<DomId>, Argument<'a>),
+    /// Sets a quota of a domain, or the one that new domains have; 0 is no limit.
+    SetQuota(Option<DomId>, Argument<'a>, u32),
+    /// Has the daemon do something of its own: what, differs from version to version.
+    Control(&'a [Argument<'a>]),
 }
 
 impl Request<'_> {
@@ -38,6 +65,7 @@ impl Request<'_> {
         match self {
             Self::Read(_) => MessageType::Read,
             Self::Directory(_) => MessageType::Directory,
+            Self::DirectoryPart(..) => MessageType::DirectoryPart,
             Self::Permissions(_) => MessageType::GetPermissions,
             Self::Write(..) => MessageType::Write,
             Self::MakeDirectory(_) => MessageType::MakeDirectory,
@@ -45,6 +73,32 @@ impl Request<'_> {
             Self::SetPermissions(..) => MessageType::SetPermissions,
             Self::Begin => MessageType::TransactionStart,
             Self::Home(_) => MessageType::GetDomainPath,
+            Self::Features(_) => MessageType::GetFeature,
+            Self::Release(_) => MessageType::Release,
+            Self::Introduce(..) => MessageType::Introduce,
+            Self::IsIntroduced(_) => MessageType::IsDomainIntroduced,
+            Self::Resume(_) => MessageType::Resume,
+            Self::SetTarget(..) => MessageType::SetTarget,
+            Self::SetFeatures(..) => MessageType::SetFeature,
+            Self::Quotas | Self::Quota(..) => MessageType::GetQuota,
+            Self::SetQuota(..) => MessageType::SetQuota,
+            Self::Control(_) => MessageType::Control,
+        }
+    }
+
+    /// Tells whether it is about nodes, so that it can be asked within a transaction.
+    pub(crate) const fn is_of_nodes(&self) -> bool {
+        let reads = matches!(self, Self::Read(_) | Self::Directory(_) | Self::DirectoryPart(..) | Self::Permissions(_));
+        reads || matches!(self, Self::Write(..) | Self::MakeDirectory(_) | Self::Remove(_) | Self::SetPermissions(..))
+    }
+
+    /// Returns what the server must offer for it.
+    pub(crate) fn needs(&self) -> Features {
+        match self {
+            Self::SetPermissions(_, entries) if entries.iter().any(|entry| entry.domain == DomId::ANY) => {
+                Features::DOMID_ANY
+            }
+            _ => Features::empty(),
         }
     }
 
@@ -53,13 +107,33 @@ impl Request<'_> {
         match self {
             Self::Read(path) | Self::Directory(path) | Self::Permissions(path) => body.string(path),
             Self::MakeDirectory(path) | Self::Remove(path) => body.string(path),
+            Self::DirectoryPart(path, from) => body.string(path).and_then(|()| body.string(from)),
             Self::Write(path, value) => body.string(path).and_then(|()| body.bytes(value)),
             Self::SetPermissions(path, entries) => {
                 body.string(path)?;
                 entries.iter().try_for_each(|entry| body.string(entry))
             }
             Self::Begin => body.string(""),
-            Self::Home(domain) => body.string(domain),
+            Self::Home(domain) | Self::Release(domain) | Self::IsIntroduced(domain) | Self::Resume(domain) => {
+                body.string(domain)
+            }
+            Self::Introduce(domain, gfn, port) => {
+                // The frame is read as a signed number.
+                body.string(domain)?;
+                body.string(gfn.0.cast_signed())?;
+                body.string(port)
+            }
+            Self::SetTarget(domain, target) => body.string(domain).and_then(|()| body.string(target)),
+            Self::SetFeatures(domain, features) => body.string(domain).and_then(|()| body.string(features.bits())),
+            Self::Features(domain) => body.strings(domain),
+            Self::Quotas => Some(()),
+            Self::Quota(domain, name) => body.strings(domain).and_then(|()| body.string(name)),
+            Self::SetQuota(domain, name, quota) => {
+                body.strings(domain)?;
+                body.string(name)?;
+                body.string(quota)
+            }
+            Self::Control(words) => body.strings(*words),
         }
     }
 }
@@ -90,6 +164,11 @@ impl Body {
         self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);
         self.len = end;
         Some(())
+    }
+
+    /// Appends each string, if any.
+    pub(crate) fn strings(&mut self, texts: impl IntoIterator<Item = impl fmt::Display>) -> Option<()> {
+        texts.into_iter().try_for_each(|text| self.string(text))
     }
 
     /// Appends what `text` displays as, and a NUL; `None` if it does not fit.
@@ -130,6 +209,27 @@ mod tests {
         encodes(Request::SetPermissions(path, &entries), 14, b"a/b\0n3\0b0\0");
         encodes(Request::Begin, 6, b"\0");
         encodes(Request::Home(DomId(7)), 10, b"7\0");
+        encodes(Request::DirectoryPart(path, 4096), 22, b"a/b\x004096\0");
+    }
+
+    #[test]
+    fn bodies_of_the_toolstack() {
+        let (one, nodes) = (DomId(7), Argument::literal("nodes"));
+        encodes(Request::Introduce(one, Gfn(1024), Port(3)), 8, b"7\x001024\x003\0");
+        encodes(Request::Introduce(one, Gfn(u64::MAX), Port(3)), 8, b"7\0-1\x003\0");
+        encodes(Request::Release(one), 9, b"7\0");
+        encodes(Request::IsIntroduced(one), 17, b"7\0");
+        encodes(Request::Resume(one), 18, b"7\0");
+        encodes(Request::SetTarget(one, DomId(9)), 19, b"7\x009\0");
+        encodes(Request::Features(None), 23, b"");
+        encodes(Request::Features(Some(one)), 23, b"7\0");
+        encodes(Request::SetFeatures(one, Features::ERROR | Features::WATCH_DEPTH), 24, b"7\x006\0");
+        encodes(Request::Quotas, 25, b"");
+        encodes(Request::Quota(None, nodes), 25, b"nodes\0");
+        encodes(Request::Quota(Some(one), nodes), 25, b"7\0nodes\0");
+        encodes(Request::SetQuota(None, nodes, 0), 26, b"nodes\x000\0");
+        encodes(Request::SetQuota(Some(one), nodes, 500), 26, b"7\0nodes\x00500\0");
+        encodes(Request::Control(&[Argument::literal("log"), Argument::literal("on")]), 0, b"log\0on\0");
     }
 
     #[test]

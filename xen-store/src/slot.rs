@@ -3,7 +3,7 @@
 use crate::exchange::{Exchange, Stage};
 use crate::request::Body;
 use crate::wire::Header;
-use crate::{MessageType, StoreError};
+use crate::{End, MessageType, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
@@ -12,6 +12,14 @@ enum Owner {
     Ticket,
     /// The ticket was given up, but the server owes an answer.
     GivenUp,
+}
+
+/// What was there for whoever gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// A transaction that had begun; it is abandoned.
+    Transaction,
 }
 
 #[derive(Debug)]
@@ -46,30 +54,56 @@ impl Slot {
         self.owner = Owner::Nobody;
     }
 
-    /// Leaves the answer to nobody; what the server has not seen yet is not sent.
-    pub(crate) const fn give_up(&mut self) {
-        match self.exchange.stage {
-            Stage::Sending | Stage::Sent | Stage::Overtaken => self.owner = Owner::GivenUp,
-            Stage::Idle | Stage::Staged(_) => {
+    /// Leaves the answer to nobody; what the server has not seen yet is not sent, and what it has open for us is ended.
+    pub(crate) fn give_up(&mut self, order: u64) -> Left {
+        match (self.exchange.stage, self.exchange.kind) {
+            (Stage::Sending | Stage::Sent | Stage::Overtaken, _) => self.owner = Owner::GivenUp,
+            (Stage::Staged(_), MessageType::TransactionEnd) => {
+                self.owner = Owner::GivenUp;
+                self.abandon_body();
+            }
+            (Stage::Idle, MessageType::TransactionStart) if self.outcome.is_ok() => {
+                if let Ok(transaction) = crate::decode::transaction(self.body.as_bytes()) {
+                    self.owner = Owner::GivenUp;
+                    self.abandon(transaction, order);
+                    return Left::Transaction;
+                }
+                self.owner = Owner::Nobody;
+            }
+            (Stage::Idle | Stage::Staged(_), _) => {
                 self.exchange.stage = Stage::Idle;
                 self.owner = Owner::Nobody;
             }
         }
+        Left::Nothing
+    }
+
+    fn abandon(&mut self, transaction: u32, order: u64) {
+        self.exchange.start(MessageType::TransactionEnd, transaction, order);
+        self.abandon_body();
+    }
+
+    fn abandon_body(&mut self) {
+        self.body.clear();
+        let _fits = self.body.string(End::Abandon.letter());
     }
 
     /// Takes the answer in; a transaction that nobody waits for any more is abandoned.
     pub(crate) fn answer(&mut self, header: &Header, body: &[u8], order: u64) -> Result<(), StoreError> {
         let outcome = self.exchange.judge(header, body);
-        let orphan = self.orphan(outcome, body);
-        self.body.clear();
-        if let Some(transaction) = orphan {
-            self.exchange.start(MessageType::TransactionEnd, transaction, order);
-            let _fits = self.body.string("F");
+        if let Some(transaction) = self.orphan(outcome, body) {
+            self.abandon(transaction, order);
         } else {
+            self.body.clear();
             let _fits = self.body.bytes(body);
             self.end(outcome);
         }
         outcome
+    }
+
+    /// Tells whether a transaction has begun here for somebody.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.exchange.kind == MessageType::TransactionStart && self.exchange.is_idle() && self.outcome.is_ok()
     }
 
     /// Takes note that the request of that order was answered: one before it, for which nobody waits, hardly will be.

@@ -213,6 +213,44 @@ fn s11_a_late_answer_reaches_nobody() {
 }
 
 #[test]
+fn s47_a_long_list_of_children() {
+    let mut setup = Setup::new();
+    let (host, _, _, mut store) = setup.store();
+    let names: Vec<String> = (0..200).map(|number| format!("{}{number}", "x".repeat(50))).collect();
+    names.iter().for_each(|name| host.store().write(&format!("data/many/{name}"), ""));
+    let many = Path::literal("data/many");
+    let mut buffer = [0; 16384];
+    let listed: Vec<String> = store.directory(many, &mut buffer).unwrap().map(String::from).collect();
+    assert_eq!(listed, names);
+    assert!(matches!(store.directory(many, &mut [0; 5000]), Err(StoreError::BufferTooSmall(5001..))));
+    let listed = store.transaction(Attempts(1), |nodes| nodes.directory(many, &mut buffer).map(Iterator::count));
+    assert_eq!(listed, Ok(200), "within a transaction too");
+    let short = store.directory_in_parts(Path::literal("control"), &mut [0; 256]).map(Iterator::count);
+    assert_eq!(short, Ok(host.store().list("control").len()));
+    host.check().unwrap();
+}
+
+#[test]
+fn s35_a_connection_that_somebody_had_before() {
+    let mut setup = Setup::new();
+    {
+        let (_, _, _, mut store) = setup.store();
+        store.watch(Path::literal("data")).unwrap();
+        let _left_open = store.begin().unwrap();
+    }
+    setup.core = Core::new();
+    let (host, _, _, mut store) = setup.store();
+    assert_eq!(host.ledger().holdings().watches.len(), 1);
+    store.reset().unwrap();
+    assert_eq!(host.ledger().holdings().watches.len(), 0);
+    assert_eq!(host.ledger().holdings().transactions.len(), 0);
+    let watch = store.watch(Path::literal("data")).unwrap();
+    assert_eq!(store.reset(), Err(StoreError::InUse));
+    assert_eq!(host.ledger().holdings().watches.len(), 1, "nothing was sent");
+    store.unwatch(watch).unwrap();
+}
+
+#[test]
 fn watches() {
     let mut setup = Setup::new();
     let (host, seam, _, mut store) = setup.store();

@@ -31,6 +31,15 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
         self.pump()
     }
 
+    /// Has the server forget what whoever had the connection before left there: see [`Core::reset`](crate::Core::reset).
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while a transaction or a watch of ours is there; what the server said.
+    pub fn reset(&mut self) -> Result<(), StoreError> {
+        let ticket = self.core.reset()?;
+        self.wait_for(ticket).map(drop)
+    }
+
     /// Returns the next event, without waiting.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
         slot.body.clear();
         slot.body.string(how.letter()).ok_or(StoreError::TooLong)?;
+        self.open = self.open.saturating_sub(1);
         self.stage(place, MessageType::TransactionEnd, transaction.id).map(Some)
     }
 

@@ -53,6 +53,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     fn account(&mut self, found: Found) -> Result<(), Fault> {
         match found {
             Found::Taken => {}
+            Found::Begun => self.open = self.open.saturating_add(1),
             Found::Doomed(transaction) => self.doom(transaction),
             Found::Ignored => self.counters.ignored_events = self.counters.ignored_events.saturating_add(1),
             Found::Stray => {
@@ -69,6 +70,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
 /// What became of a message.
 enum Found {
     Taken,
+    /// A transaction of ours has begun.
+    Begun,
     /// Its request failed in a way that spoils this transaction.
     Doomed(u32),
     /// An event for nobody.
@@ -92,6 +95,7 @@ impl Message<'_> {
         let (transaction, answered) = (slot.exchange.transaction, slot.exchange.order);
         let found = match slot.answer(&self.header, self.body, self.order) {
             Err(StoreError::Rejected(Reject::WrongTransaction(_))) => Found::Doomed(transaction),
+            Ok(()) if slot.has_begun() => Found::Begun,
             _ => Found::Taken,
         };
         Some((found, answered))

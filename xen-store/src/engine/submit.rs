@@ -2,18 +2,21 @@
 
 use super::Core;
 use crate::exchange::place;
-use crate::slot::Slot;
+use crate::slot::{Left, Slot};
 use crate::{Answer, MessageType, Reply, Request, StoreError, Ticket, Transaction};
 
 impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
-    /// Asks something, within a transaction or without.
+    /// Asks something, within a transaction or without; within, only what is about nodes.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`], [`StoreError::Poisoned`], [`StoreError::Full`], [`StoreError::TooLong`], or
-    /// [`StoreError::EpochChanged`] if the transaction is of an earlier connection. Nothing was sent.
+    /// [`StoreError::Fenced`], [`StoreError::Poisoned`], [`StoreError::Full`], [`StoreError::TooLong`],
+    /// [`StoreError::NotOffered`] if the server must offer something for it and does not, or [`StoreError::EpochChanged`]
+    /// if the transaction is of an earlier connection. Nothing was sent.
     pub fn submit(&mut self, request: Request<'_>, within: Option<&Transaction>) -> Result<Ticket, StoreError> {
         self.admit()?;
         let transaction = self.transaction_id(within)?;
+        let transaction = if request.is_of_nodes() { transaction } else { 0 };
+        self.offered(request.needs())?;
         let place = self.free_slot()?;
         let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
         slot.body.clear();
@@ -40,12 +43,13 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
 
     /// Waits no longer for an answer.
     ///
-    /// What is not sent yet never will be. Otherwise the slot stays in use until the server has answered, so that no other
+    /// What is not sent yet never will be; the commit of a transaction becomes its end by an abandon. Otherwise the slot stays in use until the server has answered, so that no other
     /// request can be taken for this one; a transaction that begins too late is abandoned. Once a later request was
     /// answered, the slot is given to another request if no other slot is left.
     pub fn give_up(&mut self, ticket: Ticket) {
-        if let Some(slot) = find(&mut self.slots, &ticket) {
-            slot.give_up();
+        let order = self.next_order();
+        if find(&mut self.slots, &ticket).is_some_and(|slot| slot.give_up(order) == Left::Transaction) {
+            self.open = self.open.saturating_sub(1);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The session across a suspend.
 
 use super::{Core, Gate};
-use crate::{StoreError, WatchStatus};
+use crate::{Features, StoreError, WatchStatus};
 
 impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Admits no new request until [`unfence`](Self::unfence); what is under way goes on.
@@ -29,13 +29,15 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Goes over to a new connection, after a resume in a new domain or on a ring that was made anew.
     ///
     /// Every request under way is completed with [`StoreError::EpochChanged`], a partial message is discarded, open
-    /// transactions are over, and what poisoned the session is forgotten. Watches stay in the table, unknown to the server
+    /// transactions are over, and what poisoned the session or the server offered is forgotten. Watches stay in the table, unknown to the server
     /// until [`rewatch`](Self::rewatch). Not after a cancelled suspend, where the server remembers everything.
     pub fn epoch_changed(&mut self) {
         self.abort(StoreError::EpochChanged);
         self.session = self.session.wrapping_add(1);
         self.poison = None;
         self.doomed = [0; 4];
+        self.open = 0;
+        self.features = Features::empty();
         self.counters.strays = 0;
     }
 

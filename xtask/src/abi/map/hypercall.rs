@@ -18,6 +18,8 @@ pub(super) const TABLE: Table = Table {
         ours("id::Nanos::ZERO"),
         ours("id::Nanos::MAX"),
         ours("id::DomId::DOM0"),
+        // Of the headers of Xen 4.22.
+        ours("id::DomId::ANY"),
         values("id::DomId::*", &["DOMID_{}"]),
         values("errno::Errno::*", &["XEN_{}"]),
         values("word::Number::*", &["__HYPERVISOR_{lower}"]),

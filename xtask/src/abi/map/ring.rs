@@ -23,6 +23,15 @@ pub(super) const TABLE: Table = Table {
         byte_ring!("layout::xenstore::RSP", "xenstore_domain_interface", "rsp", "rsp_cons", "rsp_prod"),
         byte_ring!("layout::console::IN", "xencons_interface", "in", "in_cons", "in_prod"),
         byte_ring!("layout::console::OUT", "xencons_interface", "out", "out_cons", "out_prod"),
+        values("store_page::SERVER_FEATURES", &["offsetof(struct xenstore_domain_interface, server_features)"]),
+        values("store_page::CONNECTION", &["offsetof(struct xenstore_domain_interface, connection)"]),
+        values("store_page::ERROR", &["offsetof(struct xenstore_domain_interface, error)"]),
+        values("store_page::CONNECTED", &["XENSTORE_CONNECTED"]),
+        values("store_page::RECONNECT", &["XENSTORE_RECONNECT"]),
+        values("store_page::StoreFeatures::*", &["XENSTORE_SERVER_FEATURE_{}"]),
+        // Of the headers of Xen 4.22, where they are 4 and 8.
+        ours("store_page::StoreFeatures::WATCH_DEPTH"),
+        ours("store_page::StoreFeatures::DOMID_ANY"),
         values("flex::*", &["offsetof(struct xen_9pfs_data_intf, {lower})"]),
         values("flex::RING_0", &["XEN_FLEX_RING_SIZE(0)"]),
         // The largest order whose grants fit the page.

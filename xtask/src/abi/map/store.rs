@@ -20,6 +20,13 @@ pub(super) const TABLE: Table = Table {
         values("kind::MessageType::SetPermissions", &["XS_SET_PERMS"]),
         values("kind::MessageType::MakeDirectory", &["XS_MKDIR"]),
         values("kind::MessageType::Remove", &["XS_RM"]),
+        // Of the headers of Xen 4.21.
+        ours("kind::MessageType::GetFeature"),
+        ours("kind::MessageType::SetFeature"),
+        ours("kind::MessageType::GetQuota"),
+        ours("kind::MessageType::SetQuota"),
+        ours("part::RESTARTS"),
+        ours("part::PARTS"),
         error_name("refusal::Refusal::*"),
         // Of oxenstored, not of the header.
         ours("blocking::suspend::ATTEMPTS"),
