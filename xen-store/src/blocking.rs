@@ -83,7 +83,9 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     /// # Errors
     /// [`StoreError::Poisoned`] if the session is over.
     pub fn pump(&mut self) -> Result<(), StoreError> {
-        self.turn().map(drop)
+        self.turn()?;
+        self.tell_time();
+        Ok(())
     }
 
     /// Waits for the answer to a request that was submitted to the core, as long as the patience lasts.
@@ -145,16 +147,28 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     fn until(&mut self, deadline: Nanos, mut holds: impl FnMut(&mut Self) -> bool) -> Result<(), StoreError> {
         loop {
             let progress = self.turn()?;
+            let now = self.tell_time();
             if holds(self) {
                 return Ok(());
             }
-            if self.link.now() >= deadline {
+            if now >= deadline {
                 return Err(StoreError::TimedOut);
             }
             if progress == Progress::Idle {
-                self.link.wait(deadline);
+                let next = self.core.poll_deadline().unwrap_or(deadline);
+                self.link.wait(deadline.min(next));
             }
         }
+    }
+
+    /// Tells the core what time it is, and the server that it has work, if that is due.
+    fn tell_time(&mut self) -> Nanos {
+        let now = self.link.now();
+        self.core.handle_time(now);
+        if self.core.poll_kick() {
+            self.link.notify();
+        }
+        now
     }
 
     fn turn(&mut self) -> Result<Progress, StoreError> {

@@ -6,21 +6,24 @@ mod receive;
 mod reset;
 mod submit;
 mod suspend;
+mod time;
 mod transmit;
 mod watches;
 
-use crate::exchange::PLACES;
+use crate::exchange::{Exchange, PLACES};
 use crate::outgoing::Outgoing;
 use crate::slot::Slot;
 use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 use crate::{Fault, Features, Parser, StoreError};
 
 /// A session with a xenstore server, without input or output: up to `REQUESTS` requests in flight, and `WATCHES` watches.
 ///
 /// Its verbs: [`submit`](Self::submit), [`end`](Self::end), [`watch`](Self::watch), [`unwatch`](Self::unwatch) ask;
 /// [`poll_transmit`](Self::poll_transmit) gives bytes for the ring and [`handle_bytes`](Self::handle_bytes) takes bytes
-/// from it; [`poll_reply`](Self::poll_reply) and [`poll_event`](Self::poll_event) give what came of it. Nothing blocks,
-/// allocates, sleeps or reads a clock. It takes about 4 KiB a request, 8 KiB more, and 400 bytes a watch: put it where
+/// from it; [`poll_reply`](Self::poll_reply) and [`poll_event`](Self::poll_event) give what came of it.
+/// [`handle_time`](Self::handle_time) tells the time, [`poll_deadline`](Self::poll_deadline) when to tell it next, and
+/// [`poll_kick`](Self::poll_kick) when to notify the server once more. Nothing blocks, allocates, sleeps or reads a clock. It takes about 4 KiB a request, 8 KiB more, and 400 bytes a watch: put it where
 /// that fits, for instance in a `static`.
 ///
 /// # Example
@@ -55,6 +58,9 @@ pub struct Core<const REQUESTS: usize = 4, const WATCHES: usize = 16> {
     /// Transactions that have begun for somebody and were not told to end.
     open: usize,
     features: Features,
+    /// How many requests may be with the server.
+    window: usize,
+    watchdog: Watchdog,
     next_event: usize,
     counters: Counters,
 }
@@ -99,6 +105,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             doomed: [0; 4],
             open: 0,
             features: Features::empty(),
+            window: usize::MAX,
+            watchdog: Watchdog::new(),
             next_event: 0,
             counters: Counters { sent: 0, strays: 0, ignored_events: 0 },
         }
@@ -136,6 +144,10 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             Gate::Open => Ok(()),
             Gate::Fenced => Err(StoreError::Fenced),
         }
+    }
+
+    fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.slots.iter().map(|slot| &slot.exchange).chain(self.watches.iter().map(|watch| &watch.exchange))
     }
 
     const fn next_order(&mut self) -> u64 {

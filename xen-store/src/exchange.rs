@@ -67,13 +67,6 @@ impl Exchange {
         Header { kind: self.kind.raw(), request: self.id(place), transaction: self.transaction, len: narrow(len) }
     }
 
-    pub(crate) const fn staged(&self) -> Option<u64> {
-        match self.stage {
-            Stage::Staged(order) => Some(order),
-            _ => None,
-        }
-    }
-
     pub(crate) const fn is_idle(&self) -> bool {
         matches!(self.stage, Stage::Idle)
     }

@@ -96,6 +96,7 @@ mod text;
 mod transaction;
 mod transport;
 mod watch;
+mod watchdog;
 mod wire;
 mod xenbus;
 

@@ -1,5 +1,7 @@
 //! A place for one request of the caller and its answer.
 
+use xen_hypercall::Nanos;
+
 use crate::exchange::{Exchange, Stage};
 use crate::request::Body;
 use crate::wire::Header;
@@ -12,6 +14,8 @@ enum Owner {
     Ticket,
     /// The ticket was given up, but the server owes an answer.
     GivenUp,
+    /// A ticket is out, but its time is over, and the server owes an answer.
+    Expired,
 }
 
 /// What was there for whoever gave up.
@@ -27,31 +31,77 @@ pub(crate) struct Slot {
     pub(crate) exchange: Exchange,
     pub(crate) body: Body,
     owner: Owner,
+    /// The id by which the ticket names the slot; the exchange may have gone on to another.
+    ticket: u32,
     outcome: Result<(), StoreError>,
+    /// When the ticket's time is over.
+    deadline: Nanos,
 }
 
 impl Slot {
     pub(crate) const fn new() -> Self {
-        Self { exchange: Exchange::new(), body: Body::new(), owner: Owner::Nobody, outcome: Ok(()) }
+        Self {
+            exchange: Exchange::new(),
+            body: Body::new(),
+            owner: Owner::Nobody,
+            ticket: 0,
+            outcome: Ok(()),
+            deadline: Nanos::MAX,
+        }
     }
 
     pub(crate) fn is_free(&self) -> bool {
         self.owner == Owner::Nobody
     }
 
-    /// Takes the slot for a request whose body is there.
-    pub(crate) const fn take(&mut self, kind: MessageType, transaction: u32, order: u64) {
+    /// Takes the slot for a request whose body is there; the exchange is to be started.
+    pub(crate) const fn take(&mut self, ticket: u32) {
         self.owner = Owner::Ticket;
-        self.exchange.start(kind, transaction, order);
+        self.ticket = ticket;
+        self.deadline = Nanos::MAX;
+    }
+
+    /// Tells whether a ticket is out for it.
+    pub(crate) fn is_of(&self, ticket: u32) -> bool {
+        matches!(self.owner, Owner::Ticket | Owner::Expired) && self.ticket == ticket
     }
 
     /// Returns what came of the request, once it is known.
-    pub(crate) const fn outcome(&self) -> Option<Result<(), StoreError>> {
+    pub(crate) fn outcome(&self) -> Option<Result<(), StoreError>> {
+        if self.owner == Owner::Expired {
+            return Some(Err(StoreError::TimedOut));
+        }
         if self.exchange.is_idle() { Some(self.outcome) } else { None }
     }
 
-    pub(crate) const fn free(&mut self) {
-        self.owner = Owner::Nobody;
+    /// Takes the ticket back, whose outcome is known.
+    pub(crate) const fn take_back(&mut self) {
+        self.owner = if self.exchange.is_idle() { Owner::Nobody } else { Owner::GivenUp };
+    }
+
+    pub(crate) const fn set_deadline(&mut self, deadline: Nanos) {
+        self.deadline = deadline;
+    }
+
+    /// Returns when the ticket's time is over, if it waits and has a deadline.
+    pub(crate) fn deadline(&self) -> Option<Nanos> {
+        let waits = self.owner == Owner::Ticket && !self.exchange.is_idle();
+        (waits && self.deadline < Nanos::MAX).then_some(self.deadline)
+    }
+
+    /// Ends the ticket's wait if its time is over; what the server has not seen is not sent.
+    pub(crate) fn expire(&mut self, now: Nanos) {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match (self.exchange.stage, self.exchange.kind) {
+            (Stage::Staged(_), MessageType::TransactionEnd) => {
+                self.owner = Owner::Expired;
+                self.abandon_body();
+            }
+            (Stage::Staged(_) | Stage::Idle, _) => self.end(Err(StoreError::TimedOut)),
+            (Stage::Sending | Stage::Sent | Stage::Overtaken, _) => self.owner = Owner::Expired,
+        }
     }
 
     /// Leaves the answer to nobody; what the server has not seen yet is not sent, and what it has open for us is ended.
@@ -108,14 +158,14 @@ impl Slot {
 
     /// Takes note that the request of that order was answered: one before it, for which nobody waits, hardly will be.
     pub(crate) fn overtaken(&mut self, order: u64) {
-        if self.owner == Owner::GivenUp && self.exchange.falls_behind(order) {
+        if matches!(self.owner, Owner::GivenUp | Owner::Expired) && self.exchange.falls_behind(order) {
             self.exchange.stage = Stage::Overtaken;
         }
     }
 
     /// Tells whether it may be taken for another request, if there is no better one: a late answer is a stray then.
     pub(crate) fn is_overtaken(&self) -> bool {
-        self.exchange.stage == Stage::Overtaken
+        self.owner == Owner::GivenUp && self.exchange.stage == Stage::Overtaken
     }
 
     /// Ends the request without an answer, if it is under way.
@@ -127,14 +177,15 @@ impl Slot {
 
     fn end(&mut self, outcome: Result<(), StoreError>) {
         self.exchange.stage = Stage::Idle;
-        self.outcome = outcome;
-        if self.owner == Owner::GivenUp {
-            self.owner = Owner::Nobody;
-        }
+        (self.owner, self.outcome) = match self.owner {
+            Owner::Ticket => (Owner::Ticket, outcome),
+            Owner::Expired => (Owner::Ticket, Err(StoreError::TimedOut)),
+            Owner::GivenUp | Owner::Nobody => (Owner::Nobody, outcome),
+        };
     }
 
     fn orphan(&self, outcome: Result<(), StoreError>, body: &[u8]) -> Option<u32> {
         let begun = self.exchange.kind == MessageType::TransactionStart && outcome.is_ok();
-        if begun && self.owner == Owner::GivenUp { crate::decode::transaction(body).ok() } else { None }
+        if begun && self.owner != Owner::Ticket { crate::decode::transaction(body).ok() } else { None }
     }
 }

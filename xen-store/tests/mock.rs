@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a panic fails the test")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::std_instead_of_core, reason = "a panic fails the test; hosted")]
 
+#[allow(dead_code, reason = "each test uses its own part")]
 #[path = "support/guest.rs"]
 mod guest;
 

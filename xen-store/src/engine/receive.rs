@@ -17,6 +17,9 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// [`StoreError::Poisoned`], now or from before: the session is over, and everything under way is completed with it.
     pub fn handle_bytes(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.check()?;
+        if !bytes.is_empty() {
+            self.watchdog.moved();
+        }
         let mut rest = bytes;
         while !rest.is_empty() {
             let taken = self.parser.push(rest).and_then(|taken| self.deliver().map(|()| taken));

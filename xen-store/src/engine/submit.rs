@@ -31,7 +31,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         let session = self.session;
         let Some(slot) = find(&mut self.slots, &ticket) else { return Answer::Done(Err(StoreError::Stale)) };
         let Some(outcome) = slot.outcome() else { return Answer::Pending(ticket) };
-        slot.free();
+        slot.take_back();
         Answer::Done(outcome.map(|()| Reply { body: slot.body.as_bytes(), session }))
     }
 
@@ -66,9 +66,12 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
 
     pub(super) fn stage(&mut self, place: usize, kind: MessageType, transaction: u32) -> Result<Ticket, StoreError> {
         let order = self.next_order();
+        self.watchdog.moved();
         let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
-        slot.take(kind, transaction, order);
-        Ok(Ticket(slot.exchange.id(place)))
+        slot.exchange.start(kind, transaction, order);
+        let id = slot.exchange.id(place);
+        slot.take(id);
+        Ok(Ticket(id))
     }
 
     fn transaction_id(&self, within: Option<&Transaction>) -> Result<u32, StoreError> {
@@ -80,7 +83,6 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     }
 }
 
-fn find<'s>(slots: &'s mut [Slot], ticket: &Ticket) -> Option<&'s mut Slot> {
-    let place = place(ticket.0);
-    slots.get_mut(place).filter(|slot| !slot.is_free() && slot.exchange.id(place) == ticket.0)
+pub(super) fn find<'s>(slots: &'s mut [Slot], ticket: &Ticket) -> Option<&'s mut Slot> {
+    slots.get_mut(place(ticket.0)).filter(|slot| slot.is_of(ticket.0))
 }

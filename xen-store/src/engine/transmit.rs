@@ -4,7 +4,8 @@ use super::Core;
 use crate::exchange::{Exchange, Stage};
 
 impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
-    /// Returns bytes for the ring, of one message at most; `None` if there is nothing to send.
+    /// Returns bytes for the ring, of one message at most; `None` if there is nothing to send, or the server has as many
+    /// requests as it may ([`set_window`](Self::set_window)).
     ///
     /// Put in as many as fit and say how many to [`handle_transmitted`](Self::handle_transmitted).
     pub fn poll_transmit(&mut self) -> Option<&[u8]> {
@@ -16,6 +17,9 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
 
     /// Takes note that the first `count` of the bytes last polled are in the ring.
     pub fn handle_transmitted(&mut self, count: usize) {
+        if count > 0 {
+            self.watchdog.moved();
+        }
         if !self.out.advance(count) {
             return;
         }
@@ -28,10 +32,16 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
 
     /// Readies the request that waits the longest.
     fn load(&mut self) -> Option<()> {
-        let slots = self.slots.iter().map(|slot| &slot.exchange);
-        let exchanges = slots.chain(self.watches.iter().map(|watch| &watch.exchange)).enumerate();
-        let staged = exchanges.filter_map(|(place, exchange)| Some((exchange.staged()?, place)));
-        let (_, place) = staged.min()?;
+        let mut with_server: usize = 0;
+        let mut next: Option<(u64, usize)> = None;
+        for (place, exchange) in self.exchanges().enumerate() {
+            match exchange.stage {
+                Stage::Staged(order) if next.is_none_or(|(least, _)| order < least) => next = Some((order, place)),
+                Stage::Sending | Stage::Sent => with_server = with_server.saturating_add(1),
+                Stage::Staged(_) | Stage::Idle | Stage::Overtaken => {}
+            }
+        }
+        let (_, place) = next.filter(|_| with_server < self.window)?;
         if let Some(slot) = self.slots.get(place) {
             let body = slot.body.as_bytes();
             self.out.load(place, slot.exchange.header(place, body.len()), body);

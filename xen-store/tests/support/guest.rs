@@ -50,6 +50,11 @@ impl Seam {
         sched::shutdown(&self.xen, sched::Reason::SUSPEND)
     }
 
+    /// Returns the store's port.
+    pub(crate) fn port(&self) -> Port {
+        self.port.get()
+    }
+
     /// Returns the time so much after now.
     pub(crate) fn after(&self, millis: u64) -> Nanos {
         self.now().after(Nanos::from_millis(millis))

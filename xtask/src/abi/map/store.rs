@@ -25,6 +25,7 @@ pub(super) const TABLE: Table = Table {
         ours("kind::MessageType::SetFeature"),
         ours("kind::MessageType::GetQuota"),
         ours("kind::MessageType::SetQuota"),
+        ours("watchdog::*"),
         ours("part::RESTARTS"),
         ours("part::PARTS"),
         error_name("refusal::Refusal::*"),
