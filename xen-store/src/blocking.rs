@@ -2,10 +2,12 @@
 
 mod suspend;
 mod transaction;
+mod wait_until;
 mod watch;
 mod xenbus;
 
 pub use transaction::{Attempts, Within};
+pub use wait_until::Watching;
 
 use xen_hypercall::{Nanos, SharedPage};
 
@@ -16,6 +18,8 @@ use crate::{
 
 /// How long an answer is waited for, unless [`Store::set_patience`] says otherwise.
 const PATIENCE: Nanos = Nanos::from_secs(5);
+/// How long a watch is relied on where something is waited for: servers lose events.
+const REREAD: Nanos = Nanos::from_secs(1);
 /// Bytes taken at once.
 const PIECE: usize = 256;
 /// The most pieces taken before time is looked at: four rings.
@@ -93,8 +97,18 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     /// # Errors
     /// What the answer says, or [`StoreError::TimedOut`].
     pub fn wait_for(&mut self, ticket: Ticket) -> Result<Reply<'_>, StoreError> {
+        let waited = self.settle(&ticket);
+        self.collect(ticket, waited)
+    }
+
+    /// Waits until a request is over, as long as the patience lasts.
+    fn settle(&mut self, ticket: &Ticket) -> Result<(), StoreError> {
         let deadline = self.deadline();
-        let waited = self.until(deadline, |store| store.core.is_done(&ticket));
+        self.until(deadline, |store| store.core.is_done(ticket))
+    }
+
+    /// Returns what came of a request that was waited for.
+    fn collect(&mut self, ticket: Ticket, waited: Result<(), StoreError>) -> Result<Reply<'_>, StoreError> {
         if waited == Err(StoreError::TimedOut) {
             self.core.give_up(ticket);
             return Err(StoreError::TimedOut);

@@ -138,7 +138,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     }
 
     /// Refuses new requests if the session is over or fenced.
-    fn admit(&self) -> Result<(), StoreError> {
+    pub(crate) fn admit(&self) -> Result<(), StoreError> {
         self.check()?;
         match self.gate {
             Gate::Open => Ok(()),

@@ -101,7 +101,7 @@ mod wire;
 mod xenbus;
 
 pub use argument::Argument;
-pub use blocking::{Attempts, Store, Within};
+pub use blocking::{Attempts, Store, Watching, Within};
 pub use decode::number;
 pub use engine::{Core, Counters};
 pub use error::{Fault, Reject, StoreError};

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use crate::exchange::{Exchange, Stage, id};
 use crate::text::Text;
 use crate::wire::{Header, narrow};
-use crate::{MessageType, PathBuf, Place, Refusal, StoreError, decode};
+use crate::{MessageType, Path, PathBuf, Place, Refusal, StoreError, decode};
 
 /// The longest path that can be watched, in bytes.
 pub const WATCHED_PATH_MAX: usize = 256;
@@ -76,6 +76,10 @@ impl Watch {
     /// Tells whether the caller wants it still.
     pub(crate) fn is_kept(&self) -> bool {
         self.wish == Wish::Keep
+    }
+
+    pub(crate) fn path(&self) -> Option<Path<'_>> {
+        self.path.as_ref().map(PathBuf::as_path)
     }
 
     pub(crate) fn token(&self, index: usize) -> u32 {

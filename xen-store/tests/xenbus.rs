@@ -11,7 +11,7 @@ mod guest;
 use devices::{Backends, Disk, Manner, Net, Server};
 use xen_hypercall::{DomId, Nanos};
 use xen_mock::{Destination, Device as Given, Host, Save};
-use xen_store::{Connection, Core, Device, Link, Store, StoreError, XenbusError, XenbusState};
+use xen_store::{Connection, Core, Device, Link, Nodes, Store, StoreError, XenbusError, XenbusState};
 
 const MINUTE: Nanos = Nanos::from_secs(60);
 
@@ -229,4 +229,28 @@ fn i29_devices_connect_again_in_a_new_domain() {
     assert_eq!(domains.len(), 3);
     assert!(domains[0] != domains[1] && domains[1] != domains[2], "{domains:?}");
     host.check().unwrap();
+}
+
+/// I24: while the session is fenced nothing is done, and no watch is lost.
+#[test]
+fn i24_a_fence_refuses_devices() {
+    let host = host(1);
+    let backends = Backends::new(&host);
+    let page = backends.page();
+    let mut core: Core<4, 1> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &backends).unwrap();
+    let mut a = disk(0);
+    let mut connections = [Connection::new(&mut a)];
+    store.connect_all(&mut connections, backends.after(MINUTE));
+    store.fence(backends.after(MINUTE)).unwrap();
+    let (sent, fenced) = (store.requests_sent(), [Some(Err(XenbusError::Store(StoreError::Fenced)))]);
+    store.connect_all(&mut connections, backends.after(MINUTE));
+    assert_eq!(outcomes(&connections), fenced);
+    store.close_all(&mut connections, backends.after(MINUTE));
+    assert_eq!((outcomes(&connections), store.requests_sent()), (fenced.to_vec(), sent));
+    store.unfence();
+    store.close_all(&mut connections, backends.after(MINUTE));
+    assert_eq!(outcomes(&connections), [Some(Ok(()))]);
+    store.home(DomId(1)).unwrap();
+    assert!(store.watch(xen_store::Path::literal("data")).is_ok(), "the only watch is free again");
 }

@@ -2,12 +2,9 @@
 
 use xen_hypercall::Nanos;
 
-use super::Store;
+use super::{REREAD, Store};
 use crate::xenbus::Round;
 use crate::{Connection, Link, Transport, XenbusError};
-
-/// How long a watch is relied on: servers lose events.
-const REREAD: Nanos = Nanos::from_secs(1);
 
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'_, L, REQUESTS, WATCHES, T> {
     /// Connects devices to their other ends, all at once, from the beginning: at the start, and again in each new domain.
@@ -20,6 +17,9 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     /// What came of each is told by [`Connection::outcome`]; one that fails does not hold up others. At the deadline those
     /// that wait still fail. Returns the number of waves.
     pub fn connect_all(&mut self, connections: &mut [Connection<'_>], deadline: Nanos) -> usize {
+        if self.refuses(connections) {
+            return 0;
+        }
         for connection in connections.iter_mut() {
             if let Some(watch) = connection.restart() {
                 let _gone = self.core.unwatch(watch);
@@ -32,12 +32,24 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     ///
     /// At the deadline the rest is given up: see [`Connection::outcome`]. Their watches are over. Returns the number of waves.
     pub fn close_all(&mut self, connections: &mut [Connection<'_>], deadline: Nanos) -> usize {
+        if self.refuses(connections) {
+            return 0;
+        }
         connections.iter_mut().for_each(Connection::leave);
         let waves = self.go(connections, deadline);
         for watch in connections.iter_mut().filter_map(Connection::take_watch) {
             let _gone = self.core.unwatch(watch);
         }
         waves
+    }
+
+    /// Leaves devices and their watches as they are, if nothing can be asked.
+    fn refuses(&self, connections: &mut [Connection<'_>]) -> bool {
+        let refused = self.core.admit();
+        if let Err(error) = refused {
+            connections.iter_mut().for_each(|connection| connection.refuse(XenbusError::Store(error)));
+        }
+        refused.is_err()
     }
 
     fn go(&mut self, connections: &mut [Connection<'_>], deadline: Nanos) -> usize {

@@ -37,6 +37,11 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         Ok(())
     }
 
+    /// Returns the path that is watched; `None` if the watch is not there.
+    pub fn watched_path(&mut self, id: WatchId) -> Option<Path<'_>> {
+        find(&mut self.watches, id).ok().and_then(|watch| watch.path())
+    }
+
     /// Tells how a watch stands with the server.
     ///
     /// # Errors

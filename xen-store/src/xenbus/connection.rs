@@ -183,6 +183,11 @@ impl<'d> Connection<'d> {
         }
     }
 
+    /// Says why nothing can be done for it.
+    pub(crate) const fn refuse(&mut self, error: XenbusError) {
+        self.stage = Stage::Over(Err(error));
+    }
+
     /// Ends it since time is over.
     pub(crate) const fn fail_late(&mut self) {
         self.fail(XenbusError::Late(self.state));

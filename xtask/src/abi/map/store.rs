@@ -36,7 +36,7 @@ pub(super) const TABLE: Table = Table {
         ours("refusal::ERROR_NAME_MAX"),
         values("xenbus::state::STATES::*", &["XenbusState{}"]),
         ours("xenbus::round::VALUE_MAX"),
-        ours("blocking::xenbus::REREAD"),
+        ours("blocking::REREAD"),
         ours("exchange::PLACE_BITS"),
         ours("exchange::PLACE_MASK"),
         ours("exchange::PLACES"),
