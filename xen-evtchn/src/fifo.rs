@@ -14,7 +14,7 @@ use crate::{Events, Scanner};
 pub(crate) use queues::ALL;
 pub use queues::{Ahead, Next, Queues, Shared, Step, Whose};
 pub use word::{Unmasked, take_pending, unmask};
-pub(crate) use word::{is_linked, is_masked, is_pending, mask, rescue, unlink};
+pub(crate) use word::{is_linked, is_masked, is_pending, mask, take_unlinked, unlink};
 
 /// Event words in a page, one a port.
 pub(crate) const WORDS: usize = PAGE_SIZE / 4;

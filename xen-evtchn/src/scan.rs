@@ -14,6 +14,8 @@ use crate::{Events, Fifo, Slot, sync};
 
 /// Words in all queues, and as many queues that are empty.
 const MOST_STEPS: usize = fifo::MAX_FIFO_PORTS * 2;
+/// How often all words are taken out of queues in disorder; what hangs on another is rarely more than one deep.
+const MOST_SWEEPS: usize = 8;
 
 /// Where one processor's scan stands, in either ABI.
 #[derive(Debug)]
@@ -212,7 +214,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         // Each step takes a word out of a queue, or a queue off the list: a bound that only disorder reaches (E09).
         for _ in 0..MOST_STEPS {
             if queues.is_searching()
-                && let Some(port) = self.search(fifo, (queues, vcpu), heads)
+                && let Some(port) = self.search(fifo, (queues, vcpu))
             {
                 return Some(port);
             }
@@ -223,6 +225,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
                 Step::Foreign(port) => self.foreign(fifo, Port(port)),
                 Step::Disorder => {
                     fifo.disorders.fetch_add(1, Ordering::Relaxed);
+                    self.unlink_all(fifo, (queues, vcpu), heads);
                 }
             }
         }
@@ -246,31 +249,46 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         }
     }
 
-    /// Goes on through all ports whose words may be in the processor's queues, after those were given up; twice, since Xen may
-    /// link words to others that the first turn has passed.
+    /// Takes all words out of the processor's queues, which are in disorder, and leaves their events there.
+    ///
+    /// What Xen links meanwhile may hang on a word that is taken out afterwards, so it ends only when all words were looked at
+    /// and none was in a queue: then whatever is in one now hangs on a head that Xen names.
     #[cold]
-    fn search(&self, fifo: &Fifo<'s>, (queues, vcpu): (&Queues, Vcpu), heads: &[AtomicU32; 16]) -> Option<Port> {
-        let last = fifo.words().saturating_sub(1);
-        let from = queues.searched();
-        for at in from..=last.saturating_mul(2) {
-            let port = Port(if at > last { at.wrapping_sub(last) } else { at });
-            let (Some(word), slot) = (fifo.word(port), self.slot(port)) else { continue };
-            let life = slot.map_or(Life::unpack(0), Slot::life);
-            // Another's word is in a queue that is in order, as far as anybody knows, and that must not be torn.
-            if life.queue != vcpu {
-                continue;
-            }
-            // Before the port may be in another queue.
-            queues.spend(port.0, heads);
-            if life.kind.is_live() && life.vcpu == vcpu {
-                if fifo::rescue(word) {
-                    queues.search_from(at.wrapping_add(1));
-                    return Some(port);
+    fn unlink_all(&self, fifo: &Fifo<'s>, (queues, vcpu): (&Queues, Vcpu), heads: &[AtomicU32; 16]) {
+        for _ in 0..MOST_SWEEPS {
+            let mut found = false;
+            for port in (1..fifo.words()).map(Port) {
+                let (Some(word), slot) = (fifo.word(port), self.slot(port)) else { continue };
+                let life = slot.map_or(Life::unpack(0), Slot::life);
+                // Another's word is in a queue that is in order, as far as anybody knows, and that must not be torn.
+                if life.queue != vcpu {
+                    continue;
                 }
-            } else if fifo::unlink(word).is_some() || life.kind.is_live() {
-                // Closed, or told to another one. It may be the last of a queue that was given up: Xen would link to it what
-                // nobody comes to.
-                self.foreign(fifo, port);
+                let linked = fifo::unlink(word).is_some();
+                if linked {
+                    // Before the port may be in another queue.
+                    queues.spend(port.0, heads);
+                    found = true;
+                }
+                let ours = life.kind.is_live() && life.vcpu == vcpu;
+                if !ours && (linked || life.kind.is_live()) {
+                    self.foreign(fifo, port);
+                }
+            }
+            if !found {
+                return;
+            }
+        }
+    }
+
+    /// Goes on through all ports for the events of words that were taken out of queues in disorder.
+    #[cold]
+    fn search(&self, fifo: &Fifo<'s>, (queues, vcpu): (&Queues, Vcpu)) -> Option<Port> {
+        for at in queues.searched()..fifo.words() {
+            let (Some(word), Some(slot)) = (fifo.word(Port(at)), self.slot(Port(at))) else { continue };
+            if slot.is_live_on(vcpu) && fifo::take_unlinked(word) {
+                queues.search_from(at.wrapping_add(1));
+                return Some(Port(at));
             }
         }
         queues.search_from(0);

@@ -55,9 +55,9 @@ pub struct Queues {
     ready: AtomicU16,
     /// The next port of each queue; 0 if Xen's head has it.
     heads: [AtomicU32; QUEUES],
-    /// How far the search of all ports has got, after a disorder; 0 if there is none.
+    /// How far the search for the events of all ports has got, after a disorder; 0 if there is none.
     search: AtomicU32,
-    /// The head of each queue that was taken by a search, of which Xen may tell only now.
+    /// The head of each queue that was taken out after a disorder, and of which Xen may tell only now.
     spent: [AtomicU32; QUEUES],
 }
 
@@ -134,7 +134,7 @@ impl Queues {
         self.search.store(at, Relaxed);
     }
 
-    /// Says that a search took a port out of its queue; if it was the head, Xen leaves that as it is.
+    /// Says that a port was taken out of its queue by itself; if it was the head, Xen leaves that as it is.
     pub(crate) fn spend(&self, port: u32, heads: &[impl Word<Value = u32>; QUEUES]) {
         let spent = heads.iter().zip(&self.spent).filter(|(head, _)| head.load() == port);
         spent.for_each(|(_, spent)| spent.store(port, Relaxed));

@@ -82,13 +82,11 @@ pub(crate) fn unlink<W: Word<Value = u32>>(word: &W) -> Option<u32> {
     (seen & LINKED != 0).then_some(seen & LINK)
 }
 
-/// Takes a word out of whatever queue it is in, and its event unless it is masked: for queues that are in disorder.
-pub(crate) fn rescue<W: Word<Value = u32>>(word: &W) -> bool {
-    if word.load() & (LINKED | PENDING) == 0 {
-        return false;
-    }
-    let seen = word.clear(LINKED | LINK);
-    seen & (PENDING | MASKED) == PENDING && take_pending(word)
+/// Takes the event of a word that is in no queue and not masked, and tells whether there was one.
+///
+/// One that Xen is about to link comes once without an event.
+pub(crate) fn take_unlinked<W: Word<Value = u32>>(word: &W) -> bool {
+    word.load() & (PENDING | MASKED | LINKED) == PENDING && take_pending(word)
 }
 
 pub(crate) fn mask<W: Word<Value = u32>>(word: &W) {
@@ -180,16 +178,17 @@ mod tests {
     }
 
     #[test]
-    fn a_rescued_word_is_in_no_queue() {
+    fn an_event_is_taken_without_a_queue_where_there_is_none() {
         for (before, event, after) in [
-            (PENDING | LINKED | 7, true, 0),
-            (PENDING | MASKED | LINKED | 7, false, PENDING | MASKED),
             (PENDING, true, 0),
-            (LINKED, false, 0),
-            (MASKED, false, MASKED),
+            (PENDING | BUSY, true, BUSY),
+            (PENDING | LINKED | 7, false, PENDING | LINKED | 7),
+            (PENDING | MASKED, false, PENDING | MASKED),
+            (LINKED, false, LINKED),
+            (0, false, 0),
         ] {
             let word = AtomicU32::new(before);
-            assert_eq!((rescue(&word), word.load(Relaxed)), (event, after), "{before:x}");
+            assert_eq!((take_unlinked(&word), word.load(Relaxed)), (event, after), "{before:x}");
         }
     }
 }
