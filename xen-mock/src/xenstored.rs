@@ -26,14 +26,14 @@ pub struct Quotas {
     pub watches: usize,
     /// Transactions that it may have open.
     pub transactions: usize,
-    /// Bytes of value, permissions and names of children that a node may hold.
+    /// Bytes that a node must be smaller than: 24, 8 a permission, its value, and the names of its children.
     pub node_size: usize,
 }
 
 impl Default for Quotas {
-    /// The defaults of the C xenstored.
+    /// What the C xenstored allows by default: of watches and transactions one more than it is told.
     fn default() -> Self {
-        Self { nodes: 1000, watches: 128, transactions: 10, node_size: 2048 }
+        Self { nodes: 1000, watches: 129, transactions: 11, node_size: 2048 }
     }
 }
 

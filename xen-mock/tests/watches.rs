@@ -82,11 +82,16 @@ fn nobody_is_told_of_what_he_may_not_read() {
     let mut client = Client::new(&host);
     client.watch("data", "t").unwrap();
     client.take_events();
-    host.store().write("data/secret", "1");
+    host.store().write("data/dark/secret", "1");
     client.take_events();
-    host.store().set_permissions("data/secret", &[Permission { domain: DomId::DOM0, access: Access::None }]);
-    assert_eq!(client.take_events(), [pair("data/secret", "t")], "of the loss he is told");
-    host.store().write("data/secret", "2");
+    let dark = [Permission { domain: DomId::DOM0, access: Access::None }];
+    host.store().set_permissions("data/dark/secret", &dark);
+    assert_eq!(client.take_events(), [pair("data/dark/secret", "t")], "of the loss he is told");
+    host.store().write("data/dark/secret", "2");
+    assert_eq!(client.take_events(), [pair("data/dark/secret", "t")], "who may list it knows of it anyway");
+    host.store().set_permissions("data/dark", &dark);
+    client.take_events();
+    host.store().write("data/dark/secret", "3");
     assert!(client.take_events().is_empty());
 }
 

@@ -1,6 +1,7 @@
 //! Runs the whole guest on the mock host: the lifecycles that it goes through on a real Xen too, and the troubles that
 //! only a mock host can make on demand. Beside that, the rings in the hands of a peer that lies: [`adversary`] and
-//! [`rings`], one that clings to the pages that it was offered: [`grants`]; and the bodies of [`fuzz`] targets.
+//! [`rings`], one that clings to the pages that it was offered: [`grants`]; the bodies of [`fuzz`] targets; and what every
+//! server of xenstore must do for its clients: [`store_suite`].
 //!
 //! # Example
 //! ```
@@ -28,6 +29,7 @@ mod peer;
 mod play;
 mod player;
 pub mod rings;
+pub mod store_suite;
 mod troubles;
 
 pub use arrangement::Arrangement;

@@ -76,6 +76,11 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
         &self.link
     }
 
+    /// Returns what carries the bytes, for one who speaks the protocol beside the core while that is quiet.
+    pub const fn transport(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
     /// Tells how many messages were sent since the core was made.
     #[must_use]
     pub const fn requests_sent(&self) -> u64 {

@@ -63,6 +63,7 @@ const CHECKS: &[Check] = &[
     ),
     check("demo", &["xtask", "demo"]),
     check("test", &["test", "--workspace"]),
+    check("xenstored", &["xtask", "xenstored", "--quick"]),
     check("faults", &["xtask", "faults", "--quick"]),
     check("hostile", &["xtask", "hostile", "ring", "--quick"]),
     check("hostile, event channels", &["xtask", "hostile", "evtchn", "--quick"]),

@@ -24,6 +24,7 @@ mod shell;
 mod spent;
 mod workspace;
 mod xen;
+mod xenstored;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -63,6 +64,8 @@ enum Command {
     Miri(miri::Args),
     /// Run the guest's lifecycles on a real Xen, inside an emulated machine.
     Xen(xen::Args),
+    /// Run the suite of xenstore's clients on the real daemons, without Xen.
+    Xenstored(xenstored::Args),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Loom(args) => loom::run(&args),
         Command::Miri(args) => miri::run(&args),
         Command::Xen(args) => xen::run(&args),
+        Command::Xenstored(args) => xenstored::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

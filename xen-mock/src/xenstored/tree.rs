@@ -81,9 +81,10 @@ impl Node {
         own.unwrap_or(&self.permissions[0]).access.covers(wanted)
     }
 
+    /// As the C xenstored counts it: a header, and 8 bytes a permission.
     pub(crate) fn size(&self) -> usize {
         let names: usize = self.children.iter().map(|name| name.len() + 1).sum();
-        self.value.len() + self.permissions.len() * 4 + names
+        24 + self.permissions.len() * 8 + self.value.len() + names
     }
 }
 
@@ -97,11 +98,13 @@ pub(crate) struct Change {
     pub(crate) node: Rc<Node>,
     /// The node before its permissions changed: who could read it then is told, too.
     pub(crate) before: Option<Rc<Node>>,
+    /// The node above, whose readers may know of it anyway.
+    pub(crate) above: Option<Rc<Node>>,
 }
 
 impl Change {
     pub(crate) fn may_be_told_to(&self, who: DomId) -> bool {
-        let states = [Some(&self.node), self.before.as_ref()];
+        let states = [Some(&self.node), self.before.as_ref(), self.above.as_ref()];
         states.into_iter().flatten().any(|node| node.allows(who, Access::Read))
     }
 }

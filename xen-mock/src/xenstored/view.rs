@@ -52,10 +52,12 @@ impl<'a> View<'a> {
     }
 
     fn note(&mut self, path: &str, kind: Kind, node: Rc<Node>) {
-        self.note_change(Change { path: path.into(), kind, node, before: None });
+        self.note_change(path, (kind, node, None));
     }
 
-    fn note_change(&mut self, change: Change) {
+    fn note_change(&mut self, path: &str, (kind, node, before): (Kind, Rc<Node>, Option<Rc<Node>>)) {
+        let above = split(path).and_then(|(parent, _)| self.peek(parent));
+        let change = Change { path: path.into(), kind, node, before, above };
         match &mut self.transaction {
             Some(transaction) => transaction.note(change),
             None => self.changes.push(change),
@@ -109,7 +111,7 @@ impl<'a> View<'a> {
     }
 
     fn fits(&self, node: &Node) -> Result<(), String> {
-        if self.who != DomId::DOM0 && node.size() > self.quotas.node_size { no("ENOSPC") } else { Ok(()) }
+        if self.who != DomId::DOM0 && node.size() >= self.quotas.node_size { no("ENOSPC") } else { Ok(()) }
     }
 
     /// Makes or changes a node as dom0 does, which may do everything.
@@ -166,8 +168,9 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn remove(&mut self, path: &str) -> Result<(), String> {
-        let Some((parent_path, name)) = split(path) else { return no("EINVAL") };
-        let node = match self.node(path, Access::Write) {
+        let node = self.node(path, Access::Write);
+        let Some((parent_path, name)) = split(path) else { return node.and_then(|_| no("EINVAL")) };
+        let node = match node {
             Ok(node) => node,
             // Not there? Fine, if the node above is.
             Err(error) if error == "ENOENT" && self.peek(parent_path).is_some() => return Ok(()),
@@ -205,7 +208,7 @@ impl<'a> View<'a> {
         let before = Some(node.clone());
         Rc::make_mut(&mut node).permissions = permissions;
         self.put(path, Some(node.clone()));
-        self.note_change(Change { path: path.into(), kind: Kind::Direct, node, before });
+        self.note_change(path, (Kind::Direct, node, before));
         Ok(())
     }
 }

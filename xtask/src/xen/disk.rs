@@ -45,7 +45,7 @@ fn own(tree: &Path) -> Result<PathBuf> {
 }
 
 /// The folder of the toolstack's private programs.
-fn private(tree: &Path) -> Result<PathBuf> {
+pub(crate) fn private(tree: &Path) -> Result<PathBuf> {
     Ok(own(tree)?.join("bin"))
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask xen`: the guest's lifecycles on a real Xen, without root and without virtualisation hardware.
 
 mod apart;
-mod apt;
+pub(crate) mod apt;
 mod archive;
 mod board;
 mod boot;
@@ -10,15 +10,15 @@ mod census;
 mod console;
 mod cross;
 mod device_model;
-mod disk;
-mod image;
+pub(crate) mod disk;
+pub(crate) mod image;
 mod in_place;
 mod kernel;
-mod libraries;
+pub(crate) mod libraries;
 mod machine;
 mod modules;
-mod packages;
-mod plan;
+pub(crate) mod packages;
+pub(crate) mod plan;
 mod progress;
 mod protocol;
 pub(crate) mod release;
