@@ -5,7 +5,7 @@ use xen_hypercall::{DomId, Nanos};
 use crate::config::{Config, ControlNodes, Daemon, Device, FifoAbi, GrantOps, Kind, Leaves, Vendor};
 use crate::grants::Version;
 use crate::host::Host;
-use crate::xenstored::Quotas;
+use crate::xenstored::{Offers, Quotas};
 
 /// Says what the host and its guest are like; each has a default that suits most tests.
 #[derive(Debug, Clone, Default)]
@@ -138,6 +138,12 @@ impl Builder {
     /// Sets the limits that xenstored sets to the guest.
     pub const fn quotas(mut self, quotas: Quotas) -> Self {
         self.config.quotas = quotas;
+        self
+    }
+
+    /// Sets what xenstored offers the guest.
+    pub const fn offers(mut self, offers: Offers) -> Self {
+        self.config.offers = offers;
         self
     }
 

@@ -4,7 +4,7 @@ use xen_hypercall::{DomId, Nanos};
 
 use crate::domain::Shape;
 use crate::grants::{Limits, Version};
-use crate::xenstored::Quotas;
+use crate::xenstored::{Offers, Quotas};
 
 /// What kind of guest the toolstack believes to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,6 +154,7 @@ pub(crate) struct Config {
     pub(crate) store: Daemon,
     pub(crate) console: Daemon,
     pub(crate) quotas: Quotas,
+    pub(crate) offers: Offers,
     pub(crate) control: ControlNodes,
     pub(crate) budget: u64,
     pub(crate) grant_ops: GrantOps,
@@ -184,6 +185,7 @@ impl Default for Config {
             store: Daemon::Working,
             console: Daemon::Working,
             quotas: Quotas::default(),
+            offers: Offers::default(),
             control: ControlNodes::Present,
             budget: 5_000_000,
             grant_ops: GrantOps::Hvm,

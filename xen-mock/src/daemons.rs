@@ -18,7 +18,11 @@ impl World {
             return;
         }
         let page = self.store_page();
-        if ring::reconnect(page) {
+        if ring::is_asked_to_reconnect(page) {
+            if !self.config.offers.reconnection {
+                return self.violation(Violation::ReconnectNotOffered);
+            }
+            ring::reconnect(page);
             self.store.guest = Connection::new(self.domain.id);
             return self.notify_store();
         }
@@ -54,7 +58,9 @@ impl World {
 
     fn break_store(&mut self, error: ring::RingError) {
         let page = self.store_page();
-        ring::report(page, error);
+        if self.config.offers.error {
+            ring::report(page, error);
+        }
         self.store.guest.ignored = true;
         self.violation(Violation::BrokenStoreRing);
         self.notify_store();

@@ -154,6 +154,6 @@ pub use platform::PlatformDevice;
 pub use toolstack::{Destination, Operation, Outcome, Save};
 pub use trace::{Call, Mark, Request};
 pub use violation::{GrantMisuse, Violation};
-pub use xenstored::Quotas;
 pub use xenstored::tree::{Access, Permission};
 pub use xenstored::wire::StoreOp;
+pub use xenstored::{Offers, Quotas};

@@ -47,6 +47,8 @@ pub enum Violation {
     Grant(GrantMisuse),
     /// It broke the ring of xenstore: indices out of range, or a request too long.
     BrokenStoreRing,
+    /// It wants the ring of xenstore connected anew, which xenstored does not offer.
+    ReconnectNotOffered,
     /// It broke the ring of the console: indices out of range.
     BrokenConsoleRing,
     /// It suspended while the toolstack did not wait for it: not asked, not acknowledged, or too late.
@@ -92,6 +94,7 @@ impl fmt::Display for Violation {
             }
             Self::Grant(misuse) => misuse.fmt(f),
             Self::BrokenStoreRing => f.write_str("the ring of xenstore makes no sense"),
+            Self::ReconnectNotOffered => f.write_str("the ring of xenstore cannot be connected anew"),
             Self::BrokenConsoleRing => f.write_str("the ring of the console makes no sense"),
             Self::SuspendedUnasked => f.write_str("the guest suspended, and the toolstack does not wait for it"),
             Self::EmulatedAgain => f.write_str("emulated devices are there again after a resume"),

@@ -77,7 +77,7 @@ impl World {
             emulated: Emulated::new(config.kind),
             unplugs: false,
             clock: Clock::new(config.uptime, config.wall),
-            store: Xenstored::new(config.quotas),
+            store: Xenstored::new(config.quotas, config.offers),
             console: ConsoleDaemon::new(),
             ends: FarEnds::new(),
             peers: Peers::new(),
@@ -123,7 +123,7 @@ impl World {
     fn introduce_store(&mut self) {
         let page = self.memory.frame(STORE_GFN).expect("a special frame");
         page.zero();
-        ring::introduce(page);
+        ring::introduce(page, self.config.offers);
         let port = self.connect(Service::Store);
         self.domain.params[STORE_PFN] = STORE_GFN.0;
         self.domain.params[STORE_EVTCHN] = u64::from(port.0);

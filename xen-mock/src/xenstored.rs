@@ -37,6 +37,39 @@ impl Default for Quotas {
     }
 }
 
+/// What xenstored offers a guest, by the word in the page of its ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a word of flags")]
+pub struct Offers {
+    /// The guest may have its ring connected anew.
+    pub reconnection: bool,
+    /// The page says why the connection was ended.
+    pub error: bool,
+    /// Watches may be limited to so many levels below their path; since Xen 4.22.
+    pub watch_depth: bool,
+    /// Permissions may name every domain; since Xen 4.22.
+    pub any_domain: bool,
+}
+
+impl Default for Offers {
+    /// What was there before Xen 4.22, of both daemons.
+    fn default() -> Self {
+        Self { reconnection: true, error: true, watch_depth: false, any_domain: false }
+    }
+}
+
+impl Offers {
+    pub(crate) const fn bits(self) -> u32 {
+        let Self { reconnection, error, watch_depth, any_domain } = self;
+        reconnection as u32 | (error as u32) << 1 | (watch_depth as u32) << 2 | (any_domain as u32) << 3
+    }
+
+    /// Tells whether it is a daemon that knows of features and quotas.
+    pub(crate) const fn is_new(self) -> bool {
+        self.watch_depth || self.any_domain
+    }
+}
+
 /// What a fault makes of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Twist {
@@ -58,11 +91,12 @@ pub(crate) struct Xenstored {
     pub(crate) tree: Tree,
     pub(crate) guest: Connection,
     pub(crate) quotas: Quotas,
+    pub(crate) offers: Offers,
 }
 
 impl Xenstored {
-    pub(crate) fn new(quotas: Quotas) -> Self {
-        Self { tree: Tree::new(), guest: Connection::new(DomId::DOM0), quotas }
+    pub(crate) fn new(quotas: Quotas, offers: Offers) -> Self {
+        Self { tree: Tree::new(), guest: Connection::new(DomId::DOM0), quotas, offers }
     }
 
     /// Does something to the tree as dom0, and tells the watchers.

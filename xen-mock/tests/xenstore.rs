@@ -7,7 +7,7 @@ mod common;
 
 use common::{BEGIN, Client, DIRECTORY, END, GET_PERMS, MKDIR, READ, RM, SET_PERMS, WATCH, WRITE};
 use xen_hypercall::{DomId, Nanos};
-use xen_mock::{Access, Host, Permission, Quotas, StoreOp};
+use xen_mock::{Access, Host, Offers, Permission, Quotas, StoreOp, Violation};
 
 #[test]
 fn reads_what_the_toolstack_made() {
@@ -202,4 +202,52 @@ fn a_broken_ring_is_reported_and_reconnects() {
     assert!(host.ledger().holdings().watches.is_empty());
     assert_eq!(client.read("domid").unwrap(), "1");
     assert_eq!(client.request(WATCH, 0, b"only-one\0").unwrap_err(), "EINVAL");
+}
+
+#[test]
+fn what_a_newer_server_offers() {
+    use std::sync::atomic::Ordering::Relaxed;
+    let host = Host::builder().offers(Offers { watch_depth: true, any_domain: true, ..Offers::default() }).build();
+    let mut client = Client::new(&host);
+    assert_eq!(client.ring.u32_at::<2064>().load(Relaxed), 15);
+    assert_eq!(client.request(23, 0, b"").unwrap(), b"15\0");
+    assert_eq!(client.request(23, 0, b"1\0").unwrap_err(), "EACCES", "of another, or itself, only dom0 asks");
+    for others in [24, 25, 26] {
+        assert_eq!(client.request(others, 0, b"1\x000\0").unwrap_err(), "EACCES");
+    }
+    assert_eq!(client.request(WATCH, 0, b"data\0t\0-1\0").unwrap_err(), "EINVAL");
+    client.request(WATCH, 0, b"data\0t\x001\0").unwrap();
+    assert_eq!(client.take_events(), [("data".into(), "t".into())], "the first");
+    for path in ["data/x", "data/x/deep", "data"] {
+        host.store().write(path, "1");
+    }
+    assert_eq!(client.take_events(), [("data/x".into(), "t".into()), ("data".into(), "t".into())]);
+    let other = Permission { domain: DomId(7), access: Access::None };
+    let all = Permission { domain: DomId::ANY, access: Access::Read };
+    host.store().write("/public", "for all");
+    assert_eq!(client.read("/public").unwrap_err(), "EACCES");
+    host.store().set_permissions("/public", &[other, all]);
+    assert_eq!(client.read("/public").unwrap(), "for all");
+    client.write("data/mine", "").unwrap();
+    client.request(SET_PERMS, 0, b"data/mine\0n1\0r32757\0").unwrap();
+    host.check().unwrap();
+}
+
+#[test]
+fn what_an_older_server_does_not_offer_is_refused() {
+    use std::sync::atomic::Ordering::Relaxed;
+    let host = Host::builder().offers(Offers { reconnection: false, ..Offers::default() }).build();
+    let mut client = Client::new(&host);
+    assert_eq!(client.ring.u32_at::<2064>().load(Relaxed), 2);
+    for newer in 23..=26 {
+        assert_eq!(client.request(newer, 0, b"").unwrap_err(), "ENOSYS");
+    }
+    assert_eq!(client.request(WATCH, 0, b"data\0t\x001\0").unwrap_err(), "EINVAL");
+    client.write("data/mine", "").unwrap();
+    assert_eq!(client.request(SET_PERMS, 0, b"data/mine\0n1\0r32757\0").unwrap_err(), "EINVAL");
+    host.check().unwrap();
+    client.ring.u32_at::<2068>().store(1, Relaxed);
+    xen_hypercall::op::event_channel::send(&client.xen, client.port).unwrap();
+    xen_hypercall::op::sched::poll(&client.xen, &[], common::after(&client.guest, 10)).unwrap();
+    assert_eq!(host.check(), Err(vec![Violation::ReconnectNotOffered]));
 }

@@ -1,5 +1,6 @@
 //! The blocking facade: loops and waits around the core, and no decision of its own.
 
+mod connect;
 mod suspend;
 mod transaction;
 mod wait_until;
@@ -9,7 +10,7 @@ mod xenbus;
 pub use transaction::{Attempts, Within};
 pub use wait_until::Watching;
 
-use xen_hypercall::{Nanos, SharedPage};
+use xen_hypercall::Nanos;
 
 use crate::{
     Answer, Core, Fault, Link, Nodes, Pipeline, Reply, Request, Requests, Ring, StoreError, Ticket, Transaction,
@@ -43,16 +44,6 @@ pub struct Store<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T 
 enum Progress {
     Idle,
     More,
-}
-
-impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES> {
-    /// Connects over the page of the store.
-    ///
-    /// # Errors
-    /// [`StoreError::Poisoned`] if the indices in the page are impossible.
-    pub fn attach(page: &'a SharedPage, core: &'a mut Core<REQUESTS, WATCHES>, link: L) -> Result<Self, StoreError> {
-        Ok(Self::over(Ring::attach(page).map_err(StoreError::Poisoned)?, core, link))
-    }
 }
 
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES, T> {
@@ -192,7 +183,8 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
 
     fn turn(&mut self) -> Result<Progress, StoreError> {
         self.core.check()?;
-        let turned = self.transmit().and_then(|sent| Ok((sent, self.receive()?)));
+        let looked = self.transport.look().map(|offered| self.core.handle_features(offered));
+        let turned = looked.and_then(|()| Ok((self.transmit()?, self.receive()?)));
         let (sent, received) = turned.map_err(|fault| {
             self.core.handle_fault(fault);
             StoreError::Poisoned(fault)

@@ -128,6 +128,10 @@ pub enum Fault {
     Ring(Misbehaved),
     /// The server closed the connection, or is gone.
     Closed,
+    /// The server stopped serving the connection, and gave this code for why.
+    ServerClosed(u32),
+    /// The rings are being connected anew, and all that was before is lost.
+    Reconnecting,
 }
 
 impl fmt::Display for Fault {
@@ -136,6 +140,8 @@ impl fmt::Display for Fault {
             Self::Oversize(len) => write!(f, "a body of {len} bytes"),
             Self::Strays => f.write_str("too many answers to nothing"),
             Self::Ring(misbehaved) => misbehaved.fmt(f),
+            Self::ServerClosed(code) => write!(f, "the server stopped with code {code}"),
+            Self::Reconnecting => f.write_str("the rings are being connected anew"),
             Self::Closed => f.write_str("the connection is closed"),
         }
     }

@@ -57,9 +57,10 @@
 //! the same without `rebuild`.
 //!
 //! # What it does not do
-//! It allocates nothing, and retries nothing but transactions and lists that change while they are read. It does not ask
-//! the server to reconnect a broken ring: that server loses all, so it is up to the embedder, and then
-//! [`Store::rebuild`]. An answer that never comes keeps its slot until the connection is replaced.
+//! It allocates nothing, and retries nothing but transactions and lists that change while they are read. It does not connect a
+//! broken ring anew by itself: all watches and transactions go with that, so it is up to the embedder, by
+//! [`Store::reconnect`] where the server offers it. An answer that never comes keeps its slot until a later one was answered
+//! or the connection is replaced.
 #![no_std]
 #![forbid(unsafe_code)]
 

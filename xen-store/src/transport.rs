@@ -1,9 +1,9 @@
 //! The seam between the facade and what carries the bytes, and the one carrier of every guest.
 
 use xen_hypercall::SharedPage;
-use xen_ring::{ByteReceiver, ByteSender, xenstore_front};
+use xen_ring::{ByteReceiver, ByteSender, StoreConnection, StoreWords, xenstore_front};
 
-use crate::Fault;
+use crate::{Fault, Features};
 
 /// Carries bytes to the server and back, in order and without waiting.
 ///
@@ -26,6 +26,14 @@ pub trait Transport {
     /// # Errors
     /// The [`Fault`] that ends the session.
     fn is_drained(&mut self) -> Result<bool, Fault>;
+
+    /// Looks at how the connection stands, and returns what the server offers; nothing, where that cannot be seen.
+    ///
+    /// # Errors
+    /// The [`Fault`] that ends the session.
+    fn look(&mut self) -> Result<Features, Fault> {
+        Ok(Features::empty())
+    }
 }
 
 /// The rings in the page that a guest shares with the server.
@@ -33,17 +41,39 @@ pub trait Transport {
 pub struct Ring<'p> {
     sender: ByteSender<'p>,
     receiver: ByteReceiver<'p>,
+    page: &'p SharedPage,
+    /// What the server offered at any time.
+    offered: Features,
 }
 
 impl<'p> Ring<'p> {
     /// Takes the guest's end, going on from the indices in the page.
     ///
     /// # Errors
-    /// [`Fault::Ring`] if those are impossible.
+    /// [`Fault::Reconnecting`] if the server is about to connect the rings, so that nothing else was looked at: wait for its
+    /// event, and try again. [`Fault::Ring`] if the indices are impossible, [`Fault::ServerClosed`] if the server has stopped.
     pub fn attach(page: &'p SharedPage) -> Result<Self, Fault> {
+        // Where a domain starts before its server, whoever made it has set the word, and no offer stands there yet.
+        if words(page)?.connection() == StoreConnection::Reconnecting {
+            return Err(Fault::Reconnecting);
+        }
         let (sender, receiver) = xenstore_front(page).map_err(Fault::Ring)?;
-        Ok(Self { sender, receiver })
+        let mut ring = Self { sender, receiver, page, offered: Features::empty() };
+        ring.look()?;
+        Ok(ring)
     }
+
+    /// Asks the server to connect the rings anew, of which nothing is to be used any more; then notify it.
+    pub(crate) fn reconnect(&self) -> Result<&'p SharedPage, Fault> {
+        words(self.page)?.reconnect();
+        Ok(self.page)
+    }
+}
+
+/// Finds the words behind the rings.
+fn words(page: &SharedPage) -> Result<StoreWords<'_>, Fault> {
+    // Every page has them.
+    StoreWords::find(page).ok_or(Fault::Closed)
 }
 
 impl Transport for Ring<'_> {
@@ -57,5 +87,18 @@ impl Transport for Ring<'_> {
 
     fn is_drained(&mut self) -> Result<bool, Fault> {
         self.sender.is_drained().map_err(Fault::Ring)
+    }
+
+    fn look(&mut self) -> Result<Features, Fault> {
+        let words = words(self.page)?;
+        let resets = self.offered.contains(Features::RECONNECTION);
+        if resets && words.connection() == StoreConnection::Reconnecting {
+            return Err(Fault::Reconnecting);
+        }
+        self.offered |= words.features();
+        match words.error() {
+            code @ 1.. if self.offered.contains(Features::ERROR) => Err(Fault::ServerClosed(code)),
+            _ => Ok(self.offered),
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::tree::{Change, Permission};
 use super::view::View;
 use super::watch::Watch;
 use super::wire::{Message, PAYLOAD_MAX, StoreOp};
-use super::{Twist, Xenstored};
+use super::{Offers, Twist, Xenstored};
 
 type Reply = Result<Vec<u8>, String>;
 
@@ -86,7 +86,13 @@ impl Xenstored {
                 self.guest.reset();
                 Ok(OK.into())
             }
+            StoreOp::GetFeature if self.offers.is_new() => match request.payload.as_slice() {
+                [] => Ok(format!("{}\0", self.offers.bits()).into_bytes()),
+                _ => no("EACCES"),
+            },
+            StoreOp::SetFeature | StoreOp::GetQuota | StoreOp::SetQuota if self.offers.is_new() => no("EACCES"),
             StoreOp::WatchEvent | StoreOp::Error | StoreOp::Unknown(_) => no("ENOSYS"),
+            StoreOp::GetFeature | StoreOp::SetFeature | StoreOp::GetQuota | StoreOp::SetQuota => no("ENOSYS"),
             _ => self.on_tree(request),
         }
     }
@@ -99,7 +105,7 @@ impl Xenstored {
             id => Some(self.guest.transactions.remove(&id).ok_or_else(|| String::from("ENOENT"))?),
         };
         let mut view = View::new(&mut self.tree, transaction.as_mut(), (who, self.quotas));
-        let reply = tree_request(&mut view, request, who);
+        let reply = tree_request(&mut view, request, (who, self.offers));
         let changes = view.into_changes();
         if let Some(transaction) = transaction {
             self.guest.transactions.insert(request.transaction, transaction);
@@ -129,12 +135,19 @@ impl Xenstored {
 
     fn named_watch(&self, request: &Message) -> Result<(Watch, String), String> {
         let strings = request.strings().unwrap_or_default();
-        let [path, token] = strings.as_slice() else { return no("EINVAL") };
+        let (path, token, depth) = match strings.as_slice() {
+            [path, token] => (path, token, None),
+            [path, token, depth] if self.offers.watch_depth && request.op == StoreOp::Watch => {
+                (path, token, Some(depth.parse().map_err(|_| String::from("EINVAL"))?))
+            }
+            _ => return no("EINVAL"),
+        };
         if !is_valid(path) {
             return no("EINVAL");
         }
         let who = self.guest.domain;
-        Ok((Watch::new(who, (path, absolute(who, path)), token), token.clone()))
+        let watch = Watch::new(who, (path, absolute(who, path)), token);
+        Ok((Watch { depth, ..watch }, token.clone()))
     }
 
     fn begin(&mut self, request: &Message) -> Reply {
@@ -172,7 +185,7 @@ fn domain_path(request: &Message) -> Reply {
     Ok(format!("{}\0", home(DomId(number))).into_bytes())
 }
 
-fn tree_request(view: &mut View<'_>, request: &Message, who: DomId) -> Reply {
+fn tree_request(view: &mut View<'_>, request: &Message, (who, offers): (DomId, Offers)) -> Reply {
     let Some((given, rest)) = request.string_and_rest() else { return no("EINVAL") };
     if !is_valid(&given) || given.starts_with('@') {
         return no("EINVAL");
@@ -180,7 +193,7 @@ fn tree_request(view: &mut View<'_>, request: &Message, who: DomId) -> Reply {
     let path = absolute(who, &given);
     match request.op {
         StoreOp::Write => view.write(&path, rest).map(ok),
-        StoreOp::SetPerms => set_permissions(view, &path, request),
+        StoreOp::SetPerms => set_permissions(view, (&path, offers), request),
         StoreOp::DirectoryPart => directory_part(view, &path, rest),
         _ if !rest.is_empty() => no("EINVAL"),
         StoreOp::Read => view.read(&path),
@@ -220,11 +233,13 @@ fn directory_part(view: &mut View<'_>, path: &str, rest: &[u8]) -> Reply {
     Ok(reply)
 }
 
-fn set_permissions(view: &mut View<'_>, path: &str, request: &Message) -> Reply {
+fn set_permissions(view: &mut View<'_>, (path, offers): (&str, Offers), request: &Message) -> Reply {
     let strings = request.strings().unwrap_or_default();
     let texts = strings.get(1..).unwrap_or_default();
     let parsed: Option<Vec<_>> = texts.iter().map(|text| Permission::parse(text)).collect();
     match parsed {
+        // The daemon passes over such an entry; here, it is refused.
+        Some(permissions) if !offers.any_domain && permissions.iter().any(Permission::is_for_any) => no("EINVAL"),
         Some(permissions) if !permissions.is_empty() => view.set_permissions(path, permissions).map(ok),
         _ => no("EINVAL"),
     }

@@ -2,6 +2,7 @@
 
 use xen_hypercall::Nanos;
 
+use super::Offers;
 use super::connection::Connection;
 use crate::memory::Frame;
 
@@ -23,8 +24,8 @@ pub(crate) enum RingError {
 }
 
 /// Makes the page as xenstored does when the domain is introduced.
-pub(crate) fn introduce(page: Frame) {
-    page.set_u32(FEATURES, 3);
+pub(crate) fn introduce(page: Frame, offers: Offers) {
+    page.set_u32(FEATURES, offers.bits());
     page.set_u32(CONNECTION, 0);
     page.set_u32(ERROR, 0);
 }
@@ -34,15 +35,16 @@ pub(crate) fn report(page: Frame, error: RingError) {
     page.set_u32(ERROR, error as u32);
 }
 
-/// Answers a guest that asked for a fresh connection; tells whether it did.
-pub(crate) fn reconnect(page: Frame) -> bool {
-    let asked = page.u32(CONNECTION) == 1;
-    if asked {
-        for at in [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, ERROR, CONNECTION] {
-            page.set_u32(at, 0);
-        }
+/// Tells whether the guest asks for a fresh connection.
+pub(crate) fn is_asked_to_reconnect(page: Frame) -> bool {
+    page.u32(CONNECTION) == 1
+}
+
+/// Connects the ring anew.
+pub(crate) fn reconnect(page: Frame) {
+    for at in [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, ERROR, CONNECTION] {
+        page.set_u32(at, 0);
     }
-    asked
 }
 
 /// Tells whether all requests were taken, and neither side is in the middle of a message.

@@ -55,6 +55,11 @@ impl Permission {
         Some(Self { domain: DomId(text.get(1..)?.parse().ok()?), access })
     }
 
+    /// Tells whether it is for every domain.
+    pub(crate) fn is_for_any(&self) -> bool {
+        self.domain == DomId::ANY
+    }
+
     pub(crate) fn text(self) -> String {
         format!("{}{}", self.access.letter(), self.domain)
     }
@@ -77,7 +82,7 @@ impl Node {
         if who == DomId::DOM0 || who == self.owner() {
             return true;
         }
-        let own = self.permissions[1..].iter().find(|permission| permission.domain == who);
+        let own = self.permissions[1..].iter().find(|it| it.domain == who || it.is_for_any());
         own.unwrap_or(&self.permissions[0]).access.covers(wanted)
     }
 

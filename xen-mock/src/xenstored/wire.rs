@@ -55,6 +55,14 @@ pub enum StoreOp {
     ResetWatches,
     /// Lists children in pieces.
     DirectoryPart,
+    /// Asks what the daemon offers; since Xen 4.21, as are those below.
+    GetFeature,
+    /// Sets what it offers a domain; not for guests.
+    SetFeature,
+    /// Asks for a quota; not for guests.
+    GetQuota,
+    /// Sets a quota; not for guests.
+    SetQuota,
     /// A number that the header does not define.
     Unknown(u32),
 }
@@ -87,6 +95,10 @@ impl StoreOp {
         match code {
             21 => Self::ResetWatches,
             22 => Self::DirectoryPart,
+            23 => Self::GetFeature,
+            24 => Self::SetFeature,
+            25 => Self::GetQuota,
+            26 => Self::SetQuota,
             _ => KNOWN.get(code as usize).copied().unwrap_or(Self::Unknown(code)),
         }
     }
@@ -95,6 +107,10 @@ impl StoreOp {
         match self {
             Self::ResetWatches => 21,
             Self::DirectoryPart => 22,
+            Self::GetFeature => 23,
+            Self::SetFeature => 24,
+            Self::GetQuota => 25,
+            Self::SetQuota => 26,
             Self::Unknown(code) => code,
             known => KNOWN.iter().position(|op| *op == known).unwrap_or(0) as u32,
         }

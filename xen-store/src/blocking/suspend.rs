@@ -1,9 +1,9 @@
 //! The connection across a suspend.
 
-use xen_hypercall::{Nanos, SharedPage};
+use xen_hypercall::Nanos;
 
 use super::Store;
-use crate::{Link, Ring, StoreError, Transport};
+use crate::{Link, StoreError, Transport};
 
 /// How often a watch is registered that the server refuses.
 const ATTEMPTS: u8 = 3;
@@ -53,28 +53,5 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
             self.core.handle_fault(fault);
             false
         })
-    }
-}
-
-impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES> {
-    /// Goes over to a new connection, whose page Xen may have zeroed or kept; no message is sent.
-    ///
-    /// Everything of the old one is over: see [`Core::epoch_changed`](crate::Core::epoch_changed). A fence stays closed.
-    /// Then come [`reregister`](Self::reregister) and [`unfence`](Self::unfence).
-    ///
-    /// # Errors
-    /// [`StoreError::Poisoned`] if the indices in the page are impossible; the session is over then.
-    pub fn rebuild(&mut self, page: &'a SharedPage) -> Result<(), StoreError> {
-        self.core.epoch_changed();
-        match Ring::attach(page) {
-            Ok(ring) => {
-                self.transport = ring;
-                Ok(())
-            }
-            Err(fault) => {
-                self.core.handle_fault(fault);
-                Err(StoreError::Poisoned(fault))
-            }
-        }
     }
 }
