@@ -10,6 +10,8 @@ mod time;
 mod transmit;
 mod watches;
 
+use xen_hypercall::Nanos;
+
 use crate::exchange::{Exchange, PLACES};
 use crate::outgoing::Outgoing;
 use crate::slot::Slot;
@@ -61,6 +63,10 @@ pub struct Core<const REQUESTS: usize = 4, const WATCHES: usize = 16> {
     /// How many requests may be with the server.
     window: usize,
     watchdog: Watchdog,
+    /// The time, as it was told last.
+    now: Nanos,
+    /// After how long without an event a watch has one.
+    reread: Nanos,
     next_event: usize,
     counters: Counters,
 }
@@ -107,6 +113,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             features: Features::empty(),
             window: usize::MAX,
             watchdog: Watchdog::new(),
+            now: Nanos::ZERO,
+            reread: Nanos::MAX,
             next_event: 0,
             counters: Counters { sent: 0, strays: 0, ignored_events: 0 },
         }

@@ -98,6 +98,11 @@ impl<'p> Path<'p> {
         matches!(self.0.as_bytes(), [b'/', ..])
     }
 
+    /// Tells whether it names a change of domains, and no node.
+    pub(crate) const fn is_special(self) -> bool {
+        matches!(self.0.as_bytes(), [b'@', ..])
+    }
+
     /// Returns the rest of the path below `parent`, or `None` if it is not below.
     #[must_use]
     pub fn below(self, parent: Path<'_>) -> Option<Self> {

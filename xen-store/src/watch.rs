@@ -2,10 +2,12 @@
 
 use core::fmt::Write;
 
+use xen_hypercall::Nanos;
+
 use crate::exchange::{Exchange, Stage, id};
 use crate::text::Text;
 use crate::wire::{Header, narrow};
-use crate::{MessageType, Path, PathBuf, Place, Refusal, StoreError, decode};
+use crate::{Depth, Features, MessageType, Path, PathBuf, Place, Refusal, StoreError, decode, depth};
 
 /// The longest path that can be watched, in bytes.
 pub const WATCHED_PATH_MAX: usize = 256;
@@ -13,8 +15,8 @@ pub const WATCHED_PATH_MAX: usize = 256;
 /// How often the server is told of the end of a watch, should it refuse.
 const FAREWELLS: u8 = 3;
 
-/// A path, a token of 8 digits and their two NULs.
-pub(crate) type WatchBody = Text<{ WATCHED_PATH_MAX + 10 }>;
+/// A path, a token of 8 digits, a depth of at most 5, and their three NULs.
+pub(crate) type WatchBody = Text<{ WATCHED_PATH_MAX + 16 }>;
 
 /// How a watch stands with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +46,15 @@ pub(crate) struct Watch {
     wish: Wish,
     generation: u32,
     path: Option<PathBuf<WATCHED_PATH_MAX>>,
+    depth: Option<Depth>,
     standing: WatchStatus,
     pending: Option<Place>,
     /// How often the server was told that it is over.
     farewells: u8,
+    /// When there was an event last.
+    since: Nanos,
+    /// There was one since time was told.
+    fresh: bool,
 }
 
 impl Watch {
@@ -57,9 +64,12 @@ impl Watch {
             wish: Wish::Free,
             generation: 1,
             path: None,
+            depth: None,
             standing: WatchStatus::Unregistered,
             pending: None,
             farewells: 0,
+            since: Nanos::ZERO,
+            fresh: true,
         }
     }
 
@@ -87,25 +97,52 @@ impl Watch {
     }
 
     /// Returns the body of the request to watch, or to watch no more.
-    pub(crate) fn body(&self, index: usize) -> WatchBody {
+    pub(crate) fn body(&self, index: usize, offered: Features) -> WatchBody {
         let mut body = WatchBody::new();
-        if let Some(path) = self.path {
-            // A path of the longest kind fits by the buffer's size.
-            let _fits = write!(body, "{path}\0{:08x}\0", self.token(index));
+        let Some(path) = self.path else { return body };
+        // A path of the longest kind fits by the buffer's size.
+        let _fits = write!(body, "{path}\0{:08x}\0", self.token(index));
+        let limits = self.exchange.kind == MessageType::Watch && offered.contains(Features::WATCH_DEPTH);
+        if let Some(Depth(depth)) = self.depth.filter(|_| limits) {
+            let _fits = write!(body, "{depth}\0");
         }
         body
     }
 
-    pub(crate) const fn take(&mut self, path: PathBuf<WATCHED_PATH_MAX>, order: u64) {
+    pub(crate) fn take(&mut self, path: PathBuf<WATCHED_PATH_MAX>, depth: Option<Depth>) {
         self.wish = Wish::Keep;
+        self.depth = Depth::of(path.as_path(), depth);
         self.path = Some(path);
         self.pending = None;
-        self.register(order);
+        self.fresh = true;
     }
 
-    pub(crate) const fn register(&mut self, order: u64) {
-        self.standing = WatchStatus::Registering;
-        self.exchange.start(MessageType::Watch, 0, order);
+    /// Has the server told, unless it would take the path and say nothing.
+    pub(crate) fn register(&mut self, order: u64, offered: Features) {
+        let missing = self.path().map_or(Features::empty(), depth::needs).difference(offered);
+        if missing.is_empty() {
+            self.standing = WatchStatus::Registering;
+            self.exchange.start(MessageType::Watch, 0, order);
+        } else {
+            self.standing = WatchStatus::Refused(StoreError::NotOffered(missing));
+            self.exchange.stage = Stage::Idle;
+        }
+    }
+
+    /// Has the caller read again, if there was no event for so long.
+    pub(crate) fn handle_time(&mut self, now: Nanos, period: Nanos) {
+        if core::mem::take(&mut self.fresh) {
+            self.since = now;
+        } else if self.is_kept() && period < Nanos::MAX && self.since.after(period) <= now {
+            self.since = now;
+            self.pending = self.pending.or(Some(Place::Itself));
+        }
+    }
+
+    /// Returns when the caller is to read again, time having been told last at `told`.
+    pub(crate) fn next(&self, told: Nanos, period: Nanos) -> Option<Nanos> {
+        let since = if self.fresh { told } else { self.since };
+        self.is_kept().then(|| since.after(period))
     }
 
     pub(crate) const fn status(&self) -> WatchStatus {
@@ -179,7 +216,8 @@ impl Watch {
     }
 
     pub(crate) fn event(&mut self, path: &[u8]) {
-        if let Some(watched) = self.path {
+        let Some(watched) = self.path else { return };
+        if self.depth.is_none_or(|depth| depth.reaches(watched.as_path(), path)) {
             self.note(Place::parse(watched.as_path(), path));
         }
     }
@@ -189,6 +227,7 @@ impl Watch {
     }
 
     fn note(&mut self, place: Place) {
+        self.fresh = true;
         self.pending = Some(self.pending.map_or(place, |pending| pending.merge(place)));
     }
 

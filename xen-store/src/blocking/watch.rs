@@ -1,7 +1,7 @@
 //! Watches.
 
 use super::Store;
-use crate::{Link, Path, StoreError, Transport, WatchEvent, WatchId, WatchStatus};
+use crate::{Depth, Link, Path, StoreError, Transport, WatchEvent, WatchId, WatchStatus};
 
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'_, L, REQUESTS, WATCHES, T> {
     /// Watches a path and all below it, and waits until the server does.
@@ -12,6 +12,19 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     /// As [`Core::watch`](crate::Core::watch), and what the server said. On an error there is no watch.
     pub fn watch(&mut self, path: Path<'_>) -> Result<WatchId, StoreError> {
         let watch = self.core.watch(path)?;
+        self.until_registered(watch)
+    }
+
+    /// Watches a path and what is at most so many levels below it, and waits until the server does.
+    ///
+    /// # Errors
+    /// As [`watch`](Self::watch).
+    pub fn watch_depth(&mut self, path: Path<'_>, depth: Depth) -> Result<WatchId, StoreError> {
+        let watch = self.core.watch_depth(path, depth)?;
+        self.until_registered(watch)
+    }
+
+    fn until_registered(&mut self, watch: WatchId) -> Result<WatchId, StoreError> {
         let deadline = self.deadline();
         let waited = self.until(deadline, |store| store.core.watch_status(watch) != Ok(WatchStatus::Registering));
         let standing = waited.and_then(|()| self.core.watch_standing(watch));

@@ -29,8 +29,9 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Goes over to a new connection, after a resume in a new domain or on a ring that was made anew.
     ///
     /// Every request under way is completed with [`StoreError::EpochChanged`], a partial message is discarded, open
-    /// transactions are over, and what poisoned the session or the server offered is forgotten. Watches stay in the table, unknown to the server
-    /// until [`rewatch`](Self::rewatch). Not after a cancelled suspend, where the server remembers everything.
+    /// transactions are over, and what poisoned the session, or what the server offered, is forgotten. Watches stay in the
+    /// table, unknown to the server until [`rewatch`](Self::rewatch). Not after a cancelled suspend, where the server
+    /// remembers everything.
     pub fn epoch_changed(&mut self) {
         self.abort(StoreError::EpochChanged);
         self.session = self.session.wrapping_add(1);
@@ -43,14 +44,14 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
 
     /// Registers all watches again, in one batch and even while fenced.
     ///
-    /// A watch that the server has already counts as registered, and gets an event of our making. Not after a cancelled
-    /// suspend.
+    /// A watch that the server has already counts as registered, and gets an event of our making. What the new server
+    /// offers is to be told before, by [`handle_features`](Self::handle_features). Not after a cancelled suspend.
     pub fn rewatch(&mut self) {
         for index in 0..WATCHES {
-            let order = self.next_order();
+            let (order, offered) = (self.next_order(), self.features);
             if let Some(watch) = self.watches.get_mut(index).filter(|watch| watch.is_kept() && watch.exchange.is_over())
             {
-                watch.register(order);
+                watch.register(order, offered);
             }
         }
     }
@@ -59,9 +60,9 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     pub fn rewatch_missing(&mut self) -> usize {
         let mut missing: usize = 0;
         for index in 0..WATCHES {
-            let order = self.next_order();
+            let (order, offered) = (self.next_order(), self.features);
             if let Some(watch) = self.watches.get_mut(index).filter(|watch| watch.is_missing()) {
-                watch.register(order);
+                watch.register(order, offered);
                 missing = missing.saturating_add(1);
             }
         }

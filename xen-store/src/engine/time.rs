@@ -20,7 +20,9 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     ///
     /// Best told when bytes were moved, before a wait.
     pub fn handle_time(&mut self, now: Nanos) {
+        self.now = now;
         self.slots.iter_mut().for_each(|slot| slot.expire(now));
+        self.watches.iter_mut().for_each(|watch| watch.handle_time(now, self.reread));
         if !self.has_work() {
             self.watchdog.moved();
         }
@@ -32,7 +34,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     pub fn poll_deadline(&self) -> Option<Nanos> {
         let slots = self.slots.iter().filter_map(|slot| slot.deadline());
         let kick = if self.has_work() { self.watchdog.next() } else { None };
-        slots.chain(kick).min()
+        let rereads = self.watches.iter().filter_map(|watch| watch.next(self.now, self.reread));
+        slots.chain(rereads).chain(kick).filter(|next| *next < Nanos::MAX).min()
     }
 
     /// Tells whether the server is to be notified although no byte has moved: it has work and stands still, so that an event
@@ -49,6 +52,15 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// [`Nanos::MAX`] is never.
     pub const fn set_watchdog(&mut self, period: Nanos) {
         self.watchdog.set(period);
+    }
+
+    /// Sets after how long without an event each watch has one of our making, so that its owner reads again; never unless
+    /// set.
+    ///
+    /// Servers lose events: those of C drop what is longer than a message, and what a domain does not take for 20 s
+    /// (XSA-324, XSA-326).
+    pub const fn set_reread(&mut self, period: Nanos) {
+        self.reread = period;
     }
 
     /// Sets how many requests the server is given before it has answered, those of watches too: at least one, and as many as

@@ -48,7 +48,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         } else {
             let index = place.checked_sub(REQUESTS)?;
             let watch = self.watches.get(index)?;
-            let body = watch.body(index);
+            let body = watch.body(index, self.features);
             self.out.load(place, watch.exchange.header(place, body.as_bytes().len()), body.as_bytes());
         }
         self.exchange(place)?.stage = Stage::Sending;

@@ -3,7 +3,7 @@
 use super::Core;
 use crate::exchange::place;
 use crate::watch::Watch;
-use crate::{Path, PathBuf, StoreError, WatchEvent, WatchId, WatchStatus};
+use crate::{Depth, Path, PathBuf, StoreError, WatchEvent, WatchId, WatchStatus, depth};
 
 impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Watches a path and all below it, under a token of its own, until [`unwatch`](Self::unwatch).
@@ -11,15 +11,34 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// The server reports once at the beginning.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`], [`StoreError::Poisoned`], [`StoreError::Full`], or [`StoreError::TooLong`] for a path of
-    /// more than 256 bytes. Whether the server took it is told by [`watch_status`](Self::watch_status).
+    /// [`StoreError::Fenced`], [`StoreError::Poisoned`], [`StoreError::Full`], [`StoreError::TooLong`] for a path of
+    /// more than 256 bytes, or [`StoreError::NotOffered`] for a [`Special`](crate::Special) name with a domain, of which
+    /// older servers say nothing. Whether the server took it is told by [`watch_status`](Self::watch_status).
     pub fn watch(&mut self, path: Path<'_>) -> Result<WatchId, StoreError> {
+        self.watch_by(path, None)
+    }
+
+    /// Watches a path and what is at most so many levels below it, as [`watch`](Self::watch) does.
+    ///
+    /// Where the server offers [`Features::WATCH_DEPTH`](crate::Features::WATCH_DEPTH) it sends no other event; those of a
+    /// server that does not are dropped here.
+    ///
+    /// # Errors
+    /// As [`watch`](Self::watch).
+    pub fn watch_depth(&mut self, path: Path<'_>, depth: Depth) -> Result<WatchId, StoreError> {
+        self.watch_by(path, Some(depth))
+    }
+
+    fn watch_by(&mut self, path: Path<'_>, depth: Option<Depth>) -> Result<WatchId, StoreError> {
         self.admit()?;
+        self.offered(depth::needs(path))?;
         let path = PathBuf::new(path).map_err(|_| StoreError::TooLong)?;
-        let order = self.next_order();
+        let (order, offered) = (self.next_order(), self.features);
         let mut entries = self.watches.iter_mut().enumerate();
         let (index, watch) = entries.find(|(_, watch)| watch.is_free()).ok_or(StoreError::Full)?;
-        watch.take(path, order);
+        watch.take(path, depth);
+        watch.register(order, offered);
+        self.watchdog.moved();
         Ok(WatchId(watch.token(index)))
     }
 
