@@ -184,8 +184,10 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     fn turn(&mut self) -> Result<Progress, StoreError> {
         self.core.check()?;
         let looked = self.transport.look().map(|offered| self.core.handle_features(offered));
-        let turned = looked.and_then(|()| Ok((self.transmit()?, self.receive()?)));
-        let (sent, received) = turned.map_err(|fault| {
+        // First what has come: rings that a new server has emptied behind our back show there, and what it would take for
+        // new requests is what lies in them of old.
+        let turned = looked.and_then(|()| Ok((self.receive()?, self.transmit()?)));
+        let (received, sent) = turned.map_err(|fault| {
             self.core.handle_fault(fault);
             StoreError::Poisoned(fault)
         })?;

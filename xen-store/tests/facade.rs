@@ -255,3 +255,22 @@ fn a_page_whose_indices_run_on_serves_as_well() {
         assert_eq!(store.read(A, &mut [0; 8]), Ok(&b"value"[..]));
     }
 }
+
+#[test]
+fn s42_rings_emptied_behind_our_back_are_found_out_before_anything_is_sent() {
+    let page = page();
+    let fake = Fake::new(&page, agree);
+    let mut core: Core<2, 0> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    store.write(A, b"once").unwrap();
+    assert_eq!(store.read(A, &mut [0; 16]), Ok(&b"value"[..]), "a neighbour: nothing was touched");
+    let indices = page.u32s_at::<2048, 4>();
+    indices.iter().for_each(|index| index.store(0, std::sync::atomic::Ordering::Relaxed));
+    fake.restart(&page);
+    let seen = fake.seen.borrow().len();
+    assert!(matches!(store.write(A, b"next"), Err(StoreError::Poisoned(Fault::Ring(_)))));
+    assert_eq!(page.u32_at::<2052>().load(std::sync::atomic::Ordering::Relaxed), 0, "nothing is published");
+    store.rebuild(&page).unwrap();
+    store.write(A, b"next").unwrap();
+    assert_eq!(fake.seen.borrow().len(), seen + 1, "and nothing of old is served again");
+}

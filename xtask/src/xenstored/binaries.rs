@@ -63,6 +63,13 @@ impl Binaries {
         })
     }
 
+    /// Starts a command line of one of the tools in `/usr/bin`, talking to the server whose folder this is.
+    pub(crate) fn tool(&self, name: &str, folder: &Path) -> Command {
+        let mut command = Command::new(self.tree.join("usr/bin").join(name));
+        command.env("LD_LIBRARY_PATH", self.libraries()).env("XENSTORED_RUNDIR", folder);
+        command
+    }
+
     /// What is preloaded.
     pub(crate) fn shim(&self) -> PathBuf {
         self.made.join("shim.so")

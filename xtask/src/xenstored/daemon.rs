@@ -20,7 +20,10 @@ const PORT: &str = "17";
 #[derive(Debug)]
 pub(crate) struct Daemon {
     child: Child,
+    program: PathBuf,
+    words: Vec<String>,
     kind: plan::Daemon,
+    binaries: Binaries,
     folder: TempDir,
 }
 
@@ -40,7 +43,7 @@ impl Daemon {
         };
         let program = binaries.daemon(kind);
         let child = spawn(&program, &words, (binaries, folder.path()))?;
-        let mut daemon = Self { child, kind, folder };
+        let mut daemon = Self { child, program, words, kind, binaries: binaries.clone(), folder };
         daemon.wait()?;
         Ok(daemon)
     }
@@ -65,6 +68,24 @@ impl Daemon {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+
+    /// Has it stand still, so that it answers nothing more before it is killed.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        crate::shell::output(Command::new("kill").arg("-STOP").arg(self.child.id().to_string())).map(drop)
+    }
+
+    /// Starts it once more, in the same machine.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        self.kill()?;
+        let _ = fs::remove_file(self.socket());
+        self.child = spawn(&self.program, &self.words, (&self.binaries, self.folder.path()))?;
+        self.wait()
+    }
+
+    /// What it was made of.
+    pub(crate) const fn binaries(&self) -> &Binaries {
+        &self.binaries
     }
 
     /// Fails if it has ended by itself.

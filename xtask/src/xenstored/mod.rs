@@ -4,13 +4,16 @@ mod binaries;
 mod daemon;
 mod domain;
 mod hands;
+mod outage;
 mod suite;
+mod tools;
 
 use crate::workspace;
 use crate::xen::plan;
 use anyhow::{Result, bail};
 use binaries::Binaries;
 use daemon::Daemon;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 /// Arguments of `xenstored`.
@@ -45,12 +48,42 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// What is checked beside the suite.
+const CHECKS: &[(&str, Check)] = &[
+    ("xenstore-… of the command line", tools::run),
+    ("killed and started again, over the socket", outage::over_socket),
+    ("killed and started again, over the ring", outage::over_ring),
+];
+
+type Check = fn(&mut Daemon) -> Result<()>;
+
+/// Makes one check, and returns 1 if it was missed.
+fn one(daemon: &mut Daemon, (name, check): (&str, Check)) -> Result<usize> {
+    let begin = Instant::now();
+    let word = daemon.kind().word();
+    let done = catch_unwind(AssertUnwindSafe(|| check(daemon)));
+    let missed = match done {
+        Ok(Ok(())) => {
+            println!("{word}, {name}: ok, {:.1} s", begin.elapsed().as_secs_f64());
+            return Ok(0);
+        }
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => "a panic".into(),
+    };
+    println!("{word}, {name}: FAILED: {missed}");
+    daemon.start_again()?;
+    Ok(1)
+}
+
 /// Runs everything on one daemon, and returns how much was missed.
 fn on(kind: plan::Daemon, binaries: &Binaries) -> Result<usize> {
     let begin = Instant::now();
     let mut daemon = Daemon::start(kind, binaries)?;
     println!("{}: up in {} ms", kind.word(), begin.elapsed().as_millis());
-    let missed = suite::run(&mut daemon)?;
+    let mut missed = suite::run(&mut daemon)?;
+    for (name, check) in CHECKS {
+        missed += one(&mut daemon, (name, *check))?;
+    }
     println!("{}: {:.1} s in all", kind.word(), begin.elapsed().as_secs_f64());
     Ok(missed)
 }
