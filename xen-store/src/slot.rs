@@ -33,6 +33,8 @@ pub(crate) struct Slot {
     owner: Owner,
     /// The id by which the ticket names the slot; the exchange may have gone on to another.
     ticket: u32,
+    /// The connection that it was taken for.
+    pub(crate) session: u32,
     outcome: Result<(), StoreError>,
     /// When the ticket's time is over.
     deadline: Nanos,
@@ -45,6 +47,7 @@ impl Slot {
             body: Body::new(),
             owner: Owner::Nobody,
             ticket: 0,
+            session: 0,
             outcome: Ok(()),
             deadline: Nanos::MAX,
         }
@@ -55,9 +58,10 @@ impl Slot {
     }
 
     /// Takes the slot for a request whose body is there; the exchange is to be started.
-    pub(crate) const fn take(&mut self, ticket: u32) {
+    pub(crate) const fn take(&mut self, ticket: u32, session: u32) {
         self.owner = Owner::Ticket;
         self.ticket = ticket;
+        self.session = session;
         self.deadline = Nanos::MAX;
     }
 
@@ -104,15 +108,16 @@ impl Slot {
         }
     }
 
-    /// Leaves the answer to nobody; what the server has not seen yet is not sent, and what it has open for us is ended.
-    pub(crate) fn give_up(&mut self, order: u64) -> Left {
+    /// Leaves the answer to nobody; what the server has not seen yet is not sent, and what it has open for us is ended, if
+    /// it is of the connection `session`.
+    pub(crate) fn give_up(&mut self, session: u32, order: u64) -> Left {
         match (self.exchange.stage, self.exchange.kind) {
             (Stage::Sending | Stage::Sent | Stage::Overtaken, _) => self.owner = Owner::GivenUp,
             (Stage::Staged(_), MessageType::TransactionEnd) => {
                 self.owner = Owner::GivenUp;
                 self.abandon_body();
             }
-            (Stage::Idle, MessageType::TransactionStart) if self.outcome.is_ok() => {
+            (Stage::Idle, MessageType::TransactionStart) if self.outcome.is_ok() && self.session == session => {
                 if let Ok(transaction) = crate::decode::transaction(self.body.as_bytes()) {
                     self.owner = Owner::GivenUp;
                     self.abandon(transaction, order);

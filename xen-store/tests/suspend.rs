@@ -112,6 +112,24 @@ fn transactions_of_the_old_connection() {
     assert_eq!(sent(&mut core)[0].body, b"T\0");
 }
 
+/// One that was answered before the connection was replaced, and is asked for after it, or never.
+#[test]
+fn s46_a_transaction_that_began_on_the_old_connection_is_none_of_the_new() {
+    let mut core: Core<2, 0> = Core::new();
+    let tickets = [(); 2].map(|()| core.submit(Request::Begin, None).unwrap());
+    for (request, id) in sent(&mut core).iter().zip([b"7\0", b"8\0"]) {
+        give(&mut core, &request.ok(id));
+    }
+    core.epoch_changed();
+    let [polled, given_up] = tickets;
+    let Answer::Done(Ok(reply)) = core.poll_reply(polled) else { panic!("answered before") };
+    let transaction = reply.into_transaction().unwrap();
+    assert!(core.is_stale(&transaction));
+    assert_eq!(core.end(&transaction, End::Commit), Err(StoreError::Said(Refusal::Again)));
+    core.give_up(given_up);
+    assert_eq!(sent(&mut core), [], "8 is somebody else's now");
+}
+
 /// Makes a core with two watches that the server knows, one whose registration and one whose removal is under way.
 fn with_watches() -> (Core<1, 4>, Vec<Message>) {
     let mut core: Core<1, 4> = Core::new();

@@ -28,11 +28,10 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     ///
     /// A ticket of another session gives [`StoreError::Stale`].
     pub fn poll_reply(&mut self, ticket: Ticket) -> Answer<'_> {
-        let session = self.session;
         let Some(slot) = find(&mut self.slots, &ticket) else { return Answer::Done(Err(StoreError::Stale)) };
         let Some(outcome) = slot.outcome() else { return Answer::Pending(ticket) };
         slot.take_back();
-        Answer::Done(outcome.map(|()| Reply { body: slot.body.as_bytes(), session }))
+        Answer::Done(outcome.map(|()| Reply { body: slot.body.as_bytes(), session: slot.session }))
     }
 
     /// Tells whether [`poll_reply`](Self::poll_reply) would end the ticket.
@@ -47,8 +46,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// request can be taken for this one; a transaction that begins too late is abandoned. Once a later request was
     /// answered, the slot is given to another request if no other slot is left.
     pub fn give_up(&mut self, ticket: Ticket) {
-        let order = self.next_order();
-        if find(&mut self.slots, &ticket).is_some_and(|slot| slot.give_up(order) == Left::Transaction) {
+        let (session, order) = (self.session, self.next_order());
+        if find(&mut self.slots, &ticket).is_some_and(|slot| slot.give_up(session, order) == Left::Transaction) {
             self.open = self.open.saturating_sub(1);
         }
     }
@@ -65,12 +64,12 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     }
 
     pub(super) fn stage(&mut self, place: usize, kind: MessageType, transaction: u32) -> Result<Ticket, StoreError> {
-        let order = self.next_order();
+        let (session, order) = (self.session, self.next_order());
         self.watchdog.moved();
         let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
         slot.exchange.start(kind, transaction, order);
         let id = slot.exchange.id(place);
-        slot.take(id);
+        slot.take(id, session);
         Ok(Ticket(id))
     }
 
