@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use xen_hypercall::Nanos;
 use xen_store::{Answer, Core, End, Path, Refusal, Request, StoreError, Ticket, Transaction, WatchId, WatchStatus};
 
-use crate::server::Server;
+use crate::server::{Fate, Server};
 
 pub(crate) const REQUESTS: usize = 3;
 pub(crate) const WATCHES: usize = 2;
@@ -77,7 +77,7 @@ impl Client {
         let how = if self.number.is_multiple_of(2) { End::Commit } else { End::Abandon };
         match self.core.end(&self.held[at], how) {
             Ok(Some(ticket)) => {
-                self.held.remove(at);
+                let _ended = self.held.remove(at);
                 self.keep(Ok(ticket), What::End);
             }
             Ok(None) | Err(StoreError::Said(Refusal::Again)) => {
@@ -144,8 +144,12 @@ impl Client {
         }
     }
 
-    pub(crate) fn fence(&mut self, closed: bool) {
-        if closed { self.core.fence() } else { self.core.unfence() }
+    pub(crate) fn fence(&mut self) {
+        self.core.fence();
+    }
+
+    pub(crate) fn unfence(&mut self) {
+        self.core.unfence();
     }
 
     pub(crate) fn replace(&mut self) {
@@ -194,7 +198,7 @@ impl Client {
     fn drain(&mut self) {
         for _ in 0..1000 {
             self.transmit(usize::MAX);
-            self.server.answer(0, false);
+            self.server.answer(0, Fate::Given);
             self.receive(usize::MAX);
             if self.server.is_idle() && self.core.poll_transmit().is_none() {
                 return;

@@ -8,13 +8,13 @@
 
 mod client;
 mod server;
-#[allow(dead_code, reason = "each test uses its own part")]
 #[path = "../support/mod.rs"]
 mod support;
 
 use client::Client;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use server::Fate;
 
 /// One step of a script; numbers choose among what is there.
 #[derive(Debug, Clone)]
@@ -33,7 +33,8 @@ enum Step {
     Swallow(usize),
     Repeat(usize),
     Event(usize),
-    Fence(bool),
+    Fence,
+    Unfence,
     Replace,
 }
 
@@ -55,7 +56,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => at().prop_map(Step::Swallow),
         2 => at().prop_map(Step::Repeat),
         3 => at().prop_map(Step::Event),
-        1 => any::<bool>().prop_map(Step::Fence),
+        1 => Just(Step::Fence),
+        2 => Just(Step::Unfence),
         1 => Just(Step::Replace),
     ]
 }
@@ -74,11 +76,12 @@ fn play(seed: u32, steps: &[Step]) {
             Step::Poll(at) => client.poll(at),
             Step::Transmit(most) => client.transmit(most),
             Step::Receive(most) => client.receive(most),
-            Step::Answer(at) => client.server.answer(at, false),
-            Step::Swallow(at) => client.server.answer(at, true),
+            Step::Answer(at) => client.server.answer(at, Fate::Given),
+            Step::Swallow(at) => client.server.answer(at, Fate::Lost),
             Step::Repeat(at) => client.server.repeat(at),
             Step::Event(at) => client.server.event(at),
-            Step::Fence(closed) => client.fence(closed),
+            Step::Fence => client.fence(),
+            Step::Unfence => client.unfence(),
             Step::Replace => client.replace(),
         }
     }

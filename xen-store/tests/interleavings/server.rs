@@ -6,6 +6,13 @@ use xen_store::MessageType;
 
 use crate::support::Message;
 
+/// What becomes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Given,
+    Lost,
+}
+
 /// Answers wait here until the script lets them go.
 #[derive(Debug, Default)]
 pub(crate) struct Server {
@@ -48,7 +55,7 @@ impl Server {
     }
 
     fn serve(&mut self, request: &Message) -> Message {
-        let no = (request.header.request.wrapping_mul(2_654_435_761) ^ self.seed) % 5 == 0;
+        let no = (request.header.request.wrapping_mul(2_654_435_761) ^ self.seed).is_multiple_of(5);
         let strings = String::from_utf8_lossy(&request.body).into_owned();
         let strings: Vec<_> = strings.split('\0').map(String::from).collect();
         match MessageType::from_raw(request.header.kind).unwrap() {
@@ -85,11 +92,11 @@ impl Server {
     ///
     /// The begin of a transaction is answered before what was asked after it: who gave up on it may have forgotten it by then,
     /// and the transaction would stay open. Real servers answer all in order.
-    pub(crate) fn answer(&mut self, at: usize, lost: bool) {
+    pub(crate) fn answer(&mut self, at: usize, fate: Fate) {
         let Some(at) = at.checked_rem(self.owed.len()) else { return };
         let begin = self.owed.iter().take(at).position(|(kind, _)| *kind == MessageType::TransactionStart.raw());
         let Some((_, answer)) = self.owed.remove(begin.unwrap_or(at)) else { return };
-        if lost {
+        if fate == Fate::Lost {
             self.has_swallowed = true;
         } else {
             self.outgoing.extend(answer.bytes());
