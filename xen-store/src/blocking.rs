@@ -41,7 +41,7 @@ pub struct Store<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T 
 
 /// Whether bytes may be left in the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+pub(crate) enum Progress {
     Idle,
     More,
 }
@@ -83,9 +83,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     /// # Errors
     /// [`StoreError::Poisoned`] if the session is over.
     pub fn pump(&mut self) -> Result<(), StoreError> {
-        self.turn()?;
-        self.tell_time();
-        Ok(())
+        self.turn_and_tell().map(drop)
     }
 
     /// Waits for the answer to a request that was submitted to the core, as long as the patience lasts.
@@ -149,6 +147,12 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
         self.wait_for(ticket)
     }
 
+    /// Has a request end when the patience is at its end.
+    pub(crate) fn expire(&mut self, ticket: &Ticket) {
+        let deadline = self.deadline();
+        self.core.expire_at(ticket, deadline);
+    }
+
     fn deadline(&self) -> Nanos {
         self.link.now().after(self.patience)
     }
@@ -179,6 +183,13 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
             self.link.notify();
         }
         now
+    }
+
+    /// Does what can be done without waiting.
+    pub(crate) fn turn_and_tell(&mut self) -> Result<Progress, StoreError> {
+        let progress = self.turn()?;
+        self.tell_time();
+        Ok(progress)
     }
 
     fn turn(&mut self) -> Result<Progress, StoreError> {

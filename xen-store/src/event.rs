@@ -11,6 +11,13 @@ pub const BELOW_MAX: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WatchId(pub(crate) u32);
 
+impl WatchId {
+    /// Returns the place of its entry.
+    pub(crate) fn place(self) -> usize {
+        crate::exchange::place(self.0)
+    }
+}
+
 /// Says: read again what you watch.
 ///
 /// It is a hint and a level. One event may stand for many changes or for none, and a server may lose one: whoever waits

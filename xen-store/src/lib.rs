@@ -56,6 +56,10 @@
 //! link, [`Store::rebuild`], [`Store::reregister`], [`Store::unfence`]. Where it is unclear whether the server remembers:
 //! the same without `rebuild`.
 //!
+//! # For tasks
+//! [`future::Client`] puts a [`Store`] among the tasks of an executor, whichever that is: they ask at the same time, and a
+//! future that is dropped gives up what it asked for. [`Store::pipeline`] asks many things at once without any.
+//!
 //! # What it does not do
 //! It allocates nothing, and retries nothing but transactions and lists that change while they are read. It does not connect a
 //! broken ring anew by itself: all watches and transactions go with that, so it is up to the embedder, by
@@ -75,6 +79,7 @@ mod engine;
 mod error;
 mod event;
 mod exchange;
+pub mod future;
 mod kind;
 mod link;
 mod names;

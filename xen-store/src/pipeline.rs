@@ -50,10 +50,15 @@ impl<const N: usize> Pipeline<N> {
         Self { under_way: [const { None }; N], next: 0, answered: 0 }
     }
 
-    /// Submits as many requests as there is room for; to be called again whenever answers were taken.
-    pub fn fill<const R: usize, const W: usize>(&mut self, core: &mut Core<R, W>, requests: &mut impl Requests) {
+    /// Submits as many requests as there is room for, and tells how many; to be called again whenever answers were taken.
+    pub fn fill<const R: usize, const W: usize>(
+        &mut self,
+        core: &mut Core<R, W>,
+        requests: &mut impl Requests,
+    ) -> usize {
+        let first = self.next;
         while self.next < requests.count() && core.has_room() {
-            let Some(place) = self.under_way.iter_mut().find(|place| place.is_none()) else { return };
+            let Some(place) = self.under_way.iter_mut().find(|place| place.is_none()) else { break };
             let index = self.next;
             self.next = index.wrapping_add(1);
             let asked = requests.ask(index, &mut |request| {
@@ -65,12 +70,23 @@ impl<const N: usize> Pipeline<N> {
                 requests.answer(index, Err(error));
             }
         }
+        self.next.wrapping_sub(first)
     }
 
     /// Counts the answers that were handed on.
     #[must_use]
     pub const fn answered(&self) -> usize {
         self.answered
+    }
+
+    /// Returns the tickets of what is under way.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = &Ticket> {
+        self.under_way.iter().flatten().map(|(ticket, _)| ticket)
+    }
+
+    /// Takes the tickets of what is under way, to be given up.
+    pub(crate) fn tickets(&mut self) -> impl Iterator<Item = Ticket> {
+        self.under_way.iter_mut().filter_map(Option::take).map(|(ticket, _)| ticket)
     }
 
     /// Hands on the answers that have come, and tells whether all are there.
@@ -91,6 +107,11 @@ impl<const N: usize> Pipeline<N> {
                 }
             }
         }
+        self.is_over(requests)
+    }
+
+    /// Tells whether all requests are answered.
+    pub(crate) fn is_over(&self, requests: &impl Requests) -> bool {
         self.next >= requests.count() && self.under_way.iter().all(Option::is_none)
     }
 

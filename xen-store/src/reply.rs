@@ -7,6 +7,13 @@ use crate::{Features, Names, Part, Path, Permissions, StoreError, Transaction, d
 #[must_use = "its slot is in use until the ticket is polled to its end, or given up"]
 pub struct Ticket(pub(crate) u32);
 
+impl Ticket {
+    /// Returns the place of its slot.
+    pub(crate) fn place(&self) -> usize {
+        crate::exchange::place(self.0)
+    }
+}
+
 /// What polling a ticket gives.
 #[derive(Debug)]
 pub enum Answer<'c> {
@@ -39,6 +46,11 @@ impl<'c> Reply<'c> {
         let room = buffer.get_mut(..need).ok_or(StoreError::BufferTooSmall(need))?;
         room.copy_from_slice(self.body);
         Ok(room)
+    }
+
+    /// Copies the answer to the front of `buffer`.
+    pub(crate) fn copied_to<'b>(&self, buffer: &'b mut [u8]) -> Result<Reply<'b>, StoreError> {
+        Ok(Reply { body: self.copy_to(buffer)?, session: self.session })
     }
 
     /// Returns the names of a listing.

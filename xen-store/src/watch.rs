@@ -222,6 +222,10 @@ impl Watch {
         }
     }
 
+    pub(crate) const fn has_event(&self) -> bool {
+        self.pending.is_some()
+    }
+
     pub(crate) const fn take_event(&mut self) -> Option<Place> {
         self.pending.take()
     }

@@ -58,6 +58,11 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         self.free_slot().is_ok()
     }
 
+    /// Tells whether nothing is to come of the request at a place, or that is none of anybody.
+    pub(crate) fn is_over_at(&self, place: usize) -> bool {
+        self.slots.get(place).is_some_and(|slot| slot.outcome().is_some())
+    }
+
     pub(super) fn free_slot(&self) -> Result<usize, StoreError> {
         let free = self.slots.iter().position(Slot::is_free);
         free.or_else(|| self.slots.iter().position(Slot::is_overtaken)).ok_or(StoreError::Full)

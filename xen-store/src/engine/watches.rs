@@ -82,6 +82,16 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         }
     }
 
+    /// Tells whether there is an event for the watch at a place.
+    pub(crate) fn has_event_at(&self, place: usize) -> bool {
+        self.watches.get(place).is_some_and(Watch::has_event)
+    }
+
+    /// Tells whether it is known how the server stands to the watch at a place.
+    pub(crate) fn stands_at(&self, place: usize) -> bool {
+        self.watches.get(place).is_some_and(|watch| watch.status() != WatchStatus::Registering)
+    }
+
     /// Returns the next event, each watch in its turn.
     pub fn poll_event(&mut self) -> Option<WatchEvent> {
         for _ in 0..WATCHES {

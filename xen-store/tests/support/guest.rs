@@ -50,6 +50,19 @@ impl Seam {
         sched::shutdown(&self.xen, sched::Reason::SUSPEND)
     }
 
+    /// Sleeps until the store's port is pending, or the deadline.
+    pub(crate) fn sleep(&self, deadline: Nanos) {
+        sched::poll(&self.xen, &[self.port.get()], Some(deadline)).unwrap();
+    }
+
+    /// Tells whether the store's port is pending, and clears it.
+    pub(crate) fn take_pending(&self) -> bool {
+        let Port(port) = self.port.get();
+        let bit = 1 << (port % 64);
+        let words = self.shared.u64s_at::<2048, 64>();
+        words[usize::try_from(port / 64).unwrap()].fetch_and(!bit, Relaxed) & bit != 0
+    }
+
     /// Returns the store's port.
     pub(crate) fn port(&self) -> Port {
         self.port.get()
@@ -71,9 +84,7 @@ impl Link for Seam {
     }
 
     fn wait(&self, deadline: Nanos) {
-        sched::poll(&self.xen, &[self.port.get()], Some(deadline)).unwrap();
-        let Port(port) = self.port.get();
-        let words = self.shared.u64s_at::<2048, 64>();
-        words[usize::try_from(port / 64).unwrap()].fetch_and(!(1 << (port % 64)), Relaxed);
+        self.sleep(deadline);
+        self.take_pending();
     }
 }

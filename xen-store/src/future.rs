@@ -1,0 +1,77 @@
+//! The facade for tasks: many of them wait at once, by no runtime in particular.
+
+mod ask;
+mod drive;
+mod event;
+mod sleepers;
+mod transaction;
+
+pub use drive::TaskLink;
+pub use transaction::Inside;
+
+use core::cell::RefCell;
+use core::task::Waker;
+
+use crate::{Link, Ring, Store, StoreError, Transaction, Transport};
+use sleepers::Sleepers;
+
+/// A connection to the xenstore server that many tasks of one executor share.
+///
+/// It puts a [`Store`] among them: that one goes on by itself, as long as one task runs [`drive`](Self::drive). What another
+/// task asks goes out together with what others ask, with one event for all. A future that is dropped before its end gives
+/// up what it asked for, and nothing else: so that any timer of the executor's will do to limit it, besides
+/// [`Store::set_patience`], which holds here too.
+///
+/// It is for one thread; tasks on other processors send theirs a message.
+#[derive(Debug)]
+pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T = Ring<'a>> {
+    store: RefCell<Store<'a, L, REQUESTS, WATCHES, T>>,
+    sleepers: RefCell<Sleepers<REQUESTS, WATCHES>>,
+    /// Transactions whose task is gone, and of which the server is to hear.
+    orphans: RefCell<[Option<Transaction>; REQUESTS]>,
+}
+
+impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
+    /// Shares a store among tasks.
+    #[must_use]
+    pub const fn new(store: Store<'a, L, REQUESTS, WATCHES, T>) -> Self {
+        Self {
+            store: RefCell::new(store),
+            sleepers: RefCell::new(Sleepers::new()),
+            orphans: RefCell::new([const { None }; REQUESTS]),
+        }
+    }
+
+    /// Does something with the store while no task does: for a suspend, where [`Store::fence`] and what follows wait for the
+    /// server by themselves. What that ends is told to the tasks afterwards.
+    pub fn with<R>(&self, work: impl FnOnce(&mut Store<'a, L, REQUESTS, WATCHES, T>) -> R) -> R {
+        let done = work(&mut self.store.borrow_mut());
+        self.wake_all();
+        done
+    }
+
+    /// Gives the store back.
+    pub fn into_inner(self) -> Store<'a, L, REQUESTS, WATCHES, T> {
+        self.store.into_inner()
+    }
+
+    /// Has the driver look at what was asked.
+    fn urge(&self) {
+        let driver = self.sleepers.borrow_mut().take_driver();
+        driver.into_iter().for_each(Waker::wake);
+    }
+
+    /// Has every task look again.
+    fn wake_all(&self) {
+        for place in 0.. {
+            let Some(waker) = self.sleepers.borrow_mut().take_any(place) else { break };
+            waker.into_iter().for_each(Waker::wake);
+        }
+        self.urge();
+    }
+
+    /// Refuses what cannot go on.
+    fn check(&self) -> Result<(), StoreError> {
+        self.store.borrow_mut().core().check()
+    }
+}

@@ -1,0 +1,182 @@
+//! Requests.
+
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker};
+
+use super::Client;
+use super::sleepers::Wants;
+use crate::{Answer, Core, Link, Path, Pipeline, Reply, Request, Requests, StoreError, Ticket, Transaction, Transport};
+
+/// A request under way, which is given up with the future that waits for it.
+struct Asked<'c, 'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> {
+    client: &'c Client<'a, L, REQUESTS, WATCHES, T>,
+    ticket: Option<Ticket>,
+}
+
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
+    for Asked<'_, '_, L, T, REQUESTS, WATCHES>
+{
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.client.store.borrow_mut().core().give_up(ticket);
+        }
+        self.client.wake_one_for_room();
+    }
+}
+
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'_, L, REQUESTS, WATCHES, T> {
+    /// Asks, and waits for the answer, of which `buffer` holds the bytes.
+    ///
+    /// It waits for a slot too, if all are in use.
+    ///
+    /// # Errors
+    /// As [`Nodes::perform`](crate::Nodes::perform); [`StoreError::BufferTooSmall`] if the answer does not fit;
+    /// [`StoreError::Full`] if as many tasks as there are slots wait for one already.
+    pub async fn perform<'b>(&self, request: Request<'_>, buffer: &'b mut [u8]) -> Result<Reply<'b>, StoreError> {
+        self.ask(request, None, buffer).await
+    }
+
+    /// Reads the value of a node into the front of `buffer`.
+    ///
+    /// # Errors
+    /// As [`perform`](Self::perform).
+    pub async fn read<'b>(&self, path: Path<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8], StoreError> {
+        self.perform(Request::Read(path), buffer).await.map(|reply| reply.value())
+    }
+
+    /// Writes the value of a node, which is made if need be.
+    ///
+    /// # Errors
+    /// As [`perform`](Self::perform).
+    pub async fn write(&self, path: Path<'_>, value: &[u8]) -> Result<(), StoreError> {
+        self.perform(Request::Write(path, value), &mut [0; ACK]).await.map(drop)
+    }
+
+    pub(super) async fn ask<'b>(
+        &self,
+        request: Request<'_>,
+        within: Option<&Transaction>,
+        buffer: &'b mut [u8],
+    ) -> Result<Reply<'b>, StoreError> {
+        let ticket = poll_fn(|cx| self.poll_submit(cx, request, within)).await?;
+        self.answer(ticket, buffer).await
+    }
+
+    /// Waits for the answer to a request.
+    pub(super) async fn answer<'b>(&self, ticket: Ticket, buffer: &'b mut [u8]) -> Result<Reply<'b>, StoreError> {
+        self.store.borrow_mut().expire(&ticket);
+        let mut asked = Asked { client: self, ticket: Some(ticket) };
+        poll_fn(|cx| asked.poll(cx)).await;
+        let Some(ticket) = asked.ticket.take() else { return Err(StoreError::Stale) };
+        match self.store.borrow_mut().core().poll_reply(ticket) {
+            Answer::Done(answer) => answer.and_then(|reply| reply.copied_to(buffer)),
+            Answer::Pending(_) => Err(StoreError::TimedOut),
+        }
+    }
+
+    /// Submits as soon as there is room.
+    fn poll_submit(
+        &self,
+        cx: &Context<'_>,
+        request: Request<'_>,
+        within: Option<&Transaction>,
+    ) -> Poll<Result<Ticket, StoreError>> {
+        self.poll_with_room(cx, |core| core.submit(request, within))
+    }
+
+    /// Does something that takes a slot, as soon as there is one.
+    pub(super) fn poll_with_room<R>(
+        &self,
+        cx: &Context<'_>,
+        submit: impl FnOnce(&mut Core<REQUESTS, WATCHES>) -> Result<R, StoreError>,
+    ) -> Poll<Result<R, StoreError>> {
+        let submitted = submit(self.store.borrow_mut().core());
+        match submitted {
+            Err(StoreError::Full) if self.sleepers.borrow_mut().put_for_room(cx) => Poll::Pending,
+            submitted => {
+                self.urge();
+                Poll::Ready(submitted)
+            }
+        }
+    }
+
+    /// Asks many things at once, and waits until all are answered; `requests` is told of each answer as it comes.
+    ///
+    /// As many are under way as there are slots that no other task uses; each answer is waited for as long as the patience
+    /// lasts. If the future is dropped, what was not answered has no answer.
+    pub async fn pipeline(&self, requests: &mut impl Requests) {
+        let mut piped = Piped { client: self, pipeline: Pipeline::new(), answered: None };
+        poll_fn(|cx| piped.poll(cx, requests)).await;
+    }
+
+    /// Wakes one that waits for a slot, if one is free.
+    fn wake_one_for_room(&self) {
+        let waker =
+            if self.store.borrow_mut().core().has_room() { self.sleepers.borrow_mut().take_for_room() } else { None };
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The longest answer to what says nothing but that it is done.
+pub(super) const ACK: usize = 8;
+
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Asked<'_, '_, L, T, REQUESTS, WATCHES> {
+    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        let Some(ticket) = &self.ticket else { return Poll::Ready(()) };
+        if self.client.store.borrow_mut().core().is_done(ticket) {
+            return Poll::Ready(());
+        }
+        let other = self.client.sleepers.borrow_mut().put(Wants::Answer(ticket.place()), cx);
+        other.into_iter().for_each(Waker::wake);
+        Poll::Pending
+    }
+}
+
+/// A pipeline that is given up with the future that waits for it.
+struct Piped<'c, 'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> {
+    client: &'c Client<'a, L, REQUESTS, WATCHES, T>,
+    pipeline: Pipeline<REQUESTS>,
+    /// How many were answered when patience began.
+    answered: Option<usize>,
+}
+
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'_, '_, L, T, REQUESTS, WATCHES> {
+    fn poll(&mut self, cx: &Context<'_>, requests: &mut impl Requests) -> Poll<()> {
+        let (done, submitted) = {
+            let mut store = self.client.store.borrow_mut();
+            self.pipeline.drain(store.core(), requests);
+            let submitted = self.pipeline.fill(store.core(), requests);
+            (self.pipeline.is_over(requests), submitted > 0)
+        };
+        if done {
+            return Poll::Ready(());
+        }
+        if self.answered.replace(self.pipeline.answered()) != Some(self.pipeline.answered()) {
+            let mut store = self.client.store.borrow_mut();
+            self.pipeline.under_way().for_each(|ticket| store.expire(ticket));
+        }
+        for ticket in self.pipeline.under_way() {
+            let other = self.client.sleepers.borrow_mut().put(Wants::Answer(ticket.place()), cx);
+            other.into_iter().for_each(Waker::wake);
+        }
+        if self.pipeline.under_way().next().is_none() && !self.client.sleepers.borrow_mut().put_for_room(cx) {
+            // Too many wait for a slot: in their turn.
+            cx.waker().wake_by_ref();
+        }
+        if submitted {
+            self.client.urge();
+        }
+        Poll::Pending
+    }
+}
+
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
+    for Piped<'_, '_, L, T, REQUESTS, WATCHES>
+{
+    fn drop(&mut self) {
+        let mut store = self.client.store.borrow_mut();
+        self.pipeline.tickets().for_each(|ticket| store.core().give_up(ticket));
+        drop(store);
+        self.client.wake_one_for_room();
+    }
+}
