@@ -4,7 +4,7 @@ use xen_hypercall::{DomId, Nanos};
 
 use super::path::{absolute, home, is_valid};
 use super::transaction::Transaction;
-use super::tree::{Change, Permission};
+use super::tree::Permission;
 use super::view::View;
 use super::watch::Watch;
 use super::wire::{Message, PAYLOAD_MAX, StoreOp};
@@ -142,7 +142,8 @@ impl Xenstored {
             }
             _ => return no("EINVAL"),
         };
-        if !is_valid(path) {
+        // The end of a watch that cannot be is that of one which is not there.
+        if request.op == StoreOp::Watch && !is_valid(path) {
             return no("EINVAL");
         }
         let who = self.guest.domain;
@@ -171,7 +172,7 @@ impl Xenstored {
         }
         let Some(transaction) = self.guest.transactions.remove(&request.transaction) else { return no("ENOENT") };
         if word == "T" {
-            let changes: Vec<Change> = transaction.commit(&mut self.tree).ok_or_else(|| String::from("EAGAIN"))?;
+            let changes = transaction.commit(&mut self.tree, (self.guest.domain, self.quotas.nodes))?;
             self.fire(&changes);
         }
         Ok(OK.into())

@@ -99,18 +99,13 @@ pub(crate) struct Change {
     pub(crate) path: String,
     /// Tell only watches on this very path: it went with a node above it.
     pub(crate) kind: Kind,
-    /// The node as it is, or was when it was removed.
-    pub(crate) node: Rc<Node>,
-    /// The node before its permissions changed: who could read it then is told, too.
-    pub(crate) before: Option<Rc<Node>>,
-    /// The node above, whose readers may know of it anyway.
-    pub(crate) above: Option<Rc<Node>>,
+    /// Who may read one of these may know of it: the node as it is and was, and the one above.
+    pub(crate) readable: Vec<Rc<Node>>,
 }
 
 impl Change {
     pub(crate) fn may_be_told_to(&self, who: DomId) -> bool {
-        let states = [Some(&self.node), self.before.as_ref(), self.above.as_ref()];
-        states.into_iter().flatten().any(|node| node.allows(who, Access::Read))
+        self.readable.iter().any(|node| node.allows(who, Access::Read))
     }
 }
 

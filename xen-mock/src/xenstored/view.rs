@@ -9,6 +9,9 @@ use super::path::{join, split};
 use super::transaction::Transaction;
 use super::tree::{Access, Change, Kind, Node, Permission, Tree};
 
+/// Permissions of a node that a guest may set.
+const MOST_PERMISSIONS: usize = 5;
+
 /// The tree as one client sees it.
 pub(crate) struct View<'a> {
     tree: &'a mut Tree,
@@ -51,16 +54,29 @@ impl<'a> View<'a> {
         }
     }
 
-    fn note(&mut self, path: &str, kind: Kind, node: Rc<Node>) {
-        self.note_change(path, (kind, node, None));
+    /// Notes that a node, which is as in `readable`, or was so, has changed.
+    fn note(&mut self, (path, kind): (&str, Kind), readable: [Option<Rc<Node>>; 2]) {
+        match &mut self.transaction {
+            Some(transaction) => transaction.note(path, kind),
+            None => {
+                let above = split(path).and_then(|(parent, _)| self.tree.get(parent).cloned());
+                let readable = readable.into_iter().chain([above]).flatten().collect();
+                self.changes.push(Change { path: path.into(), kind, readable });
+            }
+        }
     }
 
-    fn note_change(&mut self, path: &str, (kind, node, before): (Kind, Rc<Node>, Option<Rc<Node>>)) {
-        let above = split(path).and_then(|(parent, _)| self.peek(parent));
-        let change = Change { path: path.into(), kind, node, before, above };
-        match &mut self.transaction {
-            Some(transaction) => transaction.note(change),
-            None => self.changes.push(change),
+    /// Whatever was tried in a transaction and could not be done spoils it.
+    fn spoil(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.fail();
+        }
+    }
+
+    fn owned(&self) -> usize {
+        match &self.transaction {
+            Some(transaction) => transaction.owned_by(self.tree, self.who),
+            None => self.tree.owned_by(self.who),
         }
     }
 
@@ -68,21 +84,22 @@ impl<'a> View<'a> {
     fn node(&mut self, path: &str, wanted: Access) -> Result<Rc<Node>, String> {
         match self.peek(path) {
             Some(node) if node.allows(self.who, wanted) => Ok(node),
-            Some(_) => no("EACCES"),
-            None => self.absent(path, wanted),
+            // The node above is looked at all the same, which a transaction remembers.
+            Some(_) => self.may_know(path, wanted).and_then(|()| no("EACCES")),
+            None => self.may_know(path, wanted).and_then(|()| no("ENOENT")),
         }
     }
 
-    /// Tells the reason for an absent node by the nearest node above it.
-    fn absent(&mut self, path: &str, wanted: Access) -> Result<Rc<Node>, String> {
+    /// Tells whether a client may know of a node: whether it may do that with the nearest one above.
+    fn may_know(&mut self, path: &str, wanted: Access) -> Result<(), String> {
         let mut at = path;
         while let Some((parent, _)) = split(at) {
             if let Some(node) = self.peek(parent) {
-                return if node.allows(self.who, wanted) { no("ENOENT") } else { no("EACCES") };
+                return if node.allows(self.who, wanted) { Ok(()) } else { no("EACCES") };
             }
             at = parent;
         }
-        no("ENOENT")
+        Ok(())
     }
 
     pub(crate) fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
@@ -98,20 +115,26 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn write(&mut self, path: &str, value: &[u8]) -> Result<(), String> {
-        let mut node = match self.node(path, Access::Write) {
-            Ok(node) => node,
-            Err(error) if error == "ENOENT" => self.create(path)?,
+        let node = match self.node(path, Access::Write) {
+            Ok(mut node) => {
+                Rc::make_mut(&mut node).value = value.to_vec();
+                self.fits(&node)?;
+                self.put(path, Some(node.clone()));
+                node
+            }
+            Err(error) if error == "ENOENT" => self.create(path, value)?,
             Err(error) => return Err(error),
         };
-        Rc::make_mut(&mut node).value = value.to_vec();
-        self.fits(&node)?;
-        self.put(path, Some(node.clone()));
-        self.note(path, Kind::Direct, node);
+        self.note((path, Kind::Direct), [Some(node), None]);
         Ok(())
     }
 
-    fn fits(&self, node: &Node) -> Result<(), String> {
-        if self.who != DomId::DOM0 && node.size() >= self.quotas.node_size { no("ENOSPC") } else { Ok(()) }
+    fn fits(&mut self, node: &Node) -> Result<(), String> {
+        if self.who == DomId::DOM0 || node.size() < self.quotas.node_size {
+            return Ok(());
+        }
+        self.spoil();
+        no("ENOSPC")
     }
 
     /// Makes or changes a node as dom0 does, which may do everything.
@@ -123,7 +146,7 @@ impl<'a> View<'a> {
     ) -> Result<(), String> {
         let mut node = match self.peek(path) {
             Some(node) => node,
-            None => self.create(path)?,
+            None => self.create(path, value)?,
         };
         let made = Rc::make_mut(&mut node);
         made.value = value.to_vec();
@@ -131,29 +154,52 @@ impl<'a> View<'a> {
             made.permissions = permissions;
         }
         self.put(path, Some(node.clone()));
-        self.note(path, Kind::Direct, node);
+        self.note((path, Kind::Direct), [Some(node), None]);
         Ok(())
     }
 
-    /// Makes a node and those missing above it; they inherit permissions, and are the client's own.
-    fn create(&mut self, path: &str) -> Result<Rc<Node>, String> {
-        let Some((parent_path, name)) = split(path) else { return no("EINVAL") };
-        let mut parent = match self.peek(parent_path) {
-            Some(parent) => parent,
-            None => self.create(parent_path)?,
-        };
-        if self.who != DomId::DOM0 && self.tree.owned_by(self.who) >= self.quotas.nodes {
-            return no("ENOSPC");
+    /// Makes a node and those missing above it, or none; they inherit permissions, and are the client's own.
+    fn create(&mut self, path: &str, value: &[u8]) -> Result<Rc<Node>, String> {
+        let mut chain = self.chain(path)?;
+        if let Some(transaction) = &mut self.transaction {
+            transaction.note_created();
         }
+        if let Some((_, node)) = chain.last_mut() {
+            Rc::make_mut(node).value = value.to_vec();
+        }
+        // Looked at from below upwards; the topmost is there already and has one child more.
+        let (owned, fresh) = (self.owned(), chain.len() - 1);
+        for (at, (_, node)) in chain.iter().rev().enumerate() {
+            if self.who != DomId::DOM0 && at < fresh && owned + at >= self.quotas.nodes {
+                if at > 0 {
+                    self.spoil();
+                }
+                return no("ENOSPC");
+            }
+            self.fits(node)?;
+        }
+        for (path, node) in &chain {
+            self.put(path, Some(node.clone()));
+        }
+        chain.pop().map(|(_, node)| node).ok_or_else(|| "EINVAL".into())
+    }
+
+    /// Returns the nearest node above that is there, and those that are not, down to the last.
+    fn chain(&mut self, path: &str) -> Result<Vec<(String, Rc<Node>)>, String> {
+        let Some((parent_path, name)) = split(path) else { return no("EINVAL") };
+        let mut chain = match self.peek(parent_path) {
+            Some(parent) => vec![(parent_path.into(), parent)],
+            None => self.chain(parent_path)?,
+        };
+        let Some((_, parent)) = chain.last_mut() else { return no("EINVAL") };
+        Rc::make_mut(parent).children.push(name.into());
         let mut permissions = parent.permissions.clone();
         if self.who != DomId::DOM0 {
             permissions[0].domain = self.who;
         }
-        Rc::make_mut(&mut parent).children.push(name.into());
-        self.put(parent_path, Some(parent));
-        let node = Rc::new(Node { value: Vec::new(), permissions, children: Vec::new(), generation: 0 });
-        self.put(path, Some(node.clone()));
-        Ok(node)
+        let node = Node { value: Vec::new(), permissions, children: Vec::new(), generation: 0 };
+        chain.push((path.into(), Rc::new(node)));
+        Ok(chain)
     }
 
     pub(crate) fn mkdir(&mut self, path: &str) -> Result<(), String> {
@@ -162,8 +208,8 @@ impl<'a> View<'a> {
             Err(error) if error == "ENOENT" => {}
             Err(error) => return Err(error),
         }
-        let node = self.create(path)?;
-        self.note(path, Kind::Direct, node);
+        let node = self.create(path, b"")?;
+        self.note((path, Kind::Direct), [Some(node), None]);
         Ok(())
     }
 
@@ -176,28 +222,33 @@ impl<'a> View<'a> {
             Err(error) if error == "ENOENT" && self.peek(parent_path).is_some() => return Ok(()),
             Err(error) => return Err(error),
         };
-        if let Some(mut parent) = self.peek(parent_path) {
-            Rc::make_mut(&mut parent).children.retain(|child| **child != *name);
-            self.put(parent_path, Some(parent));
-        }
-        self.note(path, Kind::Direct, node.clone());
-        self.remove_children(path, &node);
+        // A transaction that saw the one above before, or removed it, does not know there of what was made since.
+        let Some(mut parent) = self.peek(parent_path) else { return no("EINVAL") };
+        self.note((path, Kind::Direct), [Some(node.clone()), None]);
+        self.remove_children(path, &node)?;
         self.put(path, None);
+        let Some(child) = parent.children.iter().position(|child| **child == *name) else { return no("EIO") };
+        Rc::make_mut(&mut parent).children.remove(child);
+        self.put(parent_path, Some(parent));
         Ok(())
     }
 
-    fn remove_children(&mut self, path: &str, node: &Node) {
+    /// Removes what is below a node; `EIO` if a child is listed that is not there: it was removed since a transaction saw the list.
+    fn remove_children(&mut self, path: &str, node: &Node) -> Result<(), String> {
         for name in &node.children {
             let child_path = join(path, name);
-            if let Some(child) = self.peek(&child_path) {
-                self.note(&child_path, Kind::Along, child.clone());
-                self.remove_children(&child_path, &child);
-                self.put(&child_path, None);
-            }
+            let Some(child) = self.peek(&child_path) else { return no("EIO") };
+            self.note((&child_path, Kind::Along), [Some(child.clone()), None]);
+            self.remove_children(&child_path, &child)?;
+            self.put(&child_path, None);
         }
+        Ok(())
     }
 
     pub(crate) fn set_permissions(&mut self, path: &str, permissions: Vec<Permission>) -> Result<(), String> {
+        if self.who != DomId::DOM0 && permissions.len() > MOST_PERMISSIONS {
+            return no("ENOSPC");
+        }
         let mut node = self.node(path, Access::Write)?;
         if self.who != DomId::DOM0 && node.owner() != self.who {
             return no("EACCES");
@@ -207,8 +258,9 @@ impl<'a> View<'a> {
         }
         let before = Some(node.clone());
         Rc::make_mut(&mut node).permissions = permissions;
+        self.fits(&node)?;
         self.put(path, Some(node.clone()));
-        self.note_change(path, (Kind::Direct, node, before));
+        self.note((path, Kind::Direct), [Some(node), before]);
         Ok(())
     }
 }

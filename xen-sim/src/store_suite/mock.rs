@@ -9,7 +9,7 @@ use xen_hypercall::{DomId, Gfn, Nanos, Port, SharedPage};
 use xen_mock::{Access, Guest, Hook, Host, Permission};
 use xen_store::{Core, Link, Ring, Transport};
 
-use super::{Drip, FarEnd, Scene, Server, Tap, Tested, Who, cases};
+use super::{Drip, FarEnd, Said, Scene, Server, Step, Tap, Tested, Who, cases, replay};
 
 /// The port of the store, polled.
 #[derive(Debug)]
@@ -112,4 +112,20 @@ pub fn on_mock(name: &str) {
     let (mut core, held) = (Box::new(Core::new()), Cell::new(false));
     let ring = Ring::attach(&page).unwrap();
     play(&host, name, Tested::over(Drip::new(ring, &held), &mut core, Tap::new(&link, &held)));
+}
+
+/// Does a script's steps on a mock host of its own, and returns what came of each.
+///
+/// # Panics
+/// If an answer does not come.
+#[must_use]
+pub fn said_by_mock(steps: &[Step]) -> Vec<Said> {
+    let host = Host::builder().build();
+    let (link, page) = StorePort::open(&host);
+    let mut core = Box::new(Core::new());
+    let store = Tested::attach(&page, &mut core, &link).unwrap();
+    let who = Who::Guest(host.guest().domid());
+    let mut scene = Scene { store, who, server: Server::Mock, far: Box::new(Hands(host.clone())) };
+    scene.prepare();
+    replay(&mut scene, steps)
 }

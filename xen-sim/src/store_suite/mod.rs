@@ -17,13 +17,17 @@ mod mock;
 mod nodes;
 mod permissions;
 mod pipeline;
+mod random;
+mod script;
 mod transactions;
 mod watches;
 mod wire;
 mod wrong;
 
 pub use drip::{Drip, Tap};
-pub use mock::on_mock;
+pub use mock::{on_mock, said_by_mock};
+pub use random::script;
+pub use script::{Said, Step, replay};
 pub use wire::Wire;
 
 use xen_hypercall::DomId;

@@ -2,6 +2,7 @@
 
 mod binaries;
 mod daemon;
+mod differential;
 mod domain;
 mod hands;
 mod outage;
@@ -25,6 +26,18 @@ pub(crate) struct Args {
     /// Fewer rounds of what is random.
     #[arg(long)]
     quick: bool,
+    /// The seed of the first random script; the next ones follow it.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// Random scripts of 40 requests, 250 unless it is quick.
+    #[arg(long, value_name = "N")]
+    scripts: Option<u64>,
+}
+
+impl Args {
+    fn scripts(&self) -> u64 {
+        self.scripts.unwrap_or(if self.quick { 25 } else { 250 })
+    }
 }
 
 /// Runs everything on each daemon.
@@ -40,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let kinds = if args.daemons.is_empty() { &all[..] } else { &args.daemons };
     let mut missed = 0;
     for kind in kinds {
-        missed += on(*kind, &binaries)?;
+        missed += on(*kind, &binaries, args)?;
     }
     if missed > 0 {
         bail!("{missed} missed");
@@ -58,7 +71,7 @@ const CHECKS: &[(&str, Check)] = &[
 type Check = fn(&mut Daemon) -> Result<()>;
 
 /// Makes one check, and returns 1 if it was missed.
-fn one(daemon: &mut Daemon, (name, check): (&str, Check)) -> Result<usize> {
+fn one(daemon: &mut Daemon, name: &str, check: impl Fn(&mut Daemon) -> Result<()>) -> Result<usize> {
     let begin = Instant::now();
     let word = daemon.kind().word();
     let done = catch_unwind(AssertUnwindSafe(|| check(daemon)));
@@ -76,13 +89,18 @@ fn one(daemon: &mut Daemon, (name, check): (&str, Check)) -> Result<usize> {
 }
 
 /// Runs everything on one daemon, and returns how much was missed.
-fn on(kind: plan::Daemon, binaries: &Binaries) -> Result<usize> {
+fn on(kind: plan::Daemon, binaries: &Binaries, args: &Args) -> Result<usize> {
     let begin = Instant::now();
     let mut daemon = Daemon::start(kind, binaries)?;
     println!("{}: up in {} ms", kind.word(), begin.elapsed().as_millis());
     let mut missed = suite::run(&mut daemon)?;
     for (name, check) in CHECKS {
-        missed += one(&mut daemon, (name, *check))?;
+        missed += one(&mut daemon, name, *check)?;
+    }
+    if kind == plan::Daemon::C {
+        let scripts = args.scripts();
+        let name = format!("{scripts} random scripts beside the mock host, from seed {}", args.seed);
+        missed += one(&mut daemon, &name, |daemon| differential::run(daemon, (args.seed, scripts)))?;
     }
     println!("{}: {:.1} s in all", kind.word(), begin.elapsed().as_secs_f64());
     Ok(missed)

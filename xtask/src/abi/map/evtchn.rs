@@ -19,6 +19,7 @@ pub(super) const TABLE: Table = Table {
         ours("slot::BORN"),
         ours("slot::LIVE"),
         ours("scan::MOST_STEPS"),
+        ours("scan::MOST_SWEEPS"),
         ours("slot::VCPU"),
         ours("slot::VCPU_BITS"),
         ours("slot::QUEUE_SHIFT"),

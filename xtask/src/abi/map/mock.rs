@@ -111,6 +111,7 @@ pub(super) const TABLE: Table = Table {
         values("xenstored::wire::PAYLOAD_MAX", &["XENSTORE_PAYLOAD_MAX"]),
         values("xenstored::wire::KNOWN::*", &["XS_{SNAKE}"]),
         ours("xenstored::request::OK"),
+        ours("xenstored::view::MOST_PERMISSIONS"),
         ours("toolstack::*"),
         ours("world::DAEMON_LATENCY"),
         ours("faults::Window::ONCE"),
