@@ -48,6 +48,11 @@ proptest! {
     fn n10_n11_n13_k20_any_script_with_a_ring_that_sends(script in vec(any::<u8>(), 0..LONG)) {
         fuzz::netif_tx(&script);
     }
+
+    #[test]
+    fn s01_s06_s07_s08_s09_s10_s11_s13_s15_s16_s17_s18_s22_s26_s45_any_script_with_a_server(script in vec(any::<u8>(), 0..LONG)) {
+        fuzz::store_session(&script);
+    }
 }
 
 /// What came of each input of a target's corpus.

@@ -13,6 +13,7 @@ mod netif_tx;
 mod ring_back;
 mod ring_front;
 mod script;
+mod store_session;
 
 pub(crate) use script::Script;
 
@@ -24,12 +25,13 @@ pub use netif_rx::netif_rx;
 pub use netif_tx::netif_tx;
 pub use ring_back::ring_back;
 pub use ring_front::ring_front;
+pub use store_session::store_session;
 
 /// A body by the name of its target.
 pub type Target = (&'static str, fn(&[u8]) -> Ending);
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("ring_front", ring_front),
     ("ring_back", ring_back),
     ("byte_ring", byte_ring),
@@ -39,6 +41,7 @@ pub const TARGETS: [Target; 9] = [
     ("evtchn_2l", evtchn_2l),
     ("evtchn_fifo", evtchn_fifo),
     ("grant_table", grant_table),
+    ("store_session", store_session),
 ];
 
 /// How a script ended.
