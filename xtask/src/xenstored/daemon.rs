@@ -53,6 +53,16 @@ impl Daemon {
         self.kind
     }
 
+    /// The program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The folder that stands for the machine.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

@@ -3,6 +3,7 @@
 
 use anyhow::{Context as _, Result};
 use memmap2::{MmapOptions, MmapRaw};
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -22,6 +23,7 @@ pub(crate) struct Domain {
     id: DomId,
     folder: PathBuf,
     page: SharedPage,
+    sent: Cell<u64>,
     _memory: MmapRaw,
     event: UnixDatagram,
     kick: File,
@@ -42,17 +44,23 @@ impl Domain {
         crate::shell::output(std::process::Command::new("mkfifo").arg(of("kick")))?;
         let kick = File::options().read(true).write(true).custom_flags(NONBLOCK).open(of("kick"))?;
         let folder = folder.to_path_buf();
-        Ok(Self { id, folder, page, _memory: memory, event, kick, start: Instant::now() })
+        Ok(Self { id, folder, page, sent: Cell::new(0), _memory: memory, event, kick, start: Instant::now() })
     }
 
     /// Its page of the store.
     pub(crate) const fn page(&self) -> &SharedPage {
         &self.page
     }
+
+    /// Events sent to the daemon.
+    pub(crate) const fn sent(&self) -> u64 {
+        self.sent.get()
+    }
 }
 
 impl Link for Domain {
     fn notify(&self) {
+        self.sent.set(self.sent.get() + 1);
         // A pipe that is full says the same.
         let _ = (&self.kick).write(&[0]);
     }

@@ -8,6 +8,7 @@ use xen_sim::store_suite::{FarEnd, Wire};
 use xen_store::{Core, Socket, SocketStore};
 
 /// Numbers of `xsd_sockmsg_type`.
+const CONTROL: u32 = 0;
 const READ: u32 = 2;
 const GET_PERMS: u32 = 3;
 const INTRODUCE: u32 = 8;
@@ -45,6 +46,13 @@ impl Hands {
         let body = format!("{domain}\x001\x002\0");
         self.ask(INTRODUCE, body.as_bytes()).map_err(anyhow::Error::msg).context("XS_INTRODUCE")?;
         Ok(())
+    }
+
+    /// Gives the daemon a command, and returns its answer.
+    pub(crate) fn control(&mut self, words: &[&str]) -> Result<String> {
+        let body: String = words.iter().map(|word| format!("{word}\0")).collect();
+        let said = self.ask(CONTROL, body.as_bytes()).map_err(anyhow::Error::msg).context("XS_CONTROL")?;
+        Ok(String::from_utf8_lossy(&said).trim_end_matches('\0').into())
     }
 
     fn path(&self, path: &str) -> String {

@@ -5,6 +5,7 @@ mod daemon;
 mod differential;
 mod domain;
 mod hands;
+mod live_update;
 mod outage;
 mod suite;
 mod tools;
@@ -98,6 +99,7 @@ fn on(kind: plan::Daemon, binaries: &Binaries, args: &Args) -> Result<usize> {
         missed += one(&mut daemon, name, *check)?;
     }
     if kind == plan::Daemon::C {
+        missed += one(&mut daemon, "replaced by itself amid requests", live_update::run)?;
         let scripts = args.scripts();
         let name = format!("{scripts} random scripts beside the mock host, from seed {}", args.seed);
         missed += one(&mut daemon, &name, |daemon| differential::run(daemon, (args.seed, scripts)))?;
