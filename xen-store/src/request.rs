@@ -34,7 +34,8 @@ pub enum Request<'a> {
     Begin,
     /// Asks for the home of a domain.
     Home(DomId),
-    /// Asks what the server offers the caller, or, of the toolstack alone, a domain.
+    /// Asks what the server offers the caller, or, of the toolstack alone, a domain; not for servers before Xen 4.21: that
+    /// in OCaml does not answer it over its socket.
     Features(Option<DomId>),
     /// Tells the server that a domain's ring is not to be served any more.
     Release(DomId),

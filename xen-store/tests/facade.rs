@@ -57,6 +57,70 @@ fn s05_bodies_larger_than_the_ring() {
     assert_eq!(fake.seen.borrow()[1].body.len(), 4096);
 }
 
+/// A server whose transaction sees the nodes as they were, while somebody else writes.
+#[test]
+fn s43_within_a_transaction_two_reads_agree() {
+    let page = page();
+    let outside = Cell::new(0);
+    let fake = Fake::new(&page, |request| match (request.is(MessageType::Read), request.header.transaction) {
+        (true, 3) => vec![request.ok(b"checked")],
+        (true, _) => {
+            outside.set(outside.get() + 1);
+            vec![request.ok(format!("another {}", outside.get()).as_bytes())]
+        }
+        (false, _) if request.is(MessageType::TransactionEnd) => vec![request.error("EAGAIN")],
+        _ => agree(request),
+    });
+    let mut core: Core<2, 0> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    let read = |nodes: &mut dyn FnMut(&mut [u8]) -> usize| {
+        let mut buffer = [0; 16];
+        let len = nodes(&mut buffer);
+        buffer[..len].to_vec()
+    };
+    let transaction = store.begin().unwrap();
+    let mut nodes = store.within(&transaction);
+    let reads = [(); 2].map(|()| read(&mut |buffer| nodes.read(A, buffer).unwrap().len()));
+    assert_eq!(reads, [b"checked", b"checked"], "what was checked is what is used");
+    assert!(store.commit(transaction).is_err_and(|end| end.error.is_again()), "or is known to be old");
+    let reads = [(); 2].map(|()| read(&mut |buffer| store.read(A, buffer).unwrap().len()));
+    assert_ne!(reads[0], reads[1]);
+}
+
+/// What a firmware had asked for: answers by its ids, which begin anywhere, and events for its watches.
+#[test]
+fn s14_answers_to_a_stranger_lie_in_the_ring() {
+    for read in [1, 0x1000, 0x1001, 0x2000] {
+        let page = page();
+        let fake = Fake::new(&page, agree);
+        for id in [0, 1, 2, read] {
+            fake.say(&Message::new(MessageType::Read.raw(), id, 0, b"a stranger's"));
+        }
+        fake.say(&Message::event("a", "00001000"));
+        let mut core: Core<2, 1> = Core::new();
+        let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+        assert_eq!(store.read(A, &mut [0; 16]), Ok(&b"value"[..]));
+        assert_eq!((store.core().counters().strays, store.core().counters().ignored_events), (4, 1));
+    }
+}
+
+/// One of them is given only now, before ours.
+#[test]
+fn s14_answers_to_a_stranger_come_late() {
+    let page = page();
+    let stranger = |id| Message::new(MessageType::Read.raw(), id, 0, b"a stranger's");
+    let fake = Fake::new(&page, |request| {
+        let late = [0, 1, 0x1000, 0x1001, 0x2000, 0x2001].map(stranger);
+        late.into_iter().chain([request.ok(b"value")]).collect()
+    });
+    let mut core: Core<2, 1> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    for _ in 0..2 {
+        assert_eq!(store.read(A, &mut [0; 16]), Ok(&b"value"[..]));
+    }
+    assert_eq!(store.core().counters().strays, 12);
+}
+
 #[test]
 fn s13_no_answer_ever() {
     let page = page();

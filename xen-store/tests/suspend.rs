@@ -52,7 +52,7 @@ fn a_fence_waits_for_the_message_boundary_and_for_tombstones() {
 }
 
 #[test]
-fn every_waiter_learns_once_that_the_epoch_changed() {
+fn s36_every_waiter_learns_once_that_the_epoch_changed() {
     let mut core: Core<4, 0> = Core::new();
     let answered = core.submit(Request::Read(A), None).unwrap();
     let old = sent(&mut core).remove(0);

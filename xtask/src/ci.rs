@@ -67,6 +67,7 @@ const CHECKS: &[Check] = &[
     check("faults", &["xtask", "faults", "--quick"]),
     check("hostile", &["xtask", "hostile", "ring", "--quick"]),
     check("hostile, event channels", &["xtask", "hostile", "evtchn", "--quick"]),
+    check("hostile, xenstore", &["xtask", "hostile", "store", "--quick"]),
     check("hostile, grants", &["xtask", "hostile", "grant", "--quick"]),
     check("loom", &["xtask", "loom"]),
     check("miri", &["xtask", "miri", "--quick"]),

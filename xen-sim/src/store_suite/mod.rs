@@ -15,6 +15,7 @@ mod bounds;
 mod drip;
 mod mock;
 mod nodes;
+mod offers;
 mod permissions;
 mod pipeline;
 mod random;
@@ -180,6 +181,7 @@ macro_rules! store_cases {
                 a_node_that_goes, within_a_transaction, absolute_and_relative,
             }
             All: pipeline { many_in_flight, matched_in_any_order, a_mixture, watches_in_a_batch, }
+            All: offers { a_long_list, a_short_list, a_reset, a_depth, features, the_toolstack, }
             All: wrong { bodies, names, unknown_types, watches_twice, transactions_that_are_none, }
             Guests: permissions {
                 what_may_be_read_and_written, what_lies_below, the_owner_decides, inherited, not_for_guests, events_for_who_may_read,

@@ -12,8 +12,8 @@ use std::path::Path;
 pub(super) struct Catalogue {
     /// The crates whose tests are looked through, what is built fast first.
     pub(super) packages: Vec<String>,
-    /// The crate whose loom models the full form runs.
-    pub(super) loom: String,
+    /// The crate whose loom models the full form runs, if it has some.
+    pub(super) loom: Option<String>,
     /// The test targets that play random scripts, with how many each plays in the full form.
     pub(super) sequences: Sequences,
     #[serde(rename = "row")]

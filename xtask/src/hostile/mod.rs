@@ -38,6 +38,7 @@ enum Family {
     Ring,
     Grant,
     Evtchn,
+    Store,
 }
 
 /// How much is asked of each row.
@@ -55,6 +56,7 @@ impl Family {
             Self::Ring => "xen-sim/hostile/ring.toml",
             Self::Grant => "xen-sim/hostile/grant.toml",
             Self::Evtchn => "xen-sim/hostile/evtchn.toml",
+            Self::Store => "xen-sim/hostile/store.toml",
         }
     }
 }
@@ -79,7 +81,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         mutate(&root, &catalogue, &mut report)?;
         if args.rows.is_empty() {
             sequences(&root, &catalogue)?;
-            xtask(&root, &["loom", &catalogue.loom])?;
+            if let Some(models) = &catalogue.loom {
+                xtask(&root, &["loom", models])?;
+            }
         }
     }
     println!("{}", report.table());

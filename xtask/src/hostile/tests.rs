@@ -95,7 +95,7 @@ pub(super) fn rows(name: &str) -> impl Iterator<Item = String> {
     let last = name.rsplit("::").next().unwrap_or_default();
     let is_row = |word: &&str| {
         let mut letters = word.chars();
-        matches!(letters.next(), Some('r' | 'c' | 'b' | 'n' | 'k' | 'g' | 'e'))
+        matches!(letters.next(), Some('r' | 'c' | 'b' | 'n' | 'k' | 'g' | 'e' | 's'))
             && word.len() == 3
             && letters.all(|digit| digit.is_ascii_digit())
     };
