@@ -1,0 +1,104 @@
+//! The facade for tasks under embassy's executor.
+#![allow(clippy::unwrap_used, clippy::std_instead_of_core, reason = "a panic fails the test; hosted")]
+
+#[path = "support/guest.rs"]
+#[allow(dead_code, reason = "each test uses its own part")]
+mod guest;
+
+use std::sync::mpsc::{Sender, channel};
+use std::task::{Context, Poll};
+
+use embassy_executor::{Executor, Spawner};
+use guest::Seam;
+use xen_hypercall::Nanos;
+use xen_mock::Host;
+use xen_store::future::{Client, TaskLink};
+use xen_store::{Attempts, Core, Link, Path, Request, Store};
+
+const A: Path<'_> = Path::literal("data/a");
+const B: Path<'_> = Path::literal("data/b");
+
+/// A guest with one thread: when its driver waits there is nothing else to do, so that it sleeps at once.
+#[derive(Debug)]
+struct Machine(Seam);
+
+impl Link for Machine {
+    fn notify(&self) {
+        self.0.notify();
+    }
+
+    fn now(&self) -> Nanos {
+        self.0.now()
+    }
+
+    fn wait(&self, deadline: Nanos) {
+        self.0.wait(deadline);
+    }
+}
+
+impl TaskLink for Machine {
+    fn poll_wait(&self, cx: &mut Context<'_>, deadline: Option<Nanos>) -> Poll<()> {
+        if self.0.take_pending() {
+            return Poll::Ready(());
+        }
+        self.0.sleep(deadline.unwrap_or(self.now()).min(self.0.after(1)));
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+type Shared = &'static Client<'static, Machine, 2, 1>;
+
+#[embassy_executor::task]
+async fn drive(client: Shared) {
+    let over = client.drive().await;
+    unreachable!("{over}");
+}
+
+/// Copies what `a` says to `b` whenever it changes.
+#[embassy_executor::task]
+async fn copy(client: Shared) {
+    let watch = client.watch(A).await.unwrap();
+    loop {
+        client.event(watch).await.unwrap();
+        let copied = client.transaction(Attempts(3), async |nodes| {
+            let mut buffer = [0; 16];
+            let value = nodes.perform(Request::Read(A), &mut buffer).await?.value().to_vec();
+            nodes.perform(Request::Write(B, &value), &mut [0; 8]).await.map(drop)
+        });
+        copied.await.unwrap();
+    }
+}
+
+/// Writes to `a`, and waits until `b` says the same.
+#[embassy_executor::task]
+async fn test(client: Shared, done: Sender<String>) {
+    for value in ["one", "two", "three"] {
+        client.write(A, value.as_bytes()).await.unwrap();
+        let mut buffer = [0; 16];
+        while client.read(B, &mut buffer).await != Ok(value.as_bytes()) {}
+    }
+    done.send("three values went round".into()).unwrap();
+}
+
+#[test]
+fn tasks_of_embassy_share_a_client() {
+    let (done, result) = channel();
+    // It runs for ever, as executors do.
+    std::thread::spawn(move || {
+        let host = Host::builder().build();
+        host.store().write("data/a", "zero");
+        host.store().set_permissions("data/a", &host.store().permissions("data"));
+        let machine = Machine(Seam::new(&host));
+        let page = Box::leak(Box::new(machine.0.page()));
+        let core: &'static mut Core<2, 1> = Box::leak(Box::default());
+        let client: Shared = Box::leak(Box::new(Client::new(Store::attach(page, core, machine).unwrap())));
+        let executor: &'static mut Executor = Box::leak(Box::new(Executor::new()));
+        executor.run(|spawner: Spawner| {
+            spawner.spawn(drive(client).unwrap());
+            spawner.spawn(copy(client).unwrap());
+            spawner.spawn(test(client, done).unwrap());
+        });
+    });
+    assert_eq!(result.recv(), Ok("three values went round".to_owned()));
+}
