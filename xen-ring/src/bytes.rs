@@ -90,6 +90,12 @@ impl<'m, W: Words> ByteSender<'m, W> {
         self.0.sound()
     }
 
+    /// Returns how many bytes were sent by this ring in all, modulo 2^32, those of ends before this one included.
+    #[must_use]
+    pub const fn sent(&self) -> u32 {
+        self.0.own()
+    }
+
     /// Tells whether the peer has taken everything.
     ///
     /// # Errors

@@ -93,6 +93,11 @@ impl<'m, W: Words, E: End> Track<'m, W, E> {
         self.size
     }
 
+    /// Returns our index.
+    pub(crate) const fn own(&self) -> u32 {
+        self.own.raw()
+    }
+
     /// Returns the reason, once the peer misbehaved.
     #[inline]
     pub(crate) fn sound(&self) -> Result<(), Misbehaved> {

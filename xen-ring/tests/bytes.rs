@@ -31,6 +31,7 @@ fn both_pages_carry_bytes_both_ways() {
         assert_eq!(back_out.send(b"welcome"), Ok(7));
         assert_eq!(front_in.receive(&mut got), Ok(7));
         assert_eq!(&got[..7], b"welcome");
+        assert_eq!((front_out.sent(), back_out.sent()), (5, 7));
         assert_eq!((front_out.is_drained(), front_in.is_empty()), (Ok(true), Ok(true)));
     }
 }

@@ -158,6 +158,13 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         self.slots.iter().map(|slot| &slot.exchange).chain(self.watches.iter().map(|watch| &watch.exchange))
     }
 
+    /// Comes after another session on the same rings, of at most so many messages: their answers, which may be still to come,
+    /// are not to be taken for ours.
+    pub(crate) fn follow(&mut self, messages: u32) {
+        self.slots.iter_mut().for_each(|slot| slot.exchange.skip(messages));
+        self.watches.iter_mut().for_each(|watch| watch.exchange.skip(messages));
+    }
+
     const fn next_order(&mut self) -> u64 {
         self.order = self.order.wrapping_add(1);
         self.order

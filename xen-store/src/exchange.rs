@@ -50,6 +50,11 @@ impl Exchange {
         Self { stage: Stage::Idle, kind: MessageType::Error, transaction: 0, order: 0, generation: FIRST_GENERATION }
     }
 
+    /// Goes past the ids of so many requests.
+    pub(crate) const fn skip(&mut self, requests: u32) {
+        self.generation = self.generation.wrapping_add(requests);
+    }
+
     /// Starts a request under an id of its own.
     pub(crate) const fn start(&mut self, kind: MessageType, transaction: u32, order: u64) {
         self.generation = self.generation.wrapping_add(1);

@@ -3,7 +3,7 @@
 use xen_hypercall::SharedPage;
 use xen_ring::{ByteReceiver, ByteSender, StoreConnection, StoreWords, xenstore_front};
 
-use crate::{Fault, Features};
+use crate::{Fault, Features, HEADER_SIZE};
 
 /// Carries bytes to the server and back, in order and without waiting.
 ///
@@ -61,6 +61,11 @@ impl<'p> Ring<'p> {
         let mut ring = Self { sender, receiver, page, offered: Features::empty() };
         ring.look()?;
         Ok(ring)
+    }
+
+    /// Returns how many messages may have been sent by these rings, by whoever had them before.
+    pub(crate) fn messages_before(&self) -> u32 {
+        self.sender.sent().div_ceil(crate::wire::narrow(HEADER_SIZE))
     }
 
     /// Asks the server to connect the rings anew, of which nothing is to be used any more; then notify it.

@@ -338,3 +338,26 @@ fn s42_rings_emptied_behind_our_back_are_found_out_before_anything_is_sent() {
     store.write(A, b"next").unwrap();
     assert_eq!(fake.seen.borrow().len(), seen + 1, "and nothing of old is served again");
 }
+
+#[test]
+fn s11_the_answers_to_whoever_had_the_rings_before_are_not_ours() {
+    let page = page();
+    let fake = Fake::new(&page, |_| Vec::new());
+    let mut before: Core<2, 1> = Core::new();
+    let mut firmware = Store::attach(&page, &mut before, &fake).unwrap();
+    let _left = firmware.core().submit(Request::Read(A), None).unwrap();
+    firmware.pump().unwrap();
+    let old = fake.seen.borrow()[0].ok(b"old");
+
+    let mut after: Core<2, 1> = Core::new();
+    let mut kernel = Store::attach(&page, &mut after, &fake).unwrap();
+    let ticket = kernel.core().submit(Request::Read(A), None).unwrap();
+    kernel.pump().unwrap();
+    fake.say(&old);
+    kernel.pump().unwrap();
+    assert!(!kernel.core().is_done(&ticket), "the first answer is to the other's request");
+    assert_eq!(kernel.core().counters().strays, 1);
+    let own = fake.seen.borrow()[1].ok(b"new");
+    fake.say(&own);
+    assert_eq!(kernel.wait_for(ticket).unwrap().value(), b"new");
+}

@@ -13,6 +13,7 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     /// [`Fault::Reconnecting`] if it has not begun yet: see [`attach_by`](Self::attach_by).
     pub fn attach(page: &'a SharedPage, core: &'a mut Core<REQUESTS, WATCHES>, link: L) -> Result<Self, StoreError> {
         let ring = Ring::attach(page).map_err(StoreError::Poisoned)?;
+        core.follow(ring.messages_before());
         let mut store = Self::over(ring, core, link);
         store.take_offer()?;
         Ok(store)
