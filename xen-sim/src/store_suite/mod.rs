@@ -12,6 +12,7 @@
 )]
 
 mod bounds;
+mod client;
 mod drip;
 mod mock;
 mod nodes;
@@ -182,6 +183,9 @@ macro_rules! store_cases {
             }
             All: pipeline { many_in_flight, matched_in_any_order, a_mixture, watches_in_a_batch, }
             All: offers { a_long_list, a_short_list, a_reset, a_depth, features, the_toolstack, }
+            All: client {
+                waiting_until_nodes_say_so, what_was_there_before_is_forgotten, a_fence,
+            }
             All: wrong { bodies, names, unknown_types, watches_twice, transactions_that_are_none, }
             Guests: permissions {
                 what_may_be_read_and_written, what_lies_below, the_owner_decides, inherited, not_for_guests, events_for_who_may_read,

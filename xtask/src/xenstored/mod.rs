@@ -1,6 +1,7 @@
 //! `cargo xtask xenstored`: the real daemons as ordinary processes, without Xen, in the hands of our client.
 
 mod binaries;
+mod comings;
 mod daemon;
 mod differential;
 mod domain;
@@ -65,6 +66,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// What is checked beside the suite.
 const CHECKS: &[(&str, Check)] = &[
     ("xenstore-… of the command line", tools::run),
+    ("domains that come and go", comings::of_domains),
+    ("a client after another", comings::of_clients),
     ("killed and started again, over the socket", outage::over_socket),
     ("killed and started again, over the ring", outage::over_ring),
 ];
