@@ -18,6 +18,9 @@ impl World {
             return;
         }
         let page = self.store_page();
+        if self.store.guest.ignored {
+            return;
+        }
         if ring::is_asked_to_reconnect(page) {
             if !self.config.offers.reconnection {
                 return self.violation(Violation::ReconnectNotOffered);
@@ -25,9 +28,6 @@ impl World {
             ring::reconnect(page);
             self.store.guest = Connection::new(self.domain.id);
             return self.notify_store();
-        }
-        if self.store.guest.ignored {
-            return;
         }
         match ring::receive(page, &mut self.store.guest) {
             Ok(0) => {}

@@ -52,7 +52,8 @@ pub struct Offers {
 }
 
 impl Default for Offers {
-    /// What was there before Xen 4.22, of both daemons.
+    /// What there was before Xen 4.22. The daemon in OCaml has the first alone; that in C offers nothing before 4.21, and then
+    /// the second.
     fn default() -> Self {
         Self { reconnection: true, error: true, watch_depth: false, any_domain: false }
     }

@@ -185,23 +185,30 @@ fn faults_change_answers() {
 }
 
 #[test]
-fn a_broken_ring_is_reported_and_reconnects() {
+fn a_broken_ring_is_reported_and_a_sound_one_reconnects() {
     use std::sync::atomic::Ordering::Relaxed;
     let host = Host::builder().build();
     let mut client = Client::new(&host);
     client.watch("data", "t").unwrap();
-    let too_long: Vec<u8> = [WRITE, 1, 0, 4097].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
-    client.send_raw(&too_long);
-    assert_eq!(client.ring.u32_at::<2072>().load(Relaxed), 3);
-    assert!(host.check().is_err());
-    client.ring.u32_at::<2068>().store(1, Relaxed);
-    client.send_raw(&[]);
-    xen_hypercall::op::event_channel::send(&client.xen, client.port).unwrap();
-    xen_hypercall::op::sched::poll(&client.xen, &[], common::after(&client.guest, 10)).unwrap();
+    reconnect(&client);
     assert_eq!(client.ring.u32_at::<2068>().load(Relaxed), 0);
     assert!(host.ledger().holdings().watches.is_empty());
     assert_eq!(client.read("domid").unwrap(), "1");
     assert_eq!(client.request(WATCH, 0, b"only-one\0").unwrap_err(), "EINVAL");
+    host.check().unwrap();
+    let too_long: Vec<u8> = [WRITE, 1, 0, 4097].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
+    client.send_raw(&too_long);
+    assert_eq!(client.ring.u32_at::<2072>().load(Relaxed), 3);
+    assert!(host.check().is_err());
+    reconnect(&client);
+    assert_eq!(client.ring.u32_at::<2068>().load(Relaxed), 1, "who broke it is not listened to any more");
+}
+
+/// Asks for a fresh connection, and lets the daemon see it.
+fn reconnect(client: &Client) {
+    client.ring.u32_at::<2068>().store(1, std::sync::atomic::Ordering::Relaxed);
+    xen_hypercall::op::event_channel::send(&client.xen, client.port).unwrap();
+    xen_hypercall::op::sched::poll(&client.xen, &[], common::after(&client.guest, 10)).unwrap();
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub struct Core<const REQUESTS: usize = 4, const WATCHES: usize = 16> {
     /// How many requests may be with the server.
     window: usize,
     watchdog: Watchdog,
+    /// A request may have a deadline.
+    expires: bool,
     /// The time, as it was told last.
     now: Nanos,
     /// After how long without an event a watch has one.
@@ -113,6 +115,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             features: Features::empty(),
             window: usize::MAX,
             watchdog: Watchdog::new(),
+            expires: false,
             now: Nanos::ZERO,
             reread: Nanos::MAX,
             next_event: 0,

@@ -44,6 +44,8 @@ pub struct Ring<'p> {
     page: &'p SharedPage,
     /// What the server offered at any time.
     offered: Features,
+    /// The code that stood in the page at the beginning, and is of an earlier server where none is offered.
+    stale: u32,
 }
 
 impl<'p> Ring<'p> {
@@ -58,7 +60,8 @@ impl<'p> Ring<'p> {
             return Err(Fault::Reconnecting);
         }
         let (sender, receiver) = xenstore_front(page).map_err(Fault::Ring)?;
-        let mut ring = Self { sender, receiver, page, offered: Features::empty() };
+        let stale = words(page)?.error();
+        let mut ring = Self { sender, receiver, page, offered: Features::empty(), stale };
         ring.look()?;
         Ok(ring)
     }
@@ -101,8 +104,11 @@ impl Transport for Ring<'_> {
             return Err(Fault::Reconnecting);
         }
         self.offered |= words.features();
+        // The xenstored in C of Xen 4.17 to 4.20 gives codes, and does not offer to.
         match words.error() {
-            code @ 1.. if self.offered.contains(Features::ERROR) => Err(Fault::ServerClosed(code)),
+            code @ 1.. if self.offered.contains(Features::ERROR) || code != self.stale => {
+                Err(Fault::ServerClosed(code))
+            }
             _ => Ok(self.offered),
         }
     }

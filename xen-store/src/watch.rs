@@ -133,7 +133,7 @@ impl Watch {
     pub(crate) fn handle_time(&mut self, now: Nanos, period: Nanos) {
         if core::mem::take(&mut self.fresh) {
             self.since = now;
-        } else if self.is_kept() && period < Nanos::MAX && self.since.after(period) <= now {
+        } else if self.is_kept() && self.since.after(period) <= now {
             self.since = now;
             self.pending = self.pending.or(Some(Place::Itself));
         }

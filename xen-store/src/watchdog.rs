@@ -45,13 +45,18 @@ impl Watchdog {
         }
     }
 
+    /// Tells whether it is time to look, if there is work.
+    pub(crate) fn is_due(&self, now: Nanos) -> bool {
+        !self.moved && self.next().is_some_and(|next| next <= now)
+    }
+
     /// Takes note of the time.
     pub(crate) fn handle_time(&mut self, now: Nanos) {
         if core::mem::take(&mut self.moved) {
             self.since = now;
             self.kicks = 0;
             self.due = false;
-        } else if self.next().is_some_and(|next| next <= now) {
+        } else if self.is_due(now) {
             self.since = now;
             self.kicks = self.kicks.saturating_add(1);
             self.due = true;

@@ -109,10 +109,12 @@ fn s38_s39_words_mean_something_only_where_they_are_offered() {
     let mut core: Core<2, 1> = Core::new();
     let mut store = Store::attach(&page, &mut core, &fake).unwrap();
     assert_eq!(store.core().features(), Features::empty());
+    assert_eq!(store.read(A, &mut [0; 8]), Ok(&b"value"[..]), "the code is of somebody before");
     page.u32_at::<CONNECTION>().store(1, Release);
     assert_eq!(store.read(A, &mut [0; 8]), Ok(&b"value"[..]), "no handshake is offered");
     page.u32_at::<CONNECTION>().store(0, Release);
     page.u32_at::<ERROR>().store(0, Release);
+    store.pump().unwrap();
     page.u32_at::<FEATURES>().store(2, Release);
     store.pump().unwrap();
     page.u32_at::<FEATURES>().store(4, Release);
@@ -195,6 +197,60 @@ fn s37_a_domain_that_starts_before_its_server() {
     assert_eq!(store.read(A, &mut [0; 8]), Ok(&b"value"[..]));
 }
 
+/// Neither daemon serves a guest again that has written impossible indices.
+#[test]
+fn s38_s42_the_mock_host_says_why_and_that_is_all() {
+    let host = Host::builder().build();
+    let seam = Seam::new(&host);
+    let page = seam.page();
+    let mut core: Core<2, 2> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &seam).unwrap();
+    while store.wait_event(seam.after(10)).unwrap().is_some() {}
+    page.u32_at::<2052>().store(0x4000_0000, Release);
+    seam.notify();
+    seam.wait(seam.after(10));
+    let over = StoreError::Poisoned(Fault::ServerClosed(2));
+    assert_eq!(store.read_number(Path::literal("domid")), Err(over));
+    assert_eq!(store.reconnect(seam.after(1000)), Err(StoreError::TimedOut));
+    assert_eq!(host.check(), Err(vec![Violation::BrokenStoreRing]));
+}
+
+/// As the daemon in C of Xen 4.17 does it: nothing is offered, and the code is there.
+#[test]
+fn s38_a_code_that_is_not_offered_is_heard_if_it_is_new() {
+    let page = page();
+    page.u32_at::<ERROR>().store(3, Release);
+    let fake = Fake::new(&page, agree);
+    let mut core: Core<2, 1> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &fake).unwrap();
+    assert_eq!(store.read(A, &mut [0; 8]), Ok(&b"value"[..]), "of the old host");
+    page.u32_at::<ERROR>().store(2, Release);
+    assert_eq!(store.read(A, &mut [0; 8]), Err(StoreError::Poisoned(Fault::ServerClosed(2))));
+}
+
+/// The mock's daemon connects a ring anew that is sound: watches and transactions are gone.
+#[test]
+fn s37_the_mock_host_connects_anew() {
+    let host = Host::builder().build();
+    let seam = Seam::new(&host);
+    let page = seam.page();
+    let mut core: Core<2, 2> = Core::new();
+    let mut store = Store::attach(&page, &mut core, &seam).unwrap();
+    assert_eq!(store.core().features(), Features::RECONNECTION | Features::ERROR);
+    let watch = store.watch(Path::literal("data")).unwrap();
+    let transaction = store.begin().unwrap();
+    while store.wait_event(seam.after(10)).unwrap().is_some() {}
+    let _half = store.core().submit(Request::Write(Path::literal("data/x"), &[b'v'; 2000]), None).unwrap();
+    store.pump().unwrap();
+    store.reconnect(seam.after(1000)).unwrap();
+    assert_eq!(host.ledger().holdings().watches.len(), 0);
+    assert!(store.commit(transaction).is_err_and(|end| end.error.is_again()));
+    store.reregister(seam.after(1000)).unwrap();
+    assert_eq!(store.wait_event(seam.after(10)).unwrap().map(|event| event.watch), Some(watch));
+    assert_eq!(store.read_number(Path::literal("domid")), Ok(1));
+    host.check().unwrap();
+}
+
 /// A server that does not offer it is not asked, and says nothing of why it stopped.
 #[test]
 fn s38_s39_the_mock_host_without_offers() {
@@ -211,28 +267,4 @@ fn s38_s39_the_mock_host_without_offers() {
     seam.notify();
     seam.wait(seam.after(10));
     assert_eq!(store.read_number(Path::literal("domid")), Err(StoreError::TimedOut));
-}
-
-/// The mock's daemon sees the guest's index run away, says so, and connects the ring anew.
-#[test]
-fn s38_s42_the_mock_host_says_why_and_mends_it() {
-    let host = Host::builder().build();
-    let seam = Seam::new(&host);
-    let page = seam.page();
-    let mut core: Core<2, 2> = Core::new();
-    let mut store = Store::attach(&page, &mut core, &seam).unwrap();
-    assert_eq!(store.core().features(), Features::RECONNECTION | Features::ERROR);
-    let watch = store.watch(Path::literal("data")).unwrap();
-    while store.wait_event(seam.after(10)).unwrap().is_some() {}
-    page.u32_at::<2052>().store(0x4000_0000, Release);
-    seam.notify();
-    seam.wait(seam.after(10));
-    let over = StoreError::Poisoned(Fault::ServerClosed(2));
-    assert_eq!(store.read_number(Path::literal("domid")), Err(over));
-    store.reconnect(seam.after(1000)).unwrap();
-    assert_eq!(host.ledger().holdings().watches.len(), 0);
-    store.reregister(seam.after(1000)).unwrap();
-    assert_eq!(store.wait_event(seam.after(10)).unwrap().map(|event| event.watch), Some(watch));
-    assert_eq!(store.read_number(Path::literal("domid")), Ok(1));
-    assert_eq!(host.check(), Err(vec![Violation::BrokenStoreRing]));
 }

@@ -138,9 +138,11 @@ fn s48_a_request_given_up_half_sent_goes_out_whole() {
     assert_eq!(core.poll_transmit().unwrap().len(), 18);
     core.handle_transmitted(5);
     core.give_up(ticket);
+    let _other = core.submit(Request::Read(B), None).unwrap();
+    assert_eq!(core.submit(Request::Read(B), None), Err(StoreError::Full), "its place is in use");
     assert_eq!(core.poll_transmit().unwrap().len(), 13);
     core.handle_transmitted(13);
-    assert_eq!(core.poll_transmit(), None);
+    assert_eq!(sent(&mut core)[0].body, b"b\0", "and then the next");
     assert!(!core.is_quiet(), "its answer is still due");
 }
 

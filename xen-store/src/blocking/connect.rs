@@ -63,7 +63,8 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     /// by the deadline; the session is over, but may be waited for again. [`StoreError::Poisoned`].
     ///
     /// # Xen
-    /// `XENSTORE_SERVER_FEATURE_RECONNECTION` of `io/xs_wire.h`: the xenstored in OCaml offers it, the one in C does not.
+    /// `XENSTORE_SERVER_FEATURE_RECONNECTION` of `io/xs_wire.h`: the xenstored in OCaml offers it, the one in C does not. A
+    /// client that has once written impossible indices is served by neither, until the toolstack introduces it anew.
     pub fn reconnect(&mut self, deadline: Nanos) -> Result<(), StoreError> {
         if !self.core.features().contains(Features::RECONNECTION) {
             return Err(StoreError::NotOffered(Features::RECONNECTION));

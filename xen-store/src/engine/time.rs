@@ -13,6 +13,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     pub fn expire_at(&mut self, ticket: &Ticket, deadline: Nanos) {
         if let Some(slot) = super::submit::find(&mut self.slots, ticket) {
             slot.set_deadline(deadline);
+            self.expires = true;
         }
     }
 
@@ -21,9 +22,14 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Best told when bytes were moved, before a wait.
     pub fn handle_time(&mut self, now: Nanos) {
         self.now = now;
-        self.slots.iter_mut().for_each(|slot| slot.expire(now));
-        self.watches.iter_mut().for_each(|watch| watch.handle_time(now, self.reread));
-        if !self.has_work() {
+        if self.expires {
+            self.slots.iter_mut().for_each(|slot| slot.expire(now));
+            self.expires = self.slots.iter().any(|slot| slot.deadline().is_some());
+        }
+        if self.reread < Nanos::MAX {
+            self.watches.iter_mut().for_each(|watch| watch.handle_time(now, self.reread));
+        }
+        if self.watchdog.is_due(now) && !self.has_work() {
             self.watchdog.moved();
         }
         self.watchdog.handle_time(now);

@@ -1,6 +1,7 @@
 //! `cargo xtask xenstored`: the real daemons as ordinary processes, without Xen, in the hands of our client.
 
 mod binaries;
+mod breakage;
 mod comings;
 mod daemon;
 mod differential;
@@ -68,6 +69,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("xenstore-… of the command line", tools::run),
     ("domains that come and go", comings::of_domains),
     ("a client after another", comings::of_clients),
+    ("a ring that the guest breaks", breakage::run),
     ("killed and started again, over the socket", outage::over_socket),
     ("killed and started again, over the ring", outage::over_ring),
 ];
