@@ -43,11 +43,13 @@
 //! let mut core: Core = Core::new();
 //! let mut store = Store::attach(&page, &mut core, StorePort(guest, xen, port))?;
 //! assert_eq!(store.read(Path::literal("name"), &mut [0; 64])?, b"tested");
+//! let seen = store.watch(Path::literal("data/seen"))?;
 //! store.transaction(Attempts(3), |nodes| {
 //!     let domain = nodes.read_number(Path::literal("domid"))?;
 //!     nodes.write(Path::literal("data/seen"), if domain == 1 { b"first" } else { b"later" })
 //! })?;
 //! assert_eq!(host.store().read("data/seen").as_deref(), Some("first"));
+//! assert_eq!(store.poll_event()?.map(|event| event.watch), Some(seen)); // a hint to read it again
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -48,7 +48,7 @@ fn inputs_do_what_their_names_say() {
 
 /// A message that has a chance to mean something.
 fn message() -> impl Strategy<Value = Vec<u8>> {
-    let kind = prop_oneof![0..=22_u32, Just(MessageType::Error.raw()), any::<u32>()];
+    let kind = prop_oneof![0..=26_u32, Just(MessageType::Error.raw()), any::<u32>()];
     let request = prop_oneof![(0..9_u32).prop_map(|place| FIRST | place), any::<u32>()];
     let transaction = prop_oneof![4 => Just(0_u32), 1 => any::<u32>()];
     let text = ["OK\0", "7\0", "ENOENT\0", "ENEW\0", "vbd\0vif\0", "n0\0r1\0", "device/x\x0000001006\0"];

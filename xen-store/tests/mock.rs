@@ -214,6 +214,21 @@ fn s11_a_late_answer_reaches_nobody() {
 }
 
 #[test]
+fn s43_within_a_transaction_two_reads_agree() {
+    let mut setup = Setup::new();
+    let (host, _, _, mut store) = setup.store();
+    host.store().write("data/x", "checked");
+    let transaction = store.begin().unwrap();
+    let mut nodes = store.within(&transaction);
+    assert_eq!(nodes.read(X, &mut [0; 16]), Ok(&b"checked"[..]));
+    host.store().write("data/x", "another");
+    assert_eq!(nodes.read(X, &mut [0; 16]), Ok(&b"checked"[..]), "what was checked is what is used");
+    let end = store.commit(transaction).unwrap_err();
+    assert!(end.error.is_again(), "or is known to be old");
+    assert_eq!(store.read(X, &mut [0; 16]), Ok(&b"another"[..]));
+}
+
+#[test]
 fn s47_a_long_list_of_children() {
     let mut setup = Setup::new();
     let (host, _, _, mut store) = setup.store();
