@@ -58,10 +58,13 @@ pub(super) fn bodies<L: Link, T: Transport>(scene: &mut Scene<'_, L, T>) {
 pub(super) fn names<L: Link, T: Transport>(scene: &mut Scene<'_, L, T>) {
     let long = format!("/{}\0", "x".repeat(3072));
     let long_relative = format!("{}\0", "x".repeat(2049));
-    for path in ["\0", "suite//a\0", "suite/a b\0", "suite/\u{e4}\0", &long, &long_relative] {
+    for path in ["\0", "suite//a\0", "suite/a b\0", "suite/\u{e4}\0"] {
         for kind in [DIRECTORY, READ, GET_PERMS, WRITE, MKDIR, RM] {
             refused(scene, kind, (path.as_bytes(), "EINVAL"));
         }
+    }
+    for path in [long, long_relative] {
+        refused(scene, WRITE, (path.as_bytes(), "EINVAL"));
     }
     alive(scene);
 }

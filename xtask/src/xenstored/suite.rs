@@ -1,4 +1,4 @@
-//! The suite of xenstore's clients on a daemon: over the socket, over the ring, and over the ring byte by byte.
+//! The suite of xenstore's clients on a daemon: over the socket and over the ring, and over either byte by byte.
 
 use super::daemon::Daemon;
 use super::domain::Domain;
@@ -24,8 +24,9 @@ pub(super) fn run(daemon: &mut Daemon) -> Result<usize> {
         DomId(domain)
     };
     missed += over("socket", daemon, over_socket)?;
+    missed += over("socket, byte by byte", daemon, over_socket_drip)?;
     missed += over("ring", daemon, |daemon, case| over_ring(daemon, (next(), case)))?;
-    missed += over("ring, byte by byte", daemon, |daemon, case| over_drip(daemon, (next(), case)))?;
+    missed += over("ring, byte by byte", daemon, |daemon, case| over_ring_drip(daemon, (next(), case)))?;
     Ok(missed)
 }
 
@@ -57,6 +58,14 @@ fn over_socket(daemon: &Daemon, case: usize) -> Result<bool> {
     play(daemon, (Who::Control, case), store)
 }
 
+fn over_socket_drip(daemon: &Daemon, case: usize) -> Result<bool> {
+    let mut core: Box<Core<REQUESTS, WATCHES>> = Box::new(Core::new());
+    let socket = Socket::connect(daemon.socket())?;
+    let held = Cell::new(false);
+    let store = Tested::over(Drip::new(&socket, &held), &mut core, Tap::new(&socket, &held));
+    play(daemon, (Who::Control, case), store)
+}
+
 fn over_ring(daemon: &Daemon, (id, case): (DomId, usize)) -> Result<bool> {
     let domain = Domain::new(id, daemon.folder())?;
     Hands::connect(&daemon.socket(), id)?.introduce(id)?;
@@ -65,7 +74,7 @@ fn over_ring(daemon: &Daemon, (id, case): (DomId, usize)) -> Result<bool> {
     play(daemon, (Who::Guest(id), case), store)
 }
 
-fn over_drip(daemon: &Daemon, (id, case): (DomId, usize)) -> Result<bool> {
+fn over_ring_drip(daemon: &Daemon, (id, case): (DomId, usize)) -> Result<bool> {
     let domain = Domain::new(id, daemon.folder())?;
     Hands::connect(&daemon.socket(), id)?.introduce(id)?;
     let mut core: Box<Core<REQUESTS, WATCHES>> = Box::new(Core::new());
