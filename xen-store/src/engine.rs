@@ -25,8 +25,8 @@ use crate::{Fault, Features, Parser, StoreError};
 /// [`poll_transmit`](Self::poll_transmit) gives bytes for the ring and [`handle_bytes`](Self::handle_bytes) takes bytes
 /// from it; [`poll_reply`](Self::poll_reply) and [`poll_event`](Self::poll_event) give what came of it.
 /// [`handle_time`](Self::handle_time) tells the time, [`poll_deadline`](Self::poll_deadline) when to tell it next, and
-/// [`poll_kick`](Self::poll_kick) when to notify the server once more. Nothing blocks, allocates, sleeps or reads a clock. It takes about 4 KiB a request, 8 KiB more, and 470 bytes a watch: put it where
-/// that fits, for instance in a `static`.
+/// [`poll_kick`](Self::poll_kick) when to notify the server once more. Nothing blocks, allocates, sleeps or reads a clock.
+/// It takes about 4 KiB a request, 8 KiB more, and 470 bytes a watch: put it where that fits, for instance in a `static`.
 ///
 /// # Example
 /// ```

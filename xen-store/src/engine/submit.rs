@@ -42,9 +42,9 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
 
     /// Waits no longer for an answer.
     ///
-    /// What is not sent yet never will be; the commit of a transaction becomes its end by an abandon. Otherwise the slot stays in use until the server has answered, so that no other
-    /// request can be taken for this one; a transaction that begins too late is abandoned. Once a later request was
-    /// answered, the slot is given to another request if no other slot is left.
+    /// What is not sent yet never will be; the commit of a transaction becomes its end by an abandon. Otherwise the slot stays
+    /// in use until the server has answered, so that no other request can be taken for this one; a transaction that begins too
+    /// late is abandoned. Once a later request was answered, the slot is given to another request if no other slot is left.
     pub fn give_up(&mut self, ticket: Ticket) {
         let (session, order) = (self.session, self.next_order());
         if find(&mut self.slots, &ticket).is_some_and(|slot| slot.give_up(session, order) == Left::Transaction) {
