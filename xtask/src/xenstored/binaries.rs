@@ -70,6 +70,11 @@ impl Binaries {
         command
     }
 
+    /// A file that is made of sources of ours.
+    pub(crate) fn made(&self, name: &str) -> PathBuf {
+        self.made.join(name)
+    }
+
     /// What is preloaded.
     pub(crate) fn shim(&self) -> PathBuf {
         self.made.join("shim.so")

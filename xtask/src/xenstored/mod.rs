@@ -9,6 +9,7 @@ mod domain;
 mod hands;
 mod live_update;
 mod outage;
+mod speed;
 mod suite;
 mod tools;
 
@@ -35,6 +36,9 @@ pub(crate) struct Args {
     /// Random scripts of 40 requests, 250 unless it is quick.
     #[arg(long, value_name = "N")]
     scripts: Option<u64>,
+    /// Only measure how fast it is, with so many samples: in a release build, for `cargo xtask bench store`.
+    #[arg(long, value_name = "N", hide = true)]
+    speed: Option<usize>,
 }
 
 impl Args {
@@ -99,6 +103,9 @@ fn on(kind: plan::Daemon, binaries: &Binaries, args: &Args) -> Result<usize> {
     let begin = Instant::now();
     let mut daemon = Daemon::start(kind, binaries)?;
     println!("{}: up in {} ms", kind.word(), begin.elapsed().as_millis());
+    if let Some(samples) = args.speed {
+        return speed::run(&daemon, samples);
+    }
     let mut missed = suite::run(&mut daemon)?;
     for (name, check) in CHECKS {
         missed += one(&mut daemon, name, *check)?;
