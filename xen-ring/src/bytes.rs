@@ -4,7 +4,7 @@ use xen_hypercall::SharedPage;
 
 use crate::index::wide;
 use crate::track::{Receives, Sends, Track};
-use crate::{Layout, Misbehaved, Moved, Words};
+use crate::{Layout, Misbehaved, Moved, Notify, Words};
 
 /// The sending end of a byte ring.
 #[derive(Debug)]
@@ -94,6 +94,21 @@ impl<'m, W: Words> ByteSender<'m, W> {
     #[must_use]
     pub const fn sent(&self) -> u32 {
         self.0.own()
+    }
+
+    /// Tells whether to notify a peer of the last `sent` bytes: not if it has not come to them yet, since it looks once more
+    /// when it has taken what is there.
+    ///
+    /// For rings without words to ask for events in, whose peer has a full barrier between its index and that look. `words` is
+    /// where the indices are.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer that is met on.
+    pub fn notify(&mut self, words: &W, sent: usize) -> Result<Notify, Misbehaved> {
+        // Our index before the peer's; pairs with the barrier of the peer that takes all and looks once more.
+        words.fence();
+        let untaken = wide(self.0.size()).saturating_sub(self.0.look()?);
+        Ok(if sent > 0 && untaken <= sent { Notify::Yes } else { Notify::No })
     }
 
     /// Tells whether the peer has taken everything.
@@ -186,6 +201,21 @@ impl<'m, W: Words> ByteReceiver<'m, W> {
             self.0.advance(ready);
         }
         Ok(Moved::new(ready))
+    }
+
+    /// Tells whether to notify a peer that the last `received` bytes were taken: not if there was room for it before, since it
+    /// looks once more when it has filled the ring.
+    ///
+    /// For rings without words to ask for events in, whose peer has a full barrier between its index and that look. `words` is
+    /// where the indices are.
+    ///
+    /// # Errors
+    /// The reason, from the first lie of the peer that is met on.
+    pub fn notify(&mut self, words: &W, received: usize) -> Result<Notify, Misbehaved> {
+        // Our index before the peer's; pairs with the barrier of the peer that fills the ring and looks once more.
+        words.fence();
+        let was_there = self.0.look()?.saturating_add(received);
+        Ok(if received > 0 && was_there >= wide(self.0.size()) { Notify::Yes } else { Notify::No })
     }
 
     /// Tells whether nothing is there to receive.

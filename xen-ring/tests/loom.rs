@@ -141,6 +141,43 @@ fn byte_race(missing: Missing, start: u32) {
     assert_eq!(got[..sent], [1, 2, 3][..sent], "a byte before it was written, or after it was overwritten");
 }
 
+/// A server that has taken all that was there, looks once more and may sleep, gets an event for a byte that is sent meanwhile.
+fn byte_send_race(missing: Missing) {
+    // The producer's index is where the models of slots have one: a second look at it can be left out.
+    const RING: Layout = Layout::new(64, 2, 4, 0);
+    let cells = Cells::leaked(missing);
+    let mut sender = ByteSender::attach(cells, RING).unwrap();
+    let mut receiver = ByteReceiver::attach(cells, RING).unwrap();
+    assert_eq!(sender.send(&[1]), Ok(1));
+    let sending = thread::spawn(move || {
+        assert_eq!(sender.send(&[2]), Ok(1));
+        sender.notify(cells, 1).unwrap()
+    });
+    assert_eq!(receiver.receive(&mut [0; 1]), Ok(1));
+    xen_ring::Words::fence(cells);
+    let found = receiver.receive(&mut [0; 1]).unwrap();
+    let notify = sending.join().unwrap();
+    assert!(found == 1 || notify == Notify::Yes, "a lost wake-up");
+}
+
+/// A server that has filled the ring, looks once more and may sleep, gets an event for what is taken meanwhile.
+fn byte_take_race(missing: Missing) {
+    const RING: Layout = Layout::new(64, 2, 0, 4);
+    let cells = Cells::leaked(missing);
+    let mut sender = ByteSender::attach(cells, RING).unwrap();
+    let mut receiver = ByteReceiver::attach(cells, RING).unwrap();
+    assert_eq!(sender.send(&[1]), Ok(1));
+    let taking = thread::spawn(move || {
+        let taken = receiver.receive(&mut [0; 1]).unwrap();
+        receiver.notify(cells, taken).unwrap()
+    });
+    assert_eq!(sender.send(&[2]), Ok(1));
+    xen_ring::Words::fence(cells);
+    let sent = sender.send(&[3]).unwrap();
+    let notify = taking.join().unwrap();
+    assert!(sent == 1 || notify == Notify::Yes, "a lost wake-up");
+}
+
 /// A channel with one ring of two bytes, whose indices `up` names, and another that is not used.
 fn channel(cells: &'static Cells, up: Layout) -> [Vchan<'static, Cells>; 2] {
     const DOWN: Layout = Layout::new(64, 2, 12, 8);
@@ -189,6 +226,18 @@ fn channel_close_race(missing: Missing) {
     let found = server.receive(&mut [&mut [0; 1]]).unwrap();
     assert_ne!(found, Transfer::Closed, "the last byte is lost");
     assert_eq!(closing.join().unwrap(), Notify::Yes);
+}
+
+#[test]
+fn s19_bytes_sent_to_a_sleeper() {
+    holds("s19_bytes_sent_to_a_sleeper", 10, || byte_send_race(Missing::Nothing));
+    fails("s19_bytes_sent_to_a_sleeper", Missing::Fence.name(), "a lost wake-up", || byte_send_race(Missing::Fence));
+}
+
+#[test]
+fn s19_bytes_taken_from_a_sleeper() {
+    holds("s19_bytes_taken_from_a_sleeper", 10, || byte_take_race(Missing::Nothing));
+    fails("s19_bytes_taken_from_a_sleeper", Missing::Fence.name(), "a lost wake-up", || byte_take_race(Missing::Fence));
 }
 
 #[test]

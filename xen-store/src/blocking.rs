@@ -197,16 +197,20 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
         let looked = self.transport.look().map(|offered| self.core.handle_features(offered));
         // First what has come: rings that a new server has emptied behind our back show there, and what it would take for
         // new requests is what lies in them of old.
-        let turned = looked.and_then(|()| Ok((self.receive()?, self.transmit()?)));
-        let (received, sent) = turned.map_err(|fault| {
+        let turned = looked.and_then(|()| {
+            let (received, progress) = self.receive()?;
+            let sent = self.transmit()?;
+            Ok((self.transport.wants_event(sent, received)?, progress))
+        });
+        let (wants_event, progress) = turned.map_err(|fault| {
             self.core.handle_fault(fault);
             StoreError::Poisoned(fault)
         })?;
-        if sent > 0 || received > 0 {
+        if wants_event {
             self.link.notify();
         }
         self.core.check()?;
-        Ok(if received < PIECES { Progress::Idle } else { Progress::More })
+        Ok(progress)
     }
 
     /// Sends what can be sent and returns how many bytes that were.
@@ -223,17 +227,19 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
         Ok(total)
     }
 
-    /// Takes what has come and returns how many pieces there were.
-    fn receive(&mut self) -> Result<usize, Fault> {
+    /// Takes what has come and returns how many bytes that were, and whether more may be there.
+    fn receive(&mut self) -> Result<(usize, Progress), Fault> {
         let mut piece = [0; PIECE];
-        for pieces in 0..PIECES {
+        let mut total: usize = 0;
+        for _ in 0..PIECES {
             let count = self.transport.receive(&mut piece)?;
+            total = total.saturating_add(count);
             let bytes = piece.get(..count).unwrap_or_default();
             if bytes.is_empty() || self.core.handle_bytes(bytes).is_err() {
-                return Ok(pieces);
+                return Ok((total, Progress::Idle));
             }
         }
-        Ok(PIECES)
+        Ok((total, Progress::More))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The seam between the facade and what carries the bytes, and the one carrier of every guest.
 
 use xen_hypercall::SharedPage;
-use xen_ring::{ByteReceiver, ByteSender, StoreConnection, StoreWords, xenstore_front};
+use xen_ring::{ByteReceiver, ByteSender, Notify, StoreConnection, StoreWords, xenstore_front};
 
 use crate::{Fault, Features, HEADER_SIZE};
 
@@ -27,6 +27,14 @@ pub trait Transport {
     /// The [`Fault`] that ends the session.
     fn is_drained(&mut self) -> Result<bool, Fault>;
 
+    /// Tells whether the server is to be notified, after so many bytes were sent and received; it is, where that cannot be seen.
+    ///
+    /// # Errors
+    /// The [`Fault`] that ends the session.
+    fn wants_event(&mut self, sent: usize, received: usize) -> Result<bool, Fault> {
+        Ok(sent > 0 || received > 0)
+    }
+
     /// Looks at how the connection stands, and returns what the server offers; nothing, where that cannot be seen.
     ///
     /// # Errors
@@ -35,6 +43,10 @@ pub trait Transport {
         Ok(Features::empty())
     }
 }
+
+/// Bytes that are sent without an event at most, which is half a ring: oxenstored serves a guest only so often for one event,
+/// whatever is there.
+const QUIET_MOST: usize = 512;
 
 /// The rings in the page that a guest shares with the server.
 #[derive(Debug)]
@@ -46,6 +58,8 @@ pub struct Ring<'p> {
     offered: Features,
     /// The code that stood in the page at the beginning, and is of an earlier server where none is offered.
     stale: u32,
+    /// Bytes sent since the server was last notified.
+    quiet: usize,
 }
 
 impl<'p> Ring<'p> {
@@ -61,7 +75,7 @@ impl<'p> Ring<'p> {
         }
         let (sender, receiver) = xenstore_front(page).map_err(Fault::Ring)?;
         let stale = words(page)?.error();
-        let mut ring = Self { sender, receiver, page, offered: Features::empty(), stale };
+        let mut ring = Self { sender, receiver, page, offered: Features::empty(), stale, quiet: 0 };
         ring.look()?;
         Ok(ring)
     }
@@ -95,6 +109,17 @@ impl Transport for Ring<'_> {
 
     fn is_drained(&mut self) -> Result<bool, Fault> {
         self.sender.is_drained().map_err(Fault::Ring)
+    }
+
+    fn wants_event(&mut self, sent: usize, received: usize) -> Result<bool, Fault> {
+        self.quiet = self.quiet.saturating_add(sent);
+        let sender = self.sender.notify(self.page, sent).map_err(Fault::Ring)?;
+        let receiver = self.receiver.notify(self.page, received).map_err(Fault::Ring)?;
+        let wants = sender == Notify::Yes || receiver == Notify::Yes || self.quiet >= QUIET_MOST;
+        if wants {
+            self.quiet = 0;
+        }
+        Ok(wants)
     }
 
     fn look(&mut self) -> Result<Features, Fault> {

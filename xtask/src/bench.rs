@@ -22,6 +22,18 @@ enum What {
     Grant(How),
     /// The dispatch of events, beside the usual way in C.
     Evtchn(How),
+    /// Reads by the xenstore client from the real daemons, beside libxenstore.
+    Store(Daemons),
+}
+
+#[derive(Debug, clap::Args)]
+struct Daemons {
+    /// Fewer samples.
+    #[arg(long)]
+    quick: bool,
+    /// Fail if a row is short of its target.
+    #[arg(long)]
+    strict: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -43,6 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Ring(how) => ("ring", how),
         What::Grant(how) => ("grant", how),
         What::Evtchn(how) => ("evtchn", how),
+        What::Store(how) => return daemons(how),
     };
     let mut command = Command::new("cargo");
     command.current_dir(workspace::root()?);
@@ -55,6 +68,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let status = command.status().context("cargo does not start")?;
     if !status.success() {
         bail!("{name}: {status}");
+    }
+    Ok(())
+}
+
+/// Measures with the rig of the daemons, built for speed.
+fn daemons(how: &Daemons) -> Result<()> {
+    let samples = if how.quick { "15" } else { "100" };
+    let mut command = Command::new("cargo");
+    command.current_dir(workspace::root()?);
+    command.args(["run", "--release", "--quiet", "-p", "xtask", "--", "xenstored", "--speed", samples]);
+    let status = command.args(how.strict.then_some("--strict")).status().context("cargo does not start")?;
+    if !status.success() {
+        bail!("store: {status}");
     }
     Ok(())
 }

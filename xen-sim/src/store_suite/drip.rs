@@ -52,6 +52,10 @@ impl<T: Transport> Transport for Drip<'_, T> {
     fn is_drained(&mut self) -> Result<bool, Fault> {
         self.under.is_drained()
     }
+
+    fn wants_event(&mut self, sent: usize, received: usize) -> Result<bool, Fault> {
+        self.under.wants_event(sent, received)
+    }
 }
 
 impl<L: Link> Link for Tap<'_, L> {

@@ -56,25 +56,20 @@ pub(super) fn run(daemon: &Daemon, samples: usize) -> Result<usize> {
     let per_event = (samples * READS) as f64 / events as f64;
     let mut short = row(daemon, "beside libxenstore, one by one over the socket", (&mut beside_library, 1.0));
     short += row(daemon, "beside our own one by one over the ring", (&mut beside_serial, 1.3));
-    let few = per_event >= PER_EVENT;
-    println!(
-        "{:<58} {per_event:5.1}, target ≥ {PER_EVENT:.0}  {}",
-        format!("{word}: requests an event sent"),
-        verdict(daemon, few)
-    );
-    Ok(short + usize::from(judged(daemon) && !few))
+    let word = verdict(daemon, (per_event, PER_EVENT));
+    let name = format!("{}: requests an event sent", daemon.kind().word());
+    println!("{name:<58} {per_event:5.1}, target ≥ {PER_EVENT:.0}  {word}");
+    Ok(short + usize::from(word == SHORT))
 }
 
-/// The daemon in OCaml is reported, and has no target.
-fn judged(daemon: &Daemon) -> bool {
-    daemon.kind() == plan::Daemon::C
-}
+const SHORT: &str = "short";
 
-fn verdict(daemon: &Daemon, good: bool) -> &'static str {
-    match (judged(daemon), good) {
-        (false, _) => "reported",
-        (true, true) => "ok",
-        (true, false) => "short",
+/// Judges a figure by its target; the daemon in OCaml is reported only.
+fn verdict(daemon: &Daemon, (figure, target): (f64, f64)) -> &'static str {
+    match daemon.kind() {
+        plan::Daemon::Ocaml => "reported",
+        plan::Daemon::C if figure >= target => "ok",
+        plan::Daemon::C => SHORT,
     }
 }
 
@@ -83,13 +78,10 @@ fn row(daemon: &Daemon, what: &str, (ratios, target): (&mut Vec<f64>, f64)) -> u
     ratios.sort_by(f64::total_cmp);
     let at = |quarter: usize| ratios[(ratios.len() - 1) * quarter / 4];
     let [low, middle, high] = [at(1), at(2), at(3)];
-    let good = middle >= target;
-    println!(
-        "{:<58} {middle:5.2} ×, target ≥ {target:.1}, quartiles {low:.2} to {high:.2}  {}",
-        format!("{}: {READS} reads in a pipeline, {what}", daemon.kind().word()),
-        verdict(daemon, good)
-    );
-    usize::from(judged(daemon) && !good)
+    let word = verdict(daemon, (middle, target));
+    let name = format!("{}: {READS} reads in a pipeline, {what}", daemon.kind().word());
+    println!("{name:<58} {middle:5.2} ×, target ≥ {target:.1}, quartiles {low:.2} to {high:.2}  {word}");
+    usize::from(word == SHORT)
 }
 
 /// As many reads of one node, whose answers are counted if they are right.
