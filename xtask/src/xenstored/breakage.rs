@@ -14,6 +14,8 @@ const GUEST: DomId = DomId(901);
 const NODE: Path<'_> = Path::literal("domid");
 /// Where the index of requests lies in the page.
 const REQ_PROD: usize = 2052;
+/// Where the daemon in C says why it stopped.
+const ERROR: usize = 2072;
 
 /// The daemon in C says why it stopped. The one in OCaml says nothing, and offers to connect rings anew, but not to who has
 /// broken one. Either way there is an error in time, and the toolstack is to introduce the domain anew.
@@ -27,6 +29,11 @@ pub(super) fn run(daemon: &mut Daemon) -> Result<()> {
     store.watch(Path::literal("@introduceDomain"))?;
     domain.page().u32_at::<REQ_PROD>().store(0x4000_0000, Ordering::Release);
     domain.notify();
+    // Not before the daemon has seen it: the next request mends the index.
+    let seen = domain.now().after(Nanos::from_millis(500));
+    while domain.page().u32_at::<ERROR>().load(Ordering::Acquire) == 0 && domain.now() < seen {
+        domain.wait(seen.min(domain.now().after(Nanos::from_millis(10))));
+    }
     store.set_patience(Nanos::from_millis(300));
     let said = store.read(NODE, &mut [0; 8]).map(drop);
     store.set_patience(Nanos::from_secs(5));
