@@ -56,7 +56,7 @@ broken! {
     a_feature_that_is_not_published: "poweroff", at(5, |host| host.store().write("control/feature-suspend", ""))
         => "published: [Some(\"\")";
     memory_that_changed: "checkpoint", at(2, |host| host.guest().map(Gfn(0x1080)).copy_out(7, b"!")) => "FAIL what=memory";
-    a_wake_up_that_is_lost: "checkpoint", at(2, |host| host.faults().drop_events(Port(1), 3)) => "Checkpoint took ";
+    a_wake_up_that_is_lost: "checkpoint", at(2, |host| host.faults().drop_events(Port(1), 6)) => "Checkpoint took ";
     a_cancelled_suspend_that_does_something: "checkpoint", at(3, |host| {
         let port = event_channel::alloc_unbound(&host.guest().hook(), DomId::DOM0).unwrap();
         event_channel::close(&host.guest().hook(), port).unwrap();
