@@ -59,6 +59,8 @@ pub(crate) struct Xen {
     pub(crate) answer: Cell<Option<(usize, isize)>>,
     /// The next port given out, if not the lowest free one.
     pub(crate) give: Cell<Option<u32>>,
+    /// Ports on which events come in while Xen clears the next mask.
+    pub(crate) amid: RefCell<Vec<u32>>,
     pub(crate) polled: RefCell<Option<(Vec<u32>, u64)>>,
     pub(crate) fifo: fifo::State,
     /// The processors that are told of ports; of others it is vCPU 0.
@@ -75,6 +77,7 @@ impl Xen {
             calls: RefCell::default(),
             answer: Cell::new(None),
             give: Cell::new(None),
+            amid: RefCell::default(),
             polled: RefCell::default(),
             fifo: fifo::State::default(),
             told: RefCell::default(),
@@ -185,6 +188,7 @@ impl Xen {
                 block[2..].copy_from_slice(&[status, 0, u0, u1]);
             }
             9 if self.fifo.is_on() => {
+                self.amid.take().into_iter().for_each(|port| self.raise(port));
                 if self.fifo.unmask(at, self.told(at)) {
                     self.call(self.told(at));
                 }
