@@ -105,10 +105,13 @@ impl<'m, W: Words> ByteSender<'m, W> {
     /// # Errors
     /// The reason, from the first lie of the peer that is met on.
     pub fn notify(&mut self, words: &W, sent: usize) -> Result<Notify, Misbehaved> {
+        if sent == 0 {
+            return Ok(Notify::No);
+        }
         // Our index before the peer's; pairs with the barrier of the peer that takes all and looks once more.
         words.fence();
         let untaken = wide(self.0.size()).saturating_sub(self.0.look()?);
-        Ok(if sent > 0 && untaken <= sent { Notify::Yes } else { Notify::No })
+        Ok(if untaken <= sent { Notify::Yes } else { Notify::No })
     }
 
     /// Tells whether the peer has taken everything.
@@ -212,10 +215,13 @@ impl<'m, W: Words> ByteReceiver<'m, W> {
     /// # Errors
     /// The reason, from the first lie of the peer that is met on.
     pub fn notify(&mut self, words: &W, received: usize) -> Result<Notify, Misbehaved> {
+        if received == 0 {
+            return Ok(Notify::No);
+        }
         // Our index before the peer's; pairs with the barrier of the peer that fills the ring and looks once more.
         words.fence();
         let was_there = self.0.look()?.saturating_add(received);
-        Ok(if received > 0 && was_there >= wide(self.0.size()) { Notify::Yes } else { Notify::No })
+        Ok(if was_there >= wide(self.0.size()) { Notify::Yes } else { Notify::No })
     }
 
     /// Tells whether nothing is there to receive.

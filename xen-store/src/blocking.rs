@@ -175,6 +175,15 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
         }
     }
 
+    /// Does as [`until`](Self::until), but also returns when it is time to look again, since servers lose events.
+    fn until_heard(&mut self, deadline: Nanos, holds: impl FnMut(&mut Self) -> bool) -> Result<(), StoreError> {
+        let again = self.link.now().after(REREAD).min(deadline);
+        match self.until(again, holds) {
+            Err(StoreError::TimedOut) if again < deadline => Ok(()),
+            heard => heard,
+        }
+    }
+
     /// Tells the core what time it is, and the server that it has work, if that is due.
     fn tell_time(&mut self) -> Nanos {
         let now = self.link.now();

@@ -12,7 +12,7 @@ pub use transaction::Inside;
 use core::cell::RefCell;
 use core::task::Waker;
 
-use crate::{Link, Ring, Store, StoreError, Transaction, Transport};
+use crate::{Link, Ring, Store, StoreError, Transaction, Transport, WatchId};
 use sleepers::Sleepers;
 
 /// A connection to the xenstore server that many tasks of one executor share.
@@ -29,6 +29,8 @@ pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T
     sleepers: RefCell<Sleepers<REQUESTS, WATCHES>>,
     /// Transactions whose task is gone, and of which the server is to hear.
     orphans: RefCell<[Option<Transaction>; REQUESTS]>,
+    /// Watches whose task is gone, and that had to stay as long as the session was fenced.
+    unwanted: RefCell<[Option<WatchId>; WATCHES]>,
 }
 
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
@@ -39,11 +41,15 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
             store: RefCell::new(store),
             sleepers: RefCell::new(Sleepers::new()),
             orphans: RefCell::new([const { None }; REQUESTS]),
+            unwanted: RefCell::new([const { None }; WATCHES]),
         }
     }
 
     /// Does something with the store while no task does: for a suspend, where [`Store::fence`] and what follows wait for the
     /// server by themselves. What that ends is told to the tasks afterwards.
+    ///
+    /// # Panics
+    /// If `work` uses the client itself.
     pub fn with<R>(&self, work: impl FnOnce(&mut Store<'a, L, REQUESTS, WATCHES, T>) -> R) -> R {
         let done = work(&mut self.store.borrow_mut());
         self.wake_all();

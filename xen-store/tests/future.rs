@@ -157,6 +157,23 @@ fn a_dropped_registration_gives_up_its_watch() {
     });
 }
 
+/// I24: while the session is fenced a watch must stay; one whose future is dropped then is given up afterwards.
+#[test]
+fn i24_a_registration_dropped_behind_a_fence_gives_up_its_watch() {
+    let host = Host::builder().build();
+    run::<2, 1>(&host, async |client, tasks| {
+        let given_up = first(async { Some(client.watch(A).await.map(drop)) }, async {
+            client.with(|store| store.core().fence());
+            None
+        });
+        assert_eq!(given_up.await, None);
+        assert_eq!(client.watch(B).await, Err(StoreError::Fenced));
+        client.with(|store| store.unfence());
+        tasks.sleep(Nanos::from_secs(1)).await;
+        assert!(client.watch(B).await.is_ok(), "the only place is free");
+    });
+}
+
 /// S25, I27: transactions collide a bounded number of times; those that are dropped are abandoned.
 #[test]
 fn s25_transactions() {

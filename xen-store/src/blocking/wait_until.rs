@@ -2,7 +2,7 @@
 
 use xen_hypercall::Nanos;
 
-use super::{REREAD, Store};
+use super::Store;
 use crate::{Link, Nodes, Path, Reply, Request, StoreError, Transport, WatchId};
 
 /// The nodes as one sees them who waits: each that is read is watched from then on.
@@ -103,11 +103,9 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
 
     /// Waits for an event of one of the watches, or until it is time to look again.
     fn hear_of(&mut self, seen: &Seen<WATCHES>, deadline: Nanos) -> Result<(), StoreError> {
-        let again = self.link.now().after(REREAD).min(deadline);
-        let heard = self.until(again, |store| {
+        self.until_heard(deadline, |store| {
             let mut watches = seen.0.iter().flatten();
             watches.any(|(watch, _)| store.core.poll_event_of(*watch).is_some())
-        });
-        if heard == Err(StoreError::TimedOut) && self.link.now() < deadline { Ok(()) } else { heard }
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use xen_hypercall::Nanos;
 
-use super::{REREAD, Store};
+use super::Store;
 use crate::xenbus::Round;
 use crate::{Connection, Link, Transport, XenbusError};
 
@@ -83,24 +83,18 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
 
     /// Waits until something is heard of an other end, or it is time to look again.
     fn hear(&mut self, connections: &mut [Connection<'_>], deadline: Nanos) -> Result<(), crate::StoreError> {
-        let again = self.link.now().after(REREAD).min(deadline);
-        let heard = self.until(again, |store| {
-            let mut any = false;
-            for connection in connections.iter_mut() {
-                let event = connection.watch().and_then(|watch| store.core.poll_event_of(watch));
-                if event.is_some() {
+        let waiting = &mut *connections;
+        self.until_heard(deadline, |store| {
+            for connection in waiting.iter_mut() {
+                if connection.watch().is_some_and(|watch| store.core.poll_event_of(watch).is_some()) {
                     connection.wake();
-                    any = true;
                 }
             }
-            any
-        });
-        match heard {
-            Err(crate::StoreError::TimedOut) if again < deadline => {
-                connections.iter_mut().for_each(Connection::wake);
-                Ok(())
-            }
-            heard => heard,
+            waiting.iter().any(Connection::is_active)
+        })?;
+        if !connections.iter().any(Connection::is_active) {
+            connections.iter_mut().for_each(Connection::wake);
         }
+        Ok(())
     }
 }

@@ -104,6 +104,9 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
     ///
     /// As many are under way as there are slots that no other task uses; each answer is waited for as long as the patience
     /// lasts. If the future is dropped, what was not answered has no answer.
+    ///
+    /// # Panics
+    /// If `requests` uses the client itself.
     pub async fn pipeline(&self, requests: &mut impl Requests) {
         let mut piped = Piped { client: self, pipeline: Pipeline::new(), answered: None };
         poll_fn(|cx| piped.poll(cx, requests)).await;

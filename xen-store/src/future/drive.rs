@@ -87,8 +87,11 @@ impl<L: TaskLink, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
         }
     }
 
-    /// Tells the server of transactions that nobody will end.
+    /// Tells the server of transactions and watches that nobody will end.
     fn end_orphans(&self) {
+        for unwanted in self.unwanted.borrow_mut().iter_mut() {
+            unwanted.take_if(|watch| self.store.borrow_mut().core().unwatch(*watch) != Err(StoreError::Fenced));
+        }
         let (mut store, mut orphans) = (self.store.borrow_mut(), self.orphans.borrow_mut());
         for orphan in orphans.iter_mut() {
             let Some(transaction) = orphan.take() else { continue };

@@ -17,8 +17,12 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
     for Registering<'_, '_, L, T, REQUESTS, WATCHES>
 {
     fn drop(&mut self) {
-        // While fenced it must stay; then it is the caller's to end what it does not know: the next event is nobody's.
-        let _gone = self.watch.take().map(|watch| self.client.unwatch(watch));
+        let Some(watch) = self.watch.take() else { return };
+        if self.client.unwatch(watch) == Err(StoreError::Fenced) {
+            let mut unwanted = self.client.unwanted.borrow_mut();
+            // There is a place for each that there can be.
+            unwanted.iter_mut().find(|place| place.is_none()).into_iter().for_each(|place| *place = Some(watch));
+        }
     }
 }
 
