@@ -67,9 +67,19 @@ step() {
     exit 1
 }
 
+# How the domain's processors stand: Xen tells it twice on its own console, and registers and stacks go to our log.
+examine() {
+    for key in q e v q v; do
+        xl debug-keys "$key"
+        sleep 1
+    done
+    xenctx -a -C -t -l 60 -k 0x1000 "$(domid)" 2>&1 | grep -v '\[<' | sed 's/^/cpus: /'
+}
+
 # finish ok|fail: hand over what was said but for the load, and leave nothing behind.
 finish() {
     [ "$1" = fail ] && {
+        domid >/dev/null && examine
         { cat "$said" "/var/log/xen/xl-$name.log"; cat "/var/log/xen/qemu-dm-$name.log" 2>/dev/null; xl list; } 2>&1 | grep -v '^xc: progress' |
             while read -r line; do tell "xl $name $line"; done
         [ $peers = 0 ] || tail -n 20 "$peer_log" | tr -d '\r' | while read -r line; do tell "xl $name peer: $line"; done

@@ -2,11 +2,11 @@
 
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use spin::Mutex;
+use spin::{Mutex, Once};
 use xen_evtchn::{BindError, BoundPort, Scanner};
 use xen_hypercall::op::event_channel::Virq;
 use xen_hypercall::op::vcpu;
-use xen_hypercall::{Errno, Hypercall, Nanos, Port, SharedPage, Vcpu};
+use xen_hypercall::{Errno, Hypercall, Nanos, Port, SharedPage, Vcpu, VcpuInfo};
 use xen_suspend::services::Registration;
 use xen_suspend::{Class, Fatal, Order, Stage};
 
@@ -30,6 +30,8 @@ struct Life<'b, M: Machine, H: Hypercall> {
 /// One processor, vCPU 0 excepted.
 pub(crate) struct Member<'b, M: Machine, H: Hypercall> {
     life: Mutex<Life<'b, M, H>>,
+    /// What Xen tells it: its interrupt handler's, which takes no lock.
+    record: Once<VcpuInfo<'static>>,
     joined: AtomicBool,
     failed: AtomicBool,
     /// The port by which others call it; 0 as long as it is not up.
@@ -45,6 +47,7 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
         let life = Life { scanner: None, ipi: None, timer: None, page: None };
         Self {
             life: Mutex::new(life),
+            record: Once::new(),
             joined: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             port: AtomicU32::new(0),
@@ -56,6 +59,7 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
 
     /// Gives it what it needs from before its first moment on.
     pub(super) fn equip(&self, scanner: Scanner<'static>, page: SharedPage) {
+        self.record.call_once(|| scanner.record());
         let mut life = self.life.lock();
         (life.scanner, life.page) = (Some(scanner), Some(page));
     }
@@ -156,10 +160,10 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
         (due, base.events.may_have_more_on(scanner))
     }
 
-    /// Forgets that Xen has something to say: the next turn looks.
+    /// Forgets that Xen has something to say: the next turn looks. Takes no lock, so that an interrupt amid it does no harm.
     pub(super) fn heard(&self) {
-        if let Some(scanner) = &self.life.lock().scanner {
-            scanner.record().upcall_pending().store(0, Ordering::SeqCst);
+        if let Some(record) = self.record.get() {
+            record.upcall_pending().store(0, Ordering::SeqCst);
         }
     }
 

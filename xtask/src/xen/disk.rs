@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The toolstack's programs that dom0 runs.
-const TOOLS: [&str; 7] =
-    ["xl", "xenstored", "oxenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0", "lsevtchn"];
+const TOOLS: [&str; 8] =
+    ["xl", "xenstored", "oxenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0", "lsevtchn", "xenctx"];
 /// The clients of xenstore that the steps call.
 const CLIENTS: [&str; 3] = ["xenstore-read", "xenstore-write", "xenstore-exists"];
 /// How the files end that the OCaml daemon loads when it starts; Xen 4.17 has none.

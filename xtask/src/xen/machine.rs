@@ -93,7 +93,8 @@ pub(crate) fn require() -> Result<()> {
 
 fn command(image: &Image, ram_disk: &Path, cpus: u32, console: &Path) -> Command {
     let mut qemu = Command::new(QEMU);
-    qemu.args(["-accel", "tcg", "-cpu", CPU, "-m", MEMORY, "-smp", &cpus.to_string()])
+    // On several threads it loses track of who runs, Xen or a guest.
+    qemu.args(["-accel", "tcg,thread=single", "-cpu", CPU, "-m", MEMORY, "-smp", &cpus.to_string()])
         .args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"])
         .arg("-kernel")
         .arg(&image.xen)

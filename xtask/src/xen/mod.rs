@@ -82,8 +82,8 @@ pub(crate) struct Args {
     /// that the system comes from, such as `trixie`. `cross` goes from each to the next.
     #[arg(long, value_delimiter = ',', value_name = "SUITE", global = true)]
     release: Vec<Release>,
-    /// Processors of the emulated machine. With more than one, guests have the native time stamp counter: of an
-    /// intercepted one they have been seen to die.
+    /// Processors of the emulated machine. With more than one, they share a thread of the emulator, and guests have the
+    /// native time stamp counter: without either, guests have been seen to die.
     #[arg(long, default_value_t = 1, value_name = "N")]
     smp: u32,
     /// Boot this hypervisor (gzip or ELF) instead of the packaged one, to whose toolstack it must fit.

@@ -19,7 +19,8 @@ pub(crate) fn tell(board: &Board, logs: &Path) {
     if any {
         section("Xen's console", &lines(&logs.join("xen.log")));
         let mut dom0 = lines(&logs.join("dom0.log"));
-        dom0.retain(|line| !line.starts_with("@@xl ")); // shown above
+        // Shown above; for the file.
+        dom0.retain(|line| !["@@xl ", "cpus: "].iter().any(|start| line.starts_with(start)));
         section("dom0", &dom0);
         section("QEMU", &lines(&logs.join("qemu.log")));
     }
