@@ -21,6 +21,8 @@
 //! | `trace` | after each `resumed` | `hypercalls`, `xenstore`, `bound`, `closed`, `mapped`, `registered` |
 //! | `bereft` | the peer has ended as it was to: another is wanted | |
 //! | `trial` | scenarios with a peer, all of them | `class`, `result`, `scenarios`, `failed` |
+//! | `hoard` | the nodes in xenstore are written, or a resume is over | `class`; `fired`: watches that told of something before that, `events` in all; `nodes`, `bytes`, `sum` |
+//! | `poked` | all watches of the hoard have told of a word in their groups | `word`, `fired`, `events` |
 //! | `unknown` | a word is not served | `word` |
 //! | `stopping` | the guest ends | `reason` |
 //! | `scenario`, `selftest` | one scenario, all of them | `name`, `result`; `result`, `scenarios`, `failed` |
@@ -36,6 +38,7 @@ mod ballast;
 mod contrary;
 mod crew;
 mod embedding;
+mod hoard;
 pub mod lifecycle;
 mod load;
 mod machine;
@@ -48,6 +51,7 @@ mod tally;
 mod trace;
 mod voice;
 
+pub use hoard::{GROUPS, HOARD};
 pub use machine::{Emulated, MOST_VCPUS, Machine, Others, StartFailed, Turn, UPCALL_VECTOR};
 pub use options::{Failing, Kind, Options, Role, Upcall};
 pub use start::{StartError, run};

@@ -102,6 +102,10 @@ pub enum Step {
     Loaded,
     /// Create a guest that obeys this one, or another after it has ended, and tell each of the other.
     Peer,
+    /// Compare the nodes of the guest's hoard, their values and permissions, with what it said last of them.
+    Hoarded,
+    /// Write another word to all groups of the hoard; the guest must say it, and each watch have told of it once.
+    Poke,
     /// Count what the guest holds of Xen, and its peer; what the first one finds, all later ones must find.
     Census,
     /// Wait for two further `tick` lines: the guest is alive.

@@ -4,6 +4,8 @@ use xen_evtchn::Abi;
 use xen_grant::Version;
 use xen_hypercall::Nanos;
 
+use crate::hoard;
+
 /// The options of a guest; each key is documented at its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
@@ -35,6 +37,8 @@ pub struct Options {
     pub evtchn: Abi,
     /// `trial=events|grants`: go through scenarios with a peer at the start and after each resume.
     pub trial: Option<Kind>,
+    /// `hoard=N`: keep so many nodes in xenstore, in groups that are watched, and make them again in each new domain.
+    pub hoard: usize,
     /// `tick_ms=N`: time between ticks, 1000 by default.
     pub tick: Nanos,
 }
@@ -100,6 +104,7 @@ impl Default for Options {
             grant: Version::V1,
             evtchn: Abi::Fifo,
             trial: None,
+            hoard: 0,
             tick: Nanos::from_secs(1),
         }
     }
@@ -134,6 +139,7 @@ impl Options {
             "evtchn" => self.evtchn = evtchn(value)?,
             "grant" => self.grant = grant(value)?,
             "trial" => self.trial = Some(trial(value)?),
+            "hoard" => self.hoard = value.parse().ok().filter(|&nodes| nodes <= hoard::MOST)?,
             "fail" => self.fail = Some(failing(value)?),
             _ => return known_elsewhere(key, value),
         }
@@ -237,8 +243,9 @@ mod tests {
 
     #[test]
     fn all_others_are_reported_and_harmless() {
-        let (options, unknown) = parse("refuse=yes evtchn=3l grant=v3 quiet ack_delay_ms=-1 tick_ms=0 =");
-        assert_eq!(unknown, ["refuse=yes", "evtchn=3l", "grant=v3", "quiet", "ack_delay_ms=-1", "tick_ms=0", "="]);
+        let (options, unknown) = parse("refuse=yes evtchn=3l grant=v3 quiet ack_delay_ms=-1 tick_ms=0 hoard=6401 =");
+        assert_eq!(unknown[..4], ["refuse=yes", "evtchn=3l", "grant=v3", "quiet"]);
+        assert_eq!(unknown[4..], ["ack_delay_ms=-1", "tick_ms=0", "hoard=6401", "="]);
         assert_eq!(options, Options::default());
     }
 }

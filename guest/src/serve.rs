@@ -17,6 +17,7 @@ use xen_suspend::{
 use crate::ballast::Ballast;
 use crate::contrary::Contrary;
 use crate::embedding::{Around, ByOption, OneLoop, Witnessing};
+use crate::hoard::Hoard;
 use crate::load::{Load, Turn};
 use crate::peer::Obedient;
 use crate::scenario::{Bench, Trial, run_all};
@@ -63,6 +64,7 @@ pub(crate) struct Service<'s, 'p, 'b, M: Machine, H: Hypercall> {
     ballast: Ballast,
     load: Load,
     trial: Trial<'p, 'b, M, H>,
+    hoard: Hoard,
     /// What obeys another guest, if this is its peer.
     obedient: Option<Obedient<'p, 'b, M, H>>,
     /// Counts ticks; kept in memory, so that it proves that memory came through.
@@ -92,11 +94,12 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     ) -> Self {
         let load = Load::new(options.load_kib);
         let trial = Trial::new(options.trial);
+        let hoard = Hoard::new(options.hoard);
         let obedient = match options.role {
             Role::Tested => None,
             Role::Peer => Some(Obedient::new(ground.base, ground.table)),
         };
-        Self { ground, store, options, trace, ballast, load, trial, obedient, ticks: 0, due: Nanos::ZERO }
+        Self { ground, store, options, trace, ballast, load, trial, hoard, obedient, ticks: 0, due: Nanos::ZERO }
     }
 
     /// Serves until the guest is to stop.
@@ -117,6 +120,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             }
             self.tick();
             self.bear_load();
+            self.hoard.turn(&self.bench(), &self.ground.voice());
             self.obey();
             self.wait();
         }
@@ -292,10 +296,11 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
         run_all(&self.bench(), &self.ground.voice());
     }
 
-    /// Goes through the scenarios with a peer, if it is to.
+    /// Goes through the scenarios with a peer, if it is to, and looks after its hoard in xenstore, if it has one.
     fn try_out(&mut self, class: Option<Class>) {
         let bench = self.bench();
         self.trial.run(&bench, (&self.ground.voice(), class));
+        self.hoard.review(&bench, (&self.ground.voice(), class));
     }
 
     /// Does what another guest wants, if it is that one's peer.

@@ -18,14 +18,16 @@ use xen_suspend::services::{Canary, EventService, StoreControl, StoreService, Un
 
 use crate::ballast::Ballast;
 use crate::crew::{Crew, Quarters, TableOf};
+use crate::hoard::GROUPS;
 use crate::options::{self, Upcall};
 use crate::serve::{Engine, Features, Service};
 use crate::trace::Trace;
 use crate::voice::{Voice, cry};
 use crate::{Emulated, Machine, Options, UPCALL_VECTOR};
 
-pub(crate) const REQUESTS: usize = 4;
-pub(crate) const WATCHES: usize = 4;
+/// Requests to xenstore that may be under way, and watches: those of a hoard among them.
+pub(crate) const REQUESTS: usize = 16;
+pub(crate) const WATCHES: usize = GROUPS + 4;
 
 /// Events that are handed out in one go.
 pub(crate) const BUDGET: usize = 64;

@@ -24,6 +24,7 @@ pub mod faults;
 pub mod fuzz;
 pub mod grants;
 mod heard;
+mod hoard;
 mod machine;
 mod peer;
 mod play;

@@ -7,6 +7,7 @@ use xen_mock::{Destination, Holdings, Host, Operation, Outcome, Reason, Save, St
 
 use crate::Line;
 use crate::heard::Heard;
+use crate::hoard::{self, word};
 use crate::peer::Peer;
 
 /// Virtual time that one step may take: more than both of the toolstack's clocks.
@@ -14,6 +15,11 @@ pub(crate) const LIMIT: Nanos = Nanos::from_secs(300);
 
 /// How long a guest that sleeps has said nothing.
 const QUIET: Nanos = Nanos::from_millis(20);
+
+/// What the guest says of a word that each watch of its hoard told of, once.
+const ALL_FIRED: &str = "fired=64";
+const ONCE_EACH: &str = "events=64";
+const _: () = assert!(guest::GROUPS == 64, "as these words say");
 
 /// What is under way within the present step.
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +48,10 @@ pub(crate) struct Player {
     cursor: usize,
     /// All that was typed.
     typed: Tally,
+    /// How many words were written to the hoard.
+    pokes: u32,
     /// What the guest held at its first census.
-    census: Option<[usize; 8]>,
+    census: Option<[usize; 9]>,
     wrong: Option<String>,
     /// When it is to be asked again whether the guest sleeps.
     again: Nanos,
@@ -60,6 +68,7 @@ impl Player {
             heard: Heard::new(),
             cursor: 0,
             typed: Tally::new(),
+            pokes: 0,
             census: None,
             wrong: None,
             again: Nanos::ZERO,
@@ -108,6 +117,10 @@ impl Player {
         if let (None, Step::Peer) = (self.begun, step) {
             self.peer.appear(host);
         }
+        if let (None, Step::Poke) = (self.begun, step) {
+            self.pokes += 1;
+            hoard::poke(host, &word(self.pokes));
+        }
         let mut begun = *self.begun.get_or_insert_with(|| begin(step, host, &self.heard.lines));
         if is_unasked(step) && begun.operation.is_none() && self.is_quiet(host) {
             // What the guest said before it stood still does not count from here on.
@@ -152,7 +165,7 @@ impl Player {
             Step::NeverSays(name) if self.heard.lines.iter().any(|line| event(&line.text) == Some(name)) => {
                 Standing::Wrong("it was said".into())
             }
-            Step::Census => self.count(&host.ledger().holdings()),
+            Step::Census => self.count(host),
             Step::NodeIs(word) => Standing::from(host.store().read("control/shutdown").unwrap_or_default() == word),
             Step::Gone => Standing::from(!matches!(host.state(), State::Running | State::Shutdown(Reason::Suspend))),
             Step::Alive => Standing::from(ticks(&self.heard.lines) >= begun.ticks + 2),
@@ -175,18 +188,21 @@ impl Player {
             Step::RestoreCheckpoint => Standing::Wrong("the mock host cannot go back to an image".into()),
             Step::Heard => Standing::from(self.has_heard()),
             Step::Loaded => self.compare_load(host),
+            Step::Hoarded => self.compare_hoard(host),
+            Step::Poke => self.find("poked", &[&format!("word={}", word(self.pokes)), ALL_FIRED, ONCE_EACH]),
             Step::SaveAway | Step::RestoreHere => Standing::Wrong("the mock host has no second machine".into()),
             Step::Word(_) | Step::Type(_) | Step::Peer | Step::NeverSays(_) => Standing::Done,
         }
     }
 
     /// Compares what the guest holds with what it held at first. The numbers of ports and grants are its own affair.
-    fn count(&mut self, held: &Holdings) -> Standing {
-        let Holdings { ports, grants, watches, transactions, grant_frames, .. } = held;
+    fn count(&mut self, host: &Host) -> Standing {
+        let (held, nodes) = (host.ledger().holdings(), host.ledger().nodes());
+        let Holdings { ports, grants, watches, transactions, grant_frames, .. } = &held;
         let lists = [ports.len(), grants.len(), watches.len(), transactions.len(), grant_frames.len()];
         let [ports, grants, watches, transactions, frames] = lists;
         let (mappings, [blocks, pages]) = (held.mappings, [held.control_blocks, held.event_pages]);
-        let now = [ports, grants, watches, transactions, frames, mappings, blocks, pages];
+        let now = [ports, grants, watches, transactions, nodes, frames, mappings, blocks, pages];
         let first = *self.census.get_or_insert(now);
         if now == first { Standing::Done } else { Standing::Wrong(format!("it holds {now:?}, first {first:?}")) }
     }
@@ -211,6 +227,14 @@ impl Player {
         }
         let same = written.starts_with(&format!("xen-guest: load {came} "));
         if same { Standing::Done } else { Standing::Wrong(format!("{came} came, {written}")) }
+    }
+
+    /// Compares the nodes with what the guest said in the line that was matched last.
+    fn compare_hoard(&self, host: &Host) -> Standing {
+        let (nodes, sum) = hoard::held(host);
+        let told = self.cursor.checked_sub(1).and_then(|at| self.heard.lines.get(at)).map_or("", |line| &line.text);
+        let same = told.ends_with(&format!(" nodes={nodes} {sum}"));
+        if same { Standing::Done } else { Standing::Wrong(format!("there are nodes={nodes} {sum}; {told}")) }
     }
 
     /// Looks for a line behind the last one matched.

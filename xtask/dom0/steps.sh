@@ -10,7 +10,7 @@ toolstack() { echo "> xl $*" >>"$said"; timeout "$limit" xl "$@" >>"$said" 2>&1;
 begin() {
     name=$1 kind=$2 vcpus=$3 words=$4
     log=/var/log/xen/guest-$name.log said=/tmp/$name.said image=/tmp/$name.image checkpoint=/tmp/$name.checkpoint
-    typed=/tmp/$name.typed cursor=0 why=
+    typed=/tmp/$name.typed cursor=0 pokes=0 why=
     peer=$name-peer peer_log=/var/log/xen/guest-$name-peer.log peers=0
     { common; $kind; } >"/tmp/$name.cfg"
     clock; began=$ms
@@ -88,7 +88,7 @@ finish() {
     domid >/dev/null && xl destroy "$name" >/dev/null 2>&1
     [ -f "$log" ] && grep -v '^load ' "$log" | tr -d '\r' | tail -n 3000 |
         while IFS= read -r line; do tell "console $name $line"; done
-    rm -f "$image" "$checkpoint" "$typed" "/tmp/$name.disk"
+    rm -f "$image" "$checkpoint" "$typed" "/tmp/$name.disk" "/tmp/$name.hoard"
     clock
     tell "done $name $((ms - began)) $1"
 }
@@ -370,6 +370,34 @@ loaded() {
     return 1
 }
 
+# A line for each node in the groups of the guest's hoard, by the order of names: `GROUP/NUMBER VALUE PERMISSION,...`.
+hoard() {
+    at=/local/domain/$(domid)/data/hoard
+    xenstore-ls -f -p "$at" | sed -n "s|^$at/\([0-9]*/[0-9]*\) = \"\(.*\)\"[ .]*(\(.*\))\$|\1 \2 \3|p" | sort
+}
+
+hoarded() {
+    said_last=$(sed -n "${cursor}p" "$log" | tr -d '\r')
+    hoard >"/tmp/$name.hoard" 2>>"$said"
+    held="nodes=$(wc -l <"/tmp/$name.hoard") $(sum <"/tmp/$name.hoard")"
+    case $said_last in *" $held") return 0 ;; esac
+    sed -n 1,8p "/tmp/$name.hoard" >>"$said"
+    why="there are $held; $said_last"
+    return 1
+}
+
+# Writes another word to all groups of the hoard at once.
+poke() {
+    now=$(domid) pokes=$((pokes + 1)) group=0
+    set --
+    while [ $group -lt 64 ]; do
+        set -- "$@" "$(printf '/local/domain/%d/data/hoard/%02d' "$now" $group)" "p$pokes"
+        group=$((group + 1))
+    done
+    xenstore-write "$@" >>"$said" 2>&1 || { why="xenstore-write: status $?"; return 1; }
+    says poked word="p$pokes" fired=64 events=64
+}
+
 grants_are_told() { xl dmesg | grep -q 'gnttab_usage_print_all.*done'; }
 
 # Domains that have ended, but of which somebody holds something.
@@ -382,11 +410,18 @@ census() {
     held_by domain "$(domid)" && { [ $peers = 0 ] || held_by peer "$(peer_domid)"; }
 }
 
+# What the daemon counts of the domain's: that in C nodes, watches and transactions, that in OCaml nodes alone, and it lists watches.
+stored_by() {
+    xenstore-control quota "$1"
+    case $XENSTORED in ocaml) echo "watches : $(xenstore-control watches | grep -c "^watch D$1: ")" ;; esac
+}
+
 held_by() {
     tell "census $name $1 $2"
     lsevtchn "$2" | while IFS= read -r line; do tell "census $name port $line"; done
     xl dmesg -c >/dev/null && xl debug-keys g && poll grants_are_told || { why="Xen does not tell of grants"; return 1; }
     xl dmesg | grep '[][]\|grant\|frames' | while IFS= read -r line; do tell "census $name grant $line"; done
+    stored_by "$2" 2>&1 | while IFS= read -r line; do tell "census $name store $line"; done
     tell "census $name free $(xl info | awk '$1 == "free_memory" { print $3 }')"
 }
 

@@ -59,6 +59,13 @@ impl Ledger {
         }
     }
 
+    /// Returns how many nodes of xenstore the guest owns, those that the toolstack made for it among them.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        let world = self.host.world();
+        world.store.tree.owned_by(world.domain.id)
+    }
+
     /// Returns how many pages of RAM the guest has taken so far.
     #[must_use]
     pub fn pages_taken(&self) -> u64 {

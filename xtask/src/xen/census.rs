@@ -1,4 +1,5 @@
-//! What Xen says that a guest holds: its ports, its grants in use, and how much memory is left for others.
+//! What Xen and xenstored say that a guest holds: its ports, its grants in use, its nodes and watches; and how much memory is
+//! left for others.
 
 use super::board::{Board, State};
 use anyhow::{Context as _, Result, bail};
@@ -15,6 +16,8 @@ struct Census {
     grants: usize,
     /// Pages of the grant table, and of what Xen notes of others' pages that the domain has mapped.
     frames: [usize; 2],
+    /// What xenstored counts of it: nodes and watches, and open transactions, if it tells.
+    store: BTreeMap<&'static str, usize>,
     /// Mebibytes of the host that nobody has.
     free: u64,
 }
@@ -23,7 +26,7 @@ struct Census {
 const TITLES: [&str; 2] = ["domain ", "peer "];
 
 /// Reads the lines that the step `Census` sends: after each `domain N` or `peer N`, what `lsevtchn` (`port …`), the
-/// hypervisor's key `g` (`grant …`) and `xl info` (`free …`) print. Returns those with one of the titles.
+/// hypervisor's key `g` (`grant …`), xenstored (`store …`) and `xl info` (`free …`) print. Returns those with one of the titles.
 ///
 /// # Errors
 /// If a part is missing or not as it is known: a census that sees nothing would find no leak.
@@ -54,8 +57,25 @@ fn one(domain: &str, part: &[&str]) -> Result<Census> {
         bail!("lsevtchn lists no port, not even xenstore's");
     }
     (census.frames, census.grants) = grants(domain, of("grant "))?;
+    census.store = stored(of("store "))?;
     census.free = of("free ").next().and_then(|text| text.trim().parse().ok()).context("no free memory")?;
     Ok(census)
+}
+
+/// What xenstored counts: `nodes  :  7`, and more, from that in C; `dom3 quota: 7/1000` from that in OCaml. Both have one watch of
+/// each guest at least.
+fn stored<'a>(lines: impl Iterator<Item = &'a str>) -> Result<BTreeMap<&'static str, usize>> {
+    let mut counts = BTreeMap::new();
+    for (title, rest) in lines.filter_map(|line| line.split_once(':')) {
+        let number = rest.split(|letter: char| !letter.is_ascii_digit()).find_map(|text| text.parse().ok());
+        let title = if title.ends_with(" quota") { "nodes" } else { title.trim() };
+        let name = ["nodes", "watches", "transactions"].into_iter().find(|name| *name == title);
+        counts.extend(name.zip(number));
+    }
+    if ["nodes", "watches"].iter().any(|name| counts.get(name).is_none_or(|count| *count == 0)) {
+        bail!("xenstored does not tell what it has of the domain");
+    }
+    Ok(counts)
 }
 
 /// The kind of a port, from a line such as `   4: VCPU 0: Interdomain (Connected) - Remote Domain 0, Port 13`.
@@ -86,8 +106,7 @@ fn grants<'a>(domain: &str, lines: impl Iterator<Item = &'a str>) -> Result<([us
 /// What a later census has that the first has not; `None` if they agree.
 fn growth(all: &[Census]) -> Option<String> {
     let first = all.first()?;
-    let unlike =
-        |census: &&Census| (&census.ports, census.grants, census.frames) != (&first.ports, first.grants, first.frames);
+    let unlike = |census: &&Census| Census { free: first.free, ..(*census).clone() } != *first;
     let (at, other) = all.iter().enumerate().find(|(_, census)| unlike(census))?;
     Some(format!("round 1: {first}; round {}: {other}", at + 1))
 }
@@ -135,6 +154,7 @@ impl fmt::Display for Census {
         let (sum, grants, [frames, maptrack]) = (self.ports.values().sum::<usize>(), self.grants, self.frames);
         write!(f, "{sum} ports ({}), {grants} grants in use, {frames} grant and ", ports.join(", "))?;
         write!(f, "{maptrack} maptrack frames")?;
+        self.store.iter().try_for_each(|(name, count)| write!(f, ", {count} {name}"))?;
         write!(f, ", {} MiB free", self.free)
     }
 }

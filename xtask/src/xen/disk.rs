@@ -8,15 +8,25 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The toolstack's programs that dom0 runs.
-const TOOLS: [&str; 8] =
-    ["xl", "xenstored", "oxenstored", "xenconsoled", "libxl-save-helper", "xen-init-dom0", "lsevtchn", "xenctx"];
+const TOOLS: [&str; 9] = [
+    "xl",
+    "xenstored",
+    "oxenstored",
+    "xenconsoled",
+    "libxl-save-helper",
+    "xen-init-dom0",
+    "lsevtchn",
+    "xenctx",
+    "xenstore-control",
+];
 /// The clients of xenstore that the steps call.
-const CLIENTS: [&str; 3] = ["xenstore-read", "xenstore-write", "xenstore-exists"];
+const CLIENTS: [&str; 4] = ["xenstore-read", "xenstore-write", "xenstore-exists", "xenstore-ls"];
 /// How the files end that the OCaml daemon loads when it starts; Xen 4.17 has none.
 const PLUGIN: &str = "cmxs";
-/// What the OCaml daemon must be told; all else is as it has it by itself.
+/// What the OCaml daemon must be told; all else is as it has it by itself. A guest may have as many nodes as `init` says to the
+/// other daemon: by default 1000, those of the toolstack's among them.
 const OXENSTORED: &str = "persistent = false\nxenstored-kva = /proc/xen/xsd_kva\nxenstored-port = /proc/xen/xsd_port\n\
-     perms-activate = true\nperms-watch-activate = true\n";
+     perms-activate = true\nperms-watch-activate = true\nquota-activate = true\nquota-maxentity = 1200\n";
 const INIT: &str = include_str!("../../dom0/init");
 const STEPS: &str = include_str!("../../dom0/steps.sh");
 const LISTEN: &str = include_str!("../../dom0/listen.awk");

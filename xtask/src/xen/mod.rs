@@ -25,6 +25,7 @@ pub(crate) mod release;
 mod ring;
 mod script;
 mod soak;
+mod store;
 mod table;
 mod together;
 mod trouble;
@@ -47,26 +48,26 @@ use verdict::{Played, Verdict};
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Lifecycles to run; all but `soak`, `ring`, `grant` and `evtchn` if none is named.
+    /// Lifecycles to run; all but `soak`, `ring`, `store`, `grant` and `evtchn` if none is named.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
     /// Play each lifecycle in fewer variants, leave out what waits for the toolstack's patience more than once, and play
-    /// `soak`, `ring`, `grant` and `evtchn` for 3 rounds only.
+    /// `soak`, `ring`, `store`, `grant` and `evtchn` for 3 rounds only.
     #[arg(long)]
     quick: bool,
-    /// Play the lifecycles in guests of these kinds, by default `pvh,hvm`; `soak` and `ring` in one of them, `grant` and
-    /// `evtchn` in `pvh` by default.
+    /// Play the lifecycles in guests of these kinds, by default `pvh,hvm`; `soak` and `ring` in one of them, `store`, `grant`
+    /// and `evtchn` in `pvh` by default.
     #[arg(long, value_delimiter = ',', value_name = "KIND", global = true)]
     kind: Vec<Kind>,
     /// Play the lifecycles in guests with these numbers of virtual processors, by default `1,2,8`; `soak` and `ring` with 2,
-    /// if it is among them; `grant` and `evtchn` by default with `1,2,4`, or `1,2` where it is quick.
+    /// if it is among them; `grant` and `evtchn` by default with `1,2,4`, or `1,2` where it is quick, `store` with `1,2` or 1.
     #[arg(long, value_delimiter = ',', value_name = "N", global = true)]
     vcpus: Vec<u32>,
     /// Have the guests of the first daemon use the first of these ABIs of event channels, those of the next one the next:
     /// `fifo` (queues, what a guest chooses) or `2l` (bitmaps); `evtchn` plays both in any case.
     #[arg(long, value_delimiter = ',', default_value = "fifo,2l", value_name = "ABI", global = true)]
     evtchn: Vec<Abi>,
-    /// Rounds of `soak`, 30 unless it is quick, or of `ring`, `grant` and `evtchn`, 10 unless it is quick.
+    /// Rounds of `soak`, 30 unless it is quick, or of `ring`, `store`, `grant` and `evtchn`, 10 unless it is quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
     /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
@@ -200,6 +201,7 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
     let variants = variant::product(&args.kinds(), &args.vcpus())?;
     let pairs = together::variants(&args.kind, &args.vcpus, extent)?;
+    let hoarders = store::variants(&args.kind, &args.vcpus, extent)?;
     let (mut apart, mut names) = (Vec::new(), Vec::new());
     for name in &args.cases {
         match apart::lifecycles(name, args.rounds, extent) {
@@ -208,6 +210,7 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
         }
     }
     let (together, alone): (Vec<_>, Vec<_>) = apart.into_iter().partition(together::is_one);
+    let (stores, alone): (Vec<_>, Vec<_>) = alone.into_iter().partition(store::is_one);
     let chosen =
         if names.is_empty() && !args.cases.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
     let mut daemons = args.xenstored.clone();
@@ -217,6 +220,7 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
         let mut jobs = plan::jobs(&chosen, &variants, (boot, extent));
         jobs.extend(plan::jobs(&alone, &apart::variants(&variants), (boot, extent)));
         jobs.extend(plan::all(&together, &pairs));
+        jobs.extend(plan::all(&stores, &args.on_boot(boot, &hoarders)));
         jobs
     };
     Ok(daemons.into_iter().enumerate().map(|(boot, daemon)| (daemon, jobs(boot))).collect())

@@ -64,6 +64,8 @@ fn call(step: &Step) -> (&'static str, Vec<Cow<'static, str>>) {
         Step::FreezeMove => ("freeze_move", vec![]),
         Step::Heard => ("heard_all", vec![]),
         Step::Loaded => ("loaded", vec![]),
+        Step::Hoarded => ("hoarded", vec![]),
+        Step::Poke => ("poke", vec![]),
     };
     (function, words.into_iter().map(Cow::from).collect())
 }

@@ -22,6 +22,12 @@ grant (XEN) grant-table for remote d31 (v1)
 grant (XEN)   2 frames (64 max), 0 maptrack frames (1024 max)
 grant (XEN) [0x000]      0 0x9b8fb 0x00000002          0 0x0fefff 0x19
 grant (XEN) gnttab_usage_print_all ] done
+store Domain 3:
+store nodes           :       17
+store watches         :        1
+store transactions    :        0
+store outstanding     :        0
+store memory          :     1024
 free 1496";
 
 /// The round, and the same once more with a line replaced.
@@ -35,7 +41,8 @@ fn ports_and_grants_of_the_domain_alone_are_counted() {
     let census = read(&two("", ""), OWN).unwrap().remove(0);
     assert_eq!((census.grants, census.frames, census.free), (2, [1, 0], 1496));
     let ports = [("IPI", 1), ("Interdomain (Connected)", 2), ("Virtual IRQ 0", 1)];
-    assert!(census.ports.iter().map(|(kind, count)| (kind.as_str(), *count)).eq(ports), "{census:?}");
+    assert!(census.store.into_iter().eq([("nodes", 17), ("transactions", 0), ("watches", 1)]));
+    assert!(census.ports.iter().map(|(kind, count)| (kind.as_str(), *count)).eq(ports), "{:?}", census.ports);
 }
 
 #[test]
@@ -58,6 +65,9 @@ fn a_port_a_grant_or_a_frame_more_is_growth() {
         (ipi, "port    3: VCPU 0: Interdomain (Waiting connection) - Remote Domain 0".into()),
         (entry, format!("{entry}\n{}", entry.replace("001", "008"))),
         (frames, frames.replace('1', "2")),
+        ("nodes           :       17", "nodes           :       18".into()),
+        ("watches         :        1", "watches         :        2".into()),
+        ("transactions    :        0", "transactions    :        1".into()),
     ] {
         let error = compare(&two(old, &new), [2, 0]).unwrap_err().to_string();
         assert!(error.contains("does not hold the same: round 1: "), "{error}");
@@ -70,6 +80,8 @@ fn a_census_that_sees_nothing_is_none() {
         ("(v1)\ngrant (XEN)   1 frames (64 max), 0 maptrack frames (1024 max)", "(v1)"),
         ("grant-table for remote d3 ", "grant-table for remote d8 "),
         ("free 1496", "free"),
+        ("store nodes ", "store knots "),
+        ("watches         :        1", "watches         :        0"),
         ("port    3: VCPU 0: IPI", "port usage: lsevtchn"),
     ] {
         assert!(read(&two(old, new), OWN).is_err(), "{new}");
@@ -77,6 +89,19 @@ fn a_census_that_sees_nothing_is_none() {
     let portless: Vec<String> = two("", "").into_iter().filter(|line| !line.starts_with("port")).collect();
     assert!(read(&portless, OWN).is_err());
     assert!(read(&["port 1: VCPU 0: IPI".into()], OWN).is_err());
+}
+
+#[test]
+fn both_daemons_are_understood() {
+    let told = |text: &'static str| stored(text.lines());
+    let ocaml = told("dom2 quota: 1077/1200\n\nwatches : 65").unwrap();
+    assert!(ocaml.into_iter().eq([("nodes", 1077), ("watches", 65)]));
+    let newer =
+        told("Domain 2:\nnodes           :       17 (max:     1000)\nwatches         :        1 (max:      128)")
+            .unwrap();
+    assert!(newer.into_iter().eq([("nodes", 17), ("watches", 1)]));
+    assert!(told("dom2 quota: not set\nwatches : 1").is_err());
+    assert!(told("").is_err());
 }
 
 #[test]
