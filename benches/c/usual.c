@@ -22,6 +22,7 @@
 #include "two_level.h"
 #include "fifo.h"
 #include "checked.h"
+#include "store.h"
 
 const struct usual USUAL = {
 	.grant = { .size = sizeof(struct grants), .init = grant_init, .rounds = grant_rounds },
@@ -33,4 +34,5 @@ const struct usual USUAL = {
 		.late = two_level_late,
 	},
 	.fifo = { .size = sizeof(struct fifo), .init = fifo_init, .rounds = fifo_rounds, .checked = fifo_checked },
+	.store = { .size = sizeof(struct store), .init = store_init, .rounds = store_rounds, .checked = store_checked },
 };

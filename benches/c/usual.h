@@ -1,5 +1,5 @@
 /*
- * The usual way to keep grants and to dispatch events, as C kernels do it; written for this comparison. The Rust twin of
+ * The usual way to keep grants, to dispatch events and to speak to xenstore, as C does it; written for this comparison. The Rust twin of
  * the table is src/c/usual.rs.
  */
 #ifndef USUAL_H
@@ -7,6 +7,7 @@
 
 #include "side.h"
 #include <xen/event_channel.h>
+#include <xen/io/xs_wire.h>
 
 /* A grant table of version 1: a free list of references under one lock. */
 struct grant_ops {
@@ -41,10 +42,34 @@ struct fifo_ops {
 	uint64_t (*checked)(void *state, uint32_t rounds, uint32_t pending);
 };
 
+#define STORE_ANSWERS 8
+
+/* A request and what it is answered with. */
+struct store_work {
+	uint32_t type;
+	const char *path;
+	const void *value;
+	size_t value_len;
+	/* As many whole messages, whose ids are set. */
+	unsigned char (*answers)[128];
+	size_t answer_len;
+};
+
+/* The codec of a xenstore client. */
+struct store_ops {
+	size_t size;
+	void (*init)(void *state);
+	/* Encodes the request and decodes the answer, as often; returns the sum of what was taken out of them. */
+	uint64_t (*rounds)(void *state, const struct store_work *work, uint32_t rounds);
+	/* The same, with names checked as xen-store checks them. */
+	uint64_t (*checked)(void *state, const struct store_work *work, uint32_t rounds);
+};
+
 struct usual {
 	struct grant_ops grant;
 	struct two_level_ops two_level;
 	struct fifo_ops fifo;
+	struct store_ops store;
 };
 
 #endif

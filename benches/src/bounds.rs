@@ -18,6 +18,17 @@ pub fn locked(count: u32) -> u64 {
     u64::from(count)
 }
 
+/// Copies so many bytes to another place and back.
+#[inline]
+#[must_use]
+pub fn copies(room: &mut [[u8; 256]; 2], len: usize) -> u64 {
+    let [here, there] = black_box(room);
+    there[..len].copy_from_slice(&here[..len]);
+    let [here, there] = black_box([here, there]);
+    here[..len].copy_from_slice(&there[..len]);
+    u64::from(here[0])
+}
+
 /// One end of a cache line that goes to and fro.
 #[derive(Debug, Clone)]
 pub struct Line {

@@ -23,6 +23,7 @@ pub mod bounds;
 pub mod bytes;
 #[cfg(xen_headers)]
 pub mod c;
+pub mod connect;
 pub mod duel;
 pub mod ends;
 pub mod events;
@@ -34,6 +35,7 @@ pub mod ours;
 pub mod page;
 pub mod probe;
 pub mod queues;
+pub mod store;
 pub mod talk;
 pub mod wire;
 pub mod yes;

@@ -1,7 +1,8 @@
 //! The bodies of answers.
 
-use crate::names::Strings;
-use crate::{Features, MessageType, Names, Part, Path, Permissions, Reject};
+use crate::names::{Strings, are_names};
+use crate::wire::Header;
+use crate::{Features, MessageType, Part, Path, Permissions, Refusal, Reject, StoreError};
 
 /// Reads a decimal number: digits only, no sign, no blank, no overflow.
 ///
@@ -18,10 +19,41 @@ pub fn number(text: &[u8]) -> Result<u64, Reject> {
     text.iter().try_fold(0, digit).ok_or(Reject::BadNumber)
 }
 
+/// Tells what the answer to a request of this type, in this transaction, says; a body of success is checked.
+#[inline]
+pub(crate) fn judge((kind, transaction): (MessageType, u32), header: &Header, body: &[u8]) -> Result<(), StoreError> {
+    let refused = header.kind == MessageType::Error.raw();
+    if !refused && header.kind != kind.raw() {
+        return Err(StoreError::Rejected(Reject::UnexpectedType(header.kind)));
+    }
+    if header.transaction != transaction {
+        return Err(StoreError::Rejected(Reject::WrongTransaction(header.transaction)));
+    }
+    if refused { Err(refusal(kind, body)) } else { check(kind, body).map_err(StoreError::Rejected) }
+}
+
+#[cold]
+fn refusal(kind: MessageType, body: &[u8]) -> StoreError {
+    match (kind, Refusal::parse(body)) {
+        (MessageType::TransactionEnd, Refusal::NoEntry) => StoreError::TransactionGone,
+        (_, refusal) => StoreError::Said(refusal),
+    }
+}
+
 /// Checks that a body is what a request of this type is answered with.
+#[inline]
 pub(crate) fn check(kind: MessageType, body: &[u8]) -> Result<(), Reject> {
     match kind {
-        MessageType::Directory => Names::parse(body).map(drop),
+        // The answer to a command is whatever the daemon says.
+        MessageType::Read | MessageType::Control => Ok(()),
+        MessageType::Directory => are_names(body).then_some(()).ok_or(Reject::BadNames),
+        MessageType::Write => ack(body),
+        _ => check_strings(kind, body),
+    }
+}
+
+fn check_strings(kind: MessageType, body: &[u8]) -> Result<(), Reject> {
+    match kind {
         MessageType::GetPermissions => Permissions::parse(body).map(drop),
         MessageType::TransactionStart => transaction(body).map(drop),
         MessageType::GetDomainPath => path(body).map(drop),
@@ -29,8 +61,6 @@ pub(crate) fn check(kind: MessageType, body: &[u8]) -> Result<(), Reject> {
         MessageType::IsDomainIntroduced => introduced(body).map(drop),
         MessageType::GetFeature => features(body).map(drop),
         MessageType::GetQuota => text(body).map(drop),
-        // The answer to a command is whatever the daemon says.
-        MessageType::Read | MessageType::Control => Ok(()),
         _ => ack(body),
     }
 }

@@ -26,7 +26,11 @@ use crate::{Fault, Features, Parser, StoreError};
 /// from it; [`poll_reply`](Self::poll_reply) and [`poll_event`](Self::poll_event) give what came of it.
 /// [`handle_time`](Self::handle_time) tells the time, [`poll_deadline`](Self::poll_deadline) when to tell it next, and
 /// [`poll_kick`](Self::poll_kick) when to notify the server once more. Nothing blocks, allocates, sleeps or reads a clock.
-/// It takes about 4 KiB a request, 8 KiB more, and 470 bytes a watch: put it where that fits, for instance in a `static`.
+///
+/// # Memory
+/// Nothing is allocated: all is in this value. On a 64-bit machine it takes 4232 bytes a request in flight, 464 bytes a watch,
+/// and 4568 bytes besides: 28 920 for the default of 4 requests and 16 watches. Put it where that fits, for instance in a
+/// `static`.
 ///
 /// # Example
 /// ```
@@ -72,6 +76,13 @@ pub struct Core<const REQUESTS: usize = 4, const WATCHES: usize = 16> {
     next_event: usize,
     counters: Counters,
 }
+
+// What the documentation says of its size.
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(size_of::<Slot>() <= 4232 && size_of::<Watch>() <= 464);
+    assert!(size_of::<Core<0, 0>>() <= 4568 && size_of::<Core>() <= 4568 + 4 * 4232 + 16 * 464);
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gate {

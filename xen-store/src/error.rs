@@ -80,6 +80,8 @@ impl core::error::Error for StoreError {}
 pub enum Reject {
     /// It is of this type, neither the request's nor an error.
     UnexpectedType(u32),
+    /// It answers the request of this id, and not the one that it is taken for.
+    WrongRequest(u32),
     /// It belongs to this transaction, not to the request's.
     WrongTransaction(u32),
     /// It should say `OK` and does not.
@@ -102,6 +104,7 @@ impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnexpectedType(raw) => write!(f, "unexpected type {raw}"),
+            Self::WrongRequest(id) => write!(f, "to request {id}"),
             Self::WrongTransaction(id) => write!(f, "of transaction {id}"),
             Self::BadAck => f.write_str("no OK"),
             Self::BadNumber => f.write_str("no number"),

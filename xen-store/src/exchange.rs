@@ -1,7 +1,7 @@
 //! One request and the answer it waits for, the bodies aside.
 
 use crate::wire::{Header, narrow, wide};
-use crate::{MessageType, Refusal, Reject, StoreError, decode};
+use crate::{MessageType, StoreError, decode};
 
 /// Bits of an id that name the place of its exchange; the rest is a generation.
 const PLACE_BITS: u32 = 12;
@@ -93,24 +93,7 @@ impl Exchange {
 
     /// Tells what the answer says, a body of success being checked.
     pub(crate) fn judge(&self, header: &Header, body: &[u8]) -> Result<(), StoreError> {
-        let refused = header.kind == MessageType::Error.raw();
-        if !refused && header.kind != self.kind.raw() {
-            return Err(StoreError::Rejected(Reject::UnexpectedType(header.kind)));
-        }
-        if header.transaction != self.transaction {
-            return Err(StoreError::Rejected(Reject::WrongTransaction(header.transaction)));
-        }
-        if refused {
-            return Err(self.refusal(Refusal::parse(body)));
-        }
-        decode::check(self.kind, body).map_err(StoreError::Rejected)
-    }
-
-    const fn refusal(&self, refusal: Refusal) -> StoreError {
-        match (self.kind, refusal) {
-            (MessageType::TransactionEnd, Refusal::NoEntry) => StoreError::TransactionGone,
-            _ => StoreError::Said(refusal),
-        }
+        decode::judge((self.kind, self.transaction), header, body)
     }
 }
 

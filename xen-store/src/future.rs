@@ -22,6 +22,9 @@ use sleepers::Sleepers;
 /// up what it asked for, and nothing else: so that any timer of the executor's will do to limit it, besides
 /// [`Store::set_patience`], which holds here too.
 ///
+/// Besides the core, it takes 48 bytes a request, 40 bytes a watch, and 216 bytes of the caller's on a 64-bit machine, and
+/// those of its link.
+///
 /// It is for one thread; tasks on other processors send theirs a message.
 #[derive(Debug)]
 pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T = Ring<'a>> {
@@ -32,6 +35,13 @@ pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T
     /// Watches whose task is gone, and that had to stay as long as the session was fenced.
     unwanted: RefCell<[Option<WatchId>; WATCHES]>,
 }
+
+// What the documentation says of its size.
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(size_of::<Client<'static, (), 0, 0>>() <= 216);
+    assert!(size_of::<Client<'static, (), 4, 16>>() <= 216 + 4 * 48 + 16 * 40);
+};
 
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
     /// Shares a store among tasks.

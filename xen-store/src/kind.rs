@@ -8,7 +8,8 @@ macro_rules! kinds {
         /// `enum xsd_sockmsg_type` of `io/xs_wire.h`; those of features and quotas came with Xen 4.21.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[non_exhaustive]
-        pub enum MessageType { $($(#[$doc])* $name,)* }
+        #[repr(u8)]
+        pub enum MessageType { $($(#[$doc])* $name = $raw,)* }
 
         impl MessageType {
             /// Returns the number on the wire.

@@ -1,35 +1,44 @@
 //! The one message that is being sent.
 
-use crate::wire::{HEADER_SIZE, Header, MESSAGE_MAX};
+use crate::watch::{WATCH_BODY_MAX, WatchBody};
+use crate::wire::{HEADER_SIZE, Header};
 
-/// A message on its way into the ring: it goes out whole before the next one begins.
+/// A message on its way into the ring, which goes out whole before the next one begins: that of a slot, where it stands, or
+/// that of a watch, which is made when it is sent.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    bytes: [u8; MESSAGE_MAX],
-    at: usize,
-    end: usize,
+    watch: [u8; HEADER_SIZE + WATCH_BODY_MAX],
+    pub(crate) at: usize,
+    pub(crate) end: usize,
     /// The place of its exchange.
     pub(crate) place: usize,
 }
 
 impl Outgoing {
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; MESSAGE_MAX], at: 0, end: 0, place: 0 }
+        Self { watch: [0; HEADER_SIZE + WATCH_BODY_MAX], at: 0, end: 0, place: 0 }
     }
 
-    pub(crate) fn load(&mut self, place: usize, header: Header, body: &[u8]) {
-        let (head, rest) = self.bytes.split_at_mut(HEADER_SIZE);
-        head.copy_from_slice(&header.encode());
-        for (to, from) in rest.iter_mut().zip(body) {
-            *to = *from;
-        }
+    /// Begins with a message of so many bytes.
+    pub(crate) const fn begin(&mut self, place: usize, len: usize) {
         self.at = 0;
-        self.end = HEADER_SIZE.saturating_add(body.len()).min(MESSAGE_MAX);
+        self.end = len;
         self.place = place;
     }
 
-    pub(crate) fn rest(&self) -> &[u8] {
-        self.bytes.get(self.at..self.end).unwrap_or_default()
+    /// Begins with the message of a watch.
+    pub(crate) fn begin_watch(&mut self, place: usize, header: Header, body: &WatchBody) {
+        let (head, rest) = self.watch.split_at_mut(HEADER_SIZE);
+        head.copy_from_slice(&header.encode());
+        for (to, from) in rest.iter_mut().zip(body.as_bytes()) {
+            *to = *from;
+        }
+        self.begin(place, HEADER_SIZE.saturating_add(body.as_bytes().len()));
+    }
+
+    /// Returns what is left of the message of a watch.
+    pub(crate) fn rest_of_watch(&self) -> &[u8] {
+        self.watch.get(self.at..self.end).unwrap_or_default()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -38,7 +47,7 @@ impl Outgoing {
 
     /// Takes note that `count` bytes are in the ring and tells whether they were the message's last.
     pub(crate) fn advance(&mut self, count: usize) -> bool {
-        let count = count.min(self.rest().len());
+        let count = count.min(self.end.saturating_sub(self.at));
         self.at = self.at.saturating_add(count);
         count > 0 && self.is_empty()
     }

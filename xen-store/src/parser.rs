@@ -27,7 +27,25 @@ impl Parser {
     ///
     /// # Errors
     /// [`Fault::Oversize`] if the header announces more than [`PAYLOAD_MAX`] bytes: the stream's position is lost.
+    #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        if let Some(len) = self.push_whole(bytes) {
+            return Ok(len);
+        }
+        self.push_part(bytes)
+    }
+
+    /// Takes a message at once that is there as a whole, if none has begun.
+    #[inline]
+    fn push_whole(&mut self, bytes: &[u8]) -> Option<usize> {
+        let header = bytes.first_chunk().map(Header::decode).filter(|_| self.have == 0)?;
+        let len = HEADER_SIZE.saturating_add(wide(header.len));
+        self.buffer.get_mut(..len)?.copy_from_slice(bytes.get(..len)?);
+        self.have = len;
+        Some(len)
+    }
+
+    fn push_part(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         let head = self.fill(bytes, HEADER_SIZE);
         let Some(header) = self.header() else { return Ok(head) };
         let body = wide(header.len);
@@ -40,6 +58,7 @@ impl Parser {
 
     /// Returns the message at hand once it is whole.
     #[must_use]
+    #[inline]
     pub fn message(&self) -> Option<(Header, &[u8])> {
         let header = self.header()?;
         let end = HEADER_SIZE.checked_add(wide(header.len))?;
@@ -50,6 +69,7 @@ impl Parser {
     }
 
     /// Forgets the message at hand, whole or not.
+    #[inline]
     pub const fn clear(&mut self) {
         self.have = 0;
     }
@@ -60,6 +80,7 @@ impl Parser {
         self.have == 0
     }
 
+    #[inline]
     fn header(&self) -> Option<Header> {
         if self.have < HEADER_SIZE {
             return None;
@@ -70,9 +91,9 @@ impl Parser {
     fn fill(&mut self, bytes: &[u8], end: usize) -> usize {
         let Some(room) = self.buffer.get_mut(self.have..end) else { return 0 };
         let len = room.len().min(bytes.len());
-        for (to, from) in room.iter_mut().zip(bytes) {
-            *to = *from;
-        }
+        let (to, _) = room.split_at_mut(len);
+        let (from, _) = bytes.split_at(len);
+        to.copy_from_slice(from);
         self.have = self.have.saturating_add(len);
         len
     }
@@ -118,6 +139,10 @@ mod tests {
         let longest = message(4096);
         let mut parser = Parser::new();
         assert_eq!(parser.push(&longest), Ok(longest.len()));
+        assert_eq!(parser.message().unwrap().1.len(), 4096);
+        parser.clear();
+        let (head, body) = longest.split_at(HEADER_SIZE);
+        assert_eq!((parser.push(head), parser.push(body)), (Ok(HEADER_SIZE), Ok(4096)), "in pieces, too");
         assert_eq!(parser.message().unwrap().1.len(), 4096);
         for len in [4097, u32::MAX] {
             let header = Header { kind: 2, request: 1, transaction: 0, len }.encode();

@@ -1,6 +1,6 @@
 //! Answers.
 
-use crate::{Features, Names, Part, Path, Permissions, StoreError, Transaction, decode};
+use crate::{Features, Header, MessageType, Names, Part, Path, Permissions, Reject, StoreError, Transaction, decode};
 
 /// Stands for a request under way, until it is answered or given up.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,11 +26,28 @@ pub enum Answer<'c> {
 /// The answer to a request, of the form that its type asks for.
 #[derive(Debug)]
 pub struct Reply<'c> {
+    /// What it answers, and was checked to be an answer to.
+    pub(crate) kind: MessageType,
     pub(crate) body: &'c [u8],
-    pub(crate) session: u32,
+    /// The connection of a core that it came over.
+    pub(crate) session: Option<u32>,
 }
 
 impl<'c> Reply<'c> {
+    /// Takes a message as the answer to a request, by the header that was sent: for one who keeps a session of another kind
+    /// than [`Core`](crate::Core) does. [`into_transaction`](Self::into_transaction) is for answers to a core only.
+    ///
+    /// # Errors
+    /// [`StoreError::Said`] if the server refused, [`StoreError::TransactionGone`], and [`StoreError::Rejected`] if the
+    /// message is none, or answers another request.
+    #[inline]
+    pub fn of(asked: &Header, header: &Header, body: &'c [u8]) -> Result<Self, StoreError> {
+        let kind = MessageType::from_raw(asked.kind).filter(|_| asked.request == header.request);
+        let kind = kind.ok_or(StoreError::Rejected(Reject::WrongRequest(header.request)))?;
+        decode::judge((kind, asked.transaction), header, body)?;
+        Ok(Self { kind, body, session: None })
+    }
+
     /// Returns the bytes: the value that was read.
     #[must_use]
     pub const fn value(&self) -> &'c [u8] {
@@ -41,6 +58,7 @@ impl<'c> Reply<'c> {
     ///
     /// # Errors
     /// [`StoreError::BufferTooSmall`] if they do not fit.
+    #[inline]
     pub fn copy_to<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], StoreError> {
         let need = self.body.len();
         let room = buffer.get_mut(..need).ok_or(StoreError::BufferTooSmall(need))?;
@@ -50,14 +68,18 @@ impl<'c> Reply<'c> {
 
     /// Copies the answer to the front of `buffer`.
     pub(crate) fn copied_to<'b>(&self, buffer: &'b mut [u8]) -> Result<Reply<'b>, StoreError> {
-        Ok(Reply { body: self.copy_to(buffer)?, session: self.session })
+        Ok(Reply { kind: self.kind, body: self.copy_to(buffer)?, session: self.session })
     }
 
     /// Returns the names of a listing.
     ///
     /// # Errors
     /// [`StoreError::Rejected`] if the request was not for a listing and this is none.
+    #[inline]
     pub fn names(&self) -> Result<Names<'c>, StoreError> {
+        if self.kind == MessageType::Directory {
+            return Names::of_checked(self.body).map_err(StoreError::Rejected);
+        }
         Names::parse(self.body).map_err(StoreError::Rejected)
     }
 
@@ -112,9 +134,9 @@ impl<'c> Reply<'c> {
     /// Returns the transaction that was begun.
     ///
     /// # Errors
-    /// [`StoreError::Rejected`] if the request did not begin one.
+    /// [`StoreError::Rejected`] if the request did not begin one, [`StoreError::Stale`] if no core asked.
     pub fn into_transaction(self) -> Result<Transaction, StoreError> {
         let id = decode::transaction(self.body).map_err(StoreError::Rejected)?;
-        Ok(Transaction { id, session: self.session })
+        Ok(Transaction { id, session: self.session.ok_or(StoreError::Stale)? })
     }
 }

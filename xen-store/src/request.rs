@@ -1,11 +1,10 @@
 //! Requests, and their bodies on the wire.
 
-use core::fmt::{self, Write};
-
 use xen_hypercall::{DomId, Gfn, Port};
 
-use crate::wire::PAYLOAD_MAX;
-use crate::{Argument, Features, MessageType, Path, Permission};
+use crate::body::Writer;
+use crate::wire::{Header, MESSAGE_MAX, narrow};
+use crate::{Argument, Features, MessageType, Path, Permission, StoreError};
 
 /// What can be asked of the store, watches and the end of a transaction aside.
 ///
@@ -103,18 +102,56 @@ impl Request<'_> {
         }
     }
 
+    /// Writes the whole message, header and body, to the front of `buffer`, and returns it: for one who keeps a session of
+    /// another kind than [`Core`](crate::Core) does. [`Reply::of`](crate::Reply::of) reads the answer.
+    ///
+    /// The server's answer repeats `id`; `transaction` is 0 outside of any.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLong`] if the body is longer than a message may have.
+    ///
+    /// # Example
+    /// ```
+    /// use xen_store::{MESSAGE_MAX, Path, Request};
+    ///
+    /// let mut buffer = [0; MESSAGE_MAX];
+    /// let message = Request::Read(Path::literal("domid")).encode(7, 0, &mut buffer)?;
+    /// assert_eq!(message, b"\x02\0\0\0\x07\0\0\0\0\0\0\0\x06\0\0\0domid\0");
+    /// # Ok::<(), xen_store::StoreError>(())
+    /// ```
+    #[inline]
+    pub fn encode<'b>(
+        &self,
+        id: u32,
+        transaction: u32,
+        buffer: &'b mut [u8; MESSAGE_MAX],
+    ) -> Result<&'b [u8], StoreError> {
+        let mut body = Writer::behind_header(buffer);
+        self.write(&mut body).ok_or(StoreError::TooLong)?;
+        let header = Header { kind: self.kind().raw(), request: id, transaction, len: narrow(body.len()) };
+        Ok(header.put_before(buffer))
+    }
+
     /// Writes the body; `None` if it is longer than a message may be.
-    pub(crate) fn encode(&self, body: &mut Body) -> Option<()> {
+    #[inline]
+    pub(crate) fn write(&self, body: &mut Writer<'_>) -> Option<()> {
         match self {
-            Self::Read(path) | Self::Directory(path) | Self::Permissions(path) => body.string(path),
-            Self::MakeDirectory(path) | Self::Remove(path) => body.string(path),
-            Self::DirectoryPart(path, from) => body.string(path).and_then(|()| body.string(from)),
-            Self::Write(path, value) => body.string(path).and_then(|()| body.bytes(value)),
+            Self::Read(path) | Self::Directory(path) | Self::Permissions(path) => body.text(path.as_str()),
+            Self::MakeDirectory(path) | Self::Remove(path) => body.text(path.as_str()),
+            Self::Write(path, value) => body.text(path.as_str()).and_then(|()| body.bytes(value)),
+            _ => self.write_strings(body),
+        }
+    }
+
+    /// Writes a body of numbers and other strings.
+    fn write_strings(&self, body: &mut Writer<'_>) -> Option<()> {
+        match self {
+            Self::Begin => body.text(""),
+            Self::DirectoryPart(path, from) => body.text(path.as_str()).and_then(|()| body.string(from)),
             Self::SetPermissions(path, entries) => {
-                body.string(path)?;
+                body.text(path.as_str())?;
                 entries.iter().try_for_each(|entry| body.string(entry))
             }
-            Self::Begin => body.string(""),
             Self::Home(domain) | Self::Release(domain) | Self::IsIntroduced(domain) | Self::Resume(domain) => {
                 body.string(domain)
             }
@@ -127,73 +164,32 @@ impl Request<'_> {
             Self::SetTarget(domain, target) => body.string(domain).and_then(|()| body.string(target)),
             Self::SetFeatures(domain, features) => body.string(domain).and_then(|()| body.string(features.bits())),
             Self::Features(domain) => body.strings(domain),
-            Self::Quotas => Some(()),
-            Self::Quota(domain, name) => body.strings(domain).and_then(|()| body.string(name)),
+            Self::Quota(domain, name) => body.strings(domain).and_then(|()| body.text(name.as_str())),
             Self::SetQuota(domain, name, quota) => {
                 body.strings(domain)?;
-                body.string(name)?;
+                body.text(name.as_str())?;
                 body.string(quota)
             }
             Self::Control(words) => body.strings(*words),
+            _ => Some(()),
         }
-    }
-}
-
-/// The body of one message: of a request first, then of its answer.
-#[derive(Debug)]
-pub(crate) struct Body {
-    bytes: [u8; PAYLOAD_MAX],
-    len: usize,
-}
-
-impl Body {
-    pub(crate) const fn new() -> Self {
-        Self { bytes: [0; PAYLOAD_MAX], len: 0 }
-    }
-
-    pub(crate) const fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    /// Appends bytes; `None`, and nothing done, if they do not fit.
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Option<()> {
-        let end = self.len.checked_add(bytes.len())?;
-        self.bytes.get_mut(self.len..end)?.copy_from_slice(bytes);
-        self.len = end;
-        Some(())
-    }
-
-    /// Appends each string, if any.
-    pub(crate) fn strings(&mut self, texts: impl IntoIterator<Item = impl fmt::Display>) -> Option<()> {
-        texts.into_iter().try_for_each(|text| self.string(text))
-    }
-
-    /// Appends what `text` displays as, and a NUL; `None` if it does not fit.
-    pub(crate) fn string(&mut self, text: impl fmt::Display) -> Option<()> {
-        write!(self, "{text}\0").ok()
-    }
-}
-
-impl Write for Body {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.bytes(text.as_bytes()).ok_or(fmt::Error)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Access;
+    use crate::wire::PAYLOAD_MAX;
+    use crate::{Access, StoreError};
 
     #[track_caller]
     fn encodes(request: Request<'_>, kind: u32, expected: &[u8]) {
-        let mut body = Body::new();
-        assert_eq!(request.encode(&mut body), Some(()));
-        assert_eq!((request.kind().raw(), body.as_bytes()), (kind, expected));
+        let mut buffer = [0xee; MESSAGE_MAX];
+        let message = request.encode(0x0102_0304, 5, &mut buffer).unwrap();
+        let (header, body) = message.split_first_chunk().unwrap();
+        let len = narrow(expected.len());
+        assert_eq!(Header::decode(header), Header { kind, request: 0x0102_0304, transaction: 5, len });
+        assert_eq!(body, expected);
     }
 
     #[test]
@@ -235,9 +231,9 @@ mod tests {
 
     #[test]
     fn s33_the_longest_request() {
-        let value = [b'v'; PAYLOAD_MAX];
+        let (value, mut buffer) = ([b'v'; PAYLOAD_MAX], [0; MESSAGE_MAX]);
         let path = Path::literal("abc");
-        assert_eq!(Request::Write(path, &value[4..]).encode(&mut Body::new()), Some(()));
-        assert_eq!(Request::Write(path, &value[3..]).encode(&mut Body::new()), None);
+        assert_eq!(Request::Write(path, &value[4..]).encode(1, 0, &mut buffer).map(<[u8]>::len), Ok(MESSAGE_MAX));
+        assert_eq!(Request::Write(path, &value[3..]).encode(1, 0, &mut buffer), Err(StoreError::TooLong));
     }
 }

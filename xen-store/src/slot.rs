@@ -2,10 +2,10 @@
 
 use xen_hypercall::Nanos;
 
+use crate::body::Body;
 use crate::exchange::{Exchange, Stage};
-use crate::request::Body;
 use crate::wire::Header;
-use crate::{End, MessageType, StoreError};
+use crate::{End, MessageType, Reply, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
@@ -78,6 +78,11 @@ impl Slot {
         if self.exchange.is_idle() { Some(self.outcome) } else { None }
     }
 
+    /// Returns the answer that has come.
+    pub(crate) fn reply(&self) -> Reply<'_> {
+        Reply { kind: self.exchange.kind, body: self.body.as_bytes(), session: Some(self.session) }
+    }
+
     /// Takes the ticket back, whose outcome is known.
     pub(crate) const fn take_back(&mut self) {
         self.owner = if self.exchange.is_idle() { Owner::Nobody } else { Owner::GivenUp };
@@ -139,8 +144,7 @@ impl Slot {
     }
 
     fn abandon_body(&mut self) {
-        self.body.clear();
-        let _fits = self.body.string(End::Abandon.letter());
+        let _fits = self.body.fill(|body| body.text(End::Abandon.letter()));
     }
 
     /// Takes the answer in; a transaction that nobody waits for any more is abandoned.
@@ -149,8 +153,7 @@ impl Slot {
         if let Some(transaction) = self.orphan(outcome, body) {
             self.abandon(transaction, order);
         } else {
-            self.body.clear();
-            let _fits = self.body.bytes(body);
+            let _fits = self.body.fill(|to| to.bytes(body));
             self.end(outcome);
         }
         outcome

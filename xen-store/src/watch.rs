@@ -16,7 +16,8 @@ pub const WATCHED_PATH_MAX: usize = 256;
 const FAREWELLS: u8 = 3;
 
 /// A path, a token of 8 digits, a depth of at most 5, and their three NULs.
-pub(crate) type WatchBody = Text<{ WATCHED_PATH_MAX + 16 }>;
+pub(crate) const WATCH_BODY_MAX: usize = WATCHED_PATH_MAX + 16;
+pub(crate) type WatchBody = Text<WATCH_BODY_MAX>;
 
 /// How a watch stands with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

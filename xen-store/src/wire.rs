@@ -18,7 +18,8 @@ pub const ABSOLUTE_PATH_MAX: usize = 3072;
 /// `XENSTORE_REL_PATH_MAX` of `io/xs_wire.h`.
 pub const RELATIVE_PATH_MAX: usize = 2048;
 
-pub(crate) const MESSAGE_MAX: usize = HEADER_SIZE + PAYLOAD_MAX;
+/// The longest message, in bytes.
+pub const MESSAGE_MAX: usize = HEADER_SIZE + PAYLOAD_MAX;
 
 /// The first bytes of every message, as plain numbers: a peer may have written any.
 ///
@@ -43,6 +44,7 @@ const _: () = assert!(size_of::<Header>() == HEADER_SIZE);
 impl Header {
     /// Reads the bytes of the wire.
     #[must_use]
+    #[inline]
     pub fn decode(bytes: &[u8; HEADER_SIZE]) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *bytes;
         Self {
@@ -55,6 +57,7 @@ impl Header {
 
     /// Writes the bytes of the wire.
     #[must_use]
+    #[inline]
     pub fn encode(self) -> [u8; HEADER_SIZE] {
         let mut bytes = [0; HEADER_SIZE];
         let words = [self.kind, self.request, self.transaction, self.len];
@@ -62,6 +65,14 @@ impl Header {
             *place = word.to_le_bytes();
         }
         bytes
+    }
+
+    /// Writes the bytes of the wire before a body that stands in its place already, and returns the message.
+    #[inline]
+    pub(crate) fn put_before(self, message: &mut [u8; MESSAGE_MAX]) -> &[u8] {
+        let (head, _) = message.split_at_mut(HEADER_SIZE);
+        head.copy_from_slice(&self.encode());
+        message.get(..HEADER_SIZE.saturating_add(wide(self.len))).unwrap_or_default()
     }
 }
 

@@ -10,8 +10,8 @@ use support::fake::{Fake, page};
 use support::{Message, give, sent, taken};
 use xen_hypercall::DomId;
 use xen_store::{
-    Access, Answer, Argument, Core, End, Features, MessageType, Nodes, Path, Permission, Refusal, Reject, Request,
-    Store, StoreError, Transaction,
+    Access, Answer, Argument, Core, End, Features, Header, MESSAGE_MAX, MessageType, Nodes, Path, Permission, Refusal,
+    Reject, Reply, Request, Store, StoreError, Transaction,
 };
 
 const A: Path<'_> = Path::literal("a");
@@ -226,4 +226,48 @@ fn s11_a_commit_given_up_before_it_is_sent_is_an_abandon() {
     assert_eq!((end.header.transaction, &end.body[..]), (9, &b"F\0"[..]));
     give(&mut core, &end.ack());
     assert!(core.submit(Request::Read(A), None).is_ok(), "its slot is free again");
+}
+
+/// A request of each of three types, its header, and a right answer.
+fn exchanges() -> [(Header, Vec<u8>); 3] {
+    let path = Path::literal("device");
+    [(Request::Read(path), "v"), (Request::Write(path, b"v"), "OK\0"), (Request::Directory(path), "vbd\0vif\0")].map(
+        |(request, body)| {
+            let mut buffer = [0; MESSAGE_MAX];
+            let message = request.encode(7, 5, &mut buffer).unwrap();
+            (Header::decode(message.first_chunk().unwrap()), body.into())
+        },
+    )
+}
+
+#[test]
+fn s06_s07_s08_s10_an_answer_is_to_what_was_asked() {
+    for (asked, body) in exchanges() {
+        let of = |header: Header, body: &[u8]| Reply::of(&asked, &header, body).map(|reply| reply.value().to_vec());
+        let header = Header { len: u32::try_from(body.len()).unwrap(), ..asked };
+        assert_eq!(of(header, &body), Ok(body.clone()));
+        let rejects = |header, reject| assert_eq!(of(header, &body), Err(StoreError::Rejected(reject)));
+        rejects(Header { request: 8, ..header }, Reject::WrongRequest(8));
+        rejects(Header { transaction: 0, ..header }, Reject::WrongTransaction(0));
+        rejects(Header { kind: 15, ..header }, Reject::UnexpectedType(15));
+        let error = Header { kind: MessageType::Error.raw(), ..header };
+        assert_eq!(of(error, b"ENOENT\0"), Err(StoreError::Said(Refusal::NoEntry)));
+        assert_eq!(
+            Reply::of(&Header { kind: 20, ..asked }, &header, &body).err(),
+            Some(StoreError::Rejected(Reject::WrongRequest(7)))
+        );
+    }
+}
+
+#[test]
+fn s26_s28_s45_an_answer_is_of_the_form_that_its_type_asks_for() {
+    let [_, (write, _), (directory, names)] = exchanges();
+    assert_eq!(Reply::of(&write, &write, b"ok\0").err(), Some(StoreError::Rejected(Reject::BadAck)));
+    assert_eq!(Reply::of(&directory, &directory, b"vbd").err(), Some(StoreError::Rejected(Reject::BadNames)));
+    let reply = Reply::of(&directory, &directory, &names).unwrap();
+    assert_eq!(reply.names().unwrap().collect::<Vec<_>>(), ["vbd", "vif"]);
+    // No core knows this transaction, so none takes it for one of its own.
+    let begin = Header { kind: MessageType::TransactionStart.raw(), ..write };
+    let reply = Reply::of(&begin, &begin, b"9\0").unwrap();
+    assert_eq!((reply.value(), reply.into_transaction().err()), (&b"9\0"[..], Some(StoreError::Stale)));
 }

@@ -9,17 +9,6 @@ use xen_store::{Core, Fault, Header, Path, Request, StoreError};
 
 const A: Path<'_> = Path::literal("a");
 
-/// What the documentation of [`Core`] says.
-#[test]
-fn memory_is_as_documented() {
-    let of = [size_of::<Core<1, 1>>(), size_of::<Core<2, 1>>(), size_of::<Core<1, 2>>()];
-    let (request, watch) = (of[1] - of[0], of[2] - of[0]);
-    assert!((4096..4300).contains(&request), "{request} bytes a request");
-    assert!((300..480).contains(&watch), "{watch} bytes a watch");
-    let rest = of[0] - request - watch;
-    assert!((8192..8600).contains(&rest), "{rest} bytes besides");
-}
-
 #[test]
 fn s01_s03_a_body_too_long_ends_the_session() {
     for len in [4097, u32::MAX] {

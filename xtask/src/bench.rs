@@ -22,18 +22,8 @@ enum What {
     Grant(How),
     /// The dispatch of events, beside the usual way in C.
     Evtchn(How),
-    /// Reads by the xenstore client from the real daemons, beside libxenstore.
-    Store(Daemons),
-}
-
-#[derive(Debug, clap::Args)]
-struct Daemons {
-    /// Fewer samples.
-    #[arg(long)]
-    quick: bool,
-    /// Fail if a row is short of its target.
-    #[arg(long)]
-    strict: bool,
+    /// The xenstore client: its codec beside one in C, devices that connect, and reads from the real daemons beside libxenstore.
+    Store(How),
 }
 
 #[derive(Debug, clap::Args)]
@@ -51,12 +41,19 @@ struct How {
 
 /// Measures, prints a row a line, and draws the ratios.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let (name, How { quick, instructions, strict }) = match &args.what {
-        What::Ring(how) => ("ring", how),
-        What::Grant(how) => ("grant", how),
-        What::Evtchn(how) => ("evtchn", how),
-        What::Store(how) => return daemons(how),
-    };
+    match &args.what {
+        What::Ring(how) => beside("ring", how),
+        What::Grant(how) => beside("grant", how),
+        What::Evtchn(how) => beside("evtchn", how),
+        What::Store(how) => {
+            beside("store", how)?;
+            if how.instructions { Ok(()) } else { daemons(how) }
+        }
+    }
+}
+
+/// Measures one crate beside C.
+fn beside(name: &str, How { quick, instructions, strict }: &How) -> Result<()> {
     let mut command = Command::new("cargo");
     command.current_dir(workspace::root()?);
     // As seen from the workspace's root.
@@ -73,7 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// Measures with the rig of the daemons, built for speed.
-fn daemons(how: &Daemons) -> Result<()> {
+fn daemons(how: &How) -> Result<()> {
     let samples = if how.quick { "15" } else { "100" };
     let mut command = Command::new("cargo");
     command.current_dir(workspace::root()?);

@@ -78,6 +78,8 @@ const CHECKS: &[Check] = &[
     check("bench, instructions", &["xtask", "bench", "ring", "--instructions"]),
     check("bench, instructions of event channels", &["xtask", "bench", "evtchn", "--instructions"]),
     check("bench, instructions of grants", &["xtask", "bench", "grant", "--instructions"]),
+    check("bench, xenstore", &["xtask", "bench", "store", "--quick"]),
+    check("bench, instructions of xenstore", &["xtask", "bench", "store", "--instructions"]),
     check("guest", &["xtask", "guest"]),
 ];
 

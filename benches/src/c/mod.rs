@@ -10,7 +10,7 @@ mod usual;
 pub use bound::{Bound, copies};
 pub use bytes::CBytes;
 pub use slots::{CBack, CFront, rounds};
-pub use usual::{CEvents, CGrants};
+pub use usual::{CEvents, CGrants, CStore};
 
 use table::{BoundOps, ByteOps, SlotOps, Table, side_native, side_o2, side_o3};
 

@@ -1,10 +1,12 @@
-//! The usual way to keep grants and to dispatch events: the tables of `c/usual.h`, field by field, and their users.
+//! The usual way to keep grants, to dispatch events and to speak to xenstore: the tables of `c/usual.h`, field by field, and their users.
 #![expect(unsafe_code, reason = "calls C")]
 
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
+use std::ffi::CString;
 
 use super::Compiled;
 use super::state::State;
+use crate::store::Exchange;
 
 #[repr(C)]
 struct GrantOps {
@@ -31,10 +33,19 @@ struct FifoOps {
 }
 
 #[repr(C)]
+struct StoreOps {
+    size: usize,
+    init: unsafe extern "C" fn(*mut c_void),
+    rounds: unsafe extern "C" fn(*mut c_void, *const StoreWork, u32) -> u64,
+    checked: unsafe extern "C" fn(*mut c_void, *const StoreWork, u32) -> u64,
+}
+
+#[repr(C)]
 pub(super) struct Table {
     grant: GrantOps,
     two_level: TwoLevelOps,
     fifo: FifoOps,
+    store: StoreOps,
 }
 
 unsafe extern "C" {
@@ -118,5 +129,59 @@ impl CEvents {
         let work = if self.compiled == Compiled::Checked { ops.checked } else { ops.rounds };
         // SAFETY: made by `init`.
         unsafe { work(self.fifo.get(), rounds, pending) }
+    }
+}
+
+/// A request and its answer, as C has them.
+#[derive(Debug)]
+#[repr(C)]
+struct StoreWork {
+    kind: u32,
+    path: *const c_char,
+    value: *const u8,
+    value_len: usize,
+    answers: *mut [u8; 128],
+    answer_len: usize,
+}
+
+/// The codec of a xenstore client.
+#[derive(Debug)]
+pub struct CStore {
+    compiled: Compiled,
+    state: State,
+    path: CString,
+    exchange: Exchange,
+}
+
+impl CStore {
+    /// Makes one for this request and its answer.
+    ///
+    /// # Panics
+    /// If the path holds a NUL.
+    #[must_use]
+    pub fn new(compiled: Compiled, exchange: Exchange) -> Self {
+        let ops = &compiled.usual().store;
+        let path = CString::new(exchange.path).expect("a path holds no NUL");
+        let mut store = Self { compiled, state: State::of(ops.size), path, exchange };
+        // SAFETY: of the size that C asks for.
+        unsafe { (ops.init)(store.state.get()) }
+        store
+    }
+
+    /// Encodes the request and decodes the answer, as often; returns the sum of what was taken out of them.
+    pub fn rounds(&mut self, rounds: u32) -> u64 {
+        let ops = &self.compiled.usual().store;
+        let work = if self.compiled == Compiled::Checked { ops.checked } else { ops.rounds };
+        let Exchange { kind, value, answers, answer_len, .. } = &mut self.exchange;
+        let exchange = StoreWork {
+            kind: kind.raw(),
+            path: self.path.as_ptr(),
+            value: value.as_ptr(),
+            value_len: value.len(),
+            answers: answers.as_mut_ptr(),
+            answer_len: *answer_len,
+        };
+        // SAFETY: made by `init`; what the exchange points to outlives the call.
+        unsafe { work(self.state.get(), &raw const exchange, rounds) }
     }
 }

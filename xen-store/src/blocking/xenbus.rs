@@ -4,7 +4,7 @@ use xen_hypercall::Nanos;
 
 use super::Store;
 use crate::xenbus::Round;
-use crate::{Connection, Link, Transport, XenbusError};
+use crate::{Connection, Core, Link, Transport, XenbusError};
 
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'_, L, REQUESTS, WATCHES, T> {
     /// Connects devices to their other ends, all at once, from the beginning: at the start, and again in each new domain.
@@ -55,6 +55,8 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     fn go(&mut self, connections: &mut [Connection<'_>], deadline: Nanos) -> usize {
         let mut waves: usize = 0;
         while connections.iter().any(|connection| connection.outcome().is_none()) {
+            // What was heard of meanwhile goes on together with the others.
+            wake(self.core, connections);
             if connections.iter().any(Connection::is_active) {
                 self.watch_others(connections);
                 self.pipeline_until(&mut Round::of(connections), deadline);
@@ -85,16 +87,24 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     fn hear(&mut self, connections: &mut [Connection<'_>], deadline: Nanos) -> Result<(), crate::StoreError> {
         let waiting = &mut *connections;
         self.until_heard(deadline, |store| {
-            for connection in waiting.iter_mut() {
-                if connection.watch().is_some_and(|watch| store.core.poll_event_of(watch).is_some()) {
-                    connection.wake();
-                }
-            }
+            wake(store.core, waiting);
             waiting.iter().any(Connection::is_active)
         })?;
         if !connections.iter().any(Connection::is_active) {
             connections.iter_mut().for_each(Connection::wake);
         }
         Ok(())
+    }
+}
+
+/// Has those look again that were heard of.
+fn wake<const REQUESTS: usize, const WATCHES: usize>(
+    core: &mut Core<REQUESTS, WATCHES>,
+    connections: &mut [Connection<'_>],
+) {
+    for connection in connections.iter_mut().filter(|connection| connection.is_waiting()) {
+        if connection.watch().is_some_and(|watch| core.poll_event_of(watch).is_some()) {
+            connection.wake();
+        }
     }
 }

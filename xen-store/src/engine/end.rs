@@ -27,8 +27,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             None => {}
         }
         let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
-        slot.body.clear();
-        slot.body.string(how.letter()).ok_or(StoreError::TooLong)?;
+        slot.body.fill(|body| body.text(how.letter())).ok_or(StoreError::TooLong)?;
         self.open = self.open.saturating_sub(1);
         self.stage(place, MessageType::TransactionEnd, transaction.id).map(Some)
     }

@@ -23,8 +23,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         }
         let place = self.free_slot()?;
         let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
-        slot.body.clear();
-        slot.body.string("").ok_or(StoreError::TooLong)?;
+        slot.body.fill(|body| body.text("")).ok_or(StoreError::TooLong)?;
         self.stage(place, MessageType::ResetWatches, 0)
     }
 }

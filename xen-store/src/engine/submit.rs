@@ -3,7 +3,7 @@
 use super::Core;
 use crate::exchange::place;
 use crate::slot::{Left, Slot};
-use crate::{Answer, MessageType, Reply, Request, StoreError, Ticket, Transaction};
+use crate::{Answer, MessageType, Request, StoreError, Ticket, Transaction};
 
 impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Asks something, within a transaction or without; within, only what is about nodes.
@@ -19,8 +19,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         self.offered(request.needs())?;
         let place = self.free_slot()?;
         let slot = self.slots.get_mut(place).ok_or(StoreError::Full)?;
-        slot.body.clear();
-        request.encode(&mut slot.body).ok_or(StoreError::TooLong)?;
+        slot.body.fill(|body| request.write(body)).ok_or(StoreError::TooLong)?;
         self.stage(place, request.kind(), transaction)
     }
 
@@ -31,7 +30,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         let Some(slot) = find(&mut self.slots, &ticket) else { return Answer::Done(Err(StoreError::Stale)) };
         let Some(outcome) = slot.outcome() else { return Answer::Pending(ticket) };
         slot.take_back();
-        Answer::Done(outcome.map(|()| Reply { body: slot.body.as_bytes(), session: slot.session }))
+        Answer::Done(outcome.map(|()| slot.reply()))
     }
 
     /// Tells whether [`poll_reply`](Self::poll_reply) would end the ticket.

@@ -12,7 +12,10 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         if self.out.is_empty() {
             self.load()?;
         }
-        Some(self.out.rest())
+        Some(match self.slots.get(self.out.place) {
+            Some(slot) => slot.body.sealed(self.out.at, self.out.end),
+            None => self.out.rest_of_watch(),
+        })
     }
 
     /// Takes note that the first `count` of the bytes last polled are in the ring.
@@ -42,14 +45,15 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             }
         }
         let (_, place) = next.filter(|_| with_server < self.window)?;
-        if let Some(slot) = self.slots.get(place) {
-            let body = slot.body.as_bytes();
-            self.out.load(place, slot.exchange.header(place, body.len()), body);
+        if let Some(slot) = self.slots.get_mut(place) {
+            // It stays there as it is until it is sent: a slot is not taken for another before that.
+            let header = slot.exchange.header(place, slot.body.as_bytes().len());
+            self.out.begin(place, slot.body.seal(header));
         } else {
             let index = place.checked_sub(REQUESTS)?;
             let watch = self.watches.get(index)?;
             let body = watch.body(index, self.features);
-            self.out.load(place, watch.exchange.header(place, body.as_bytes().len()), body.as_bytes());
+            self.out.begin_watch(place, watch.exchange.header(place, body.as_bytes().len()), &body);
         }
         self.exchange(place)?.stage = Stage::Sending;
         Some(())

@@ -156,6 +156,11 @@ impl<'d> Connection<'d> {
         !self.waits && self.outcome().is_none()
     }
 
+    /// Tells whether it waits for the other end.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.waits && self.outcome().is_none()
+    }
+
     /// Returns the node that is to be watched for it.
     pub(crate) fn unwatched(&self) -> Option<PathBuf> {
         let wanted = self.watch.is_none() && matches!(self.stage, Stage::Look(_));
@@ -264,9 +269,14 @@ impl<'d> Connection<'d> {
         }
     }
 
-    fn told(&self, step: Step) -> Stage {
+    fn told(&mut self, step: Step) -> Stage {
         match step {
-            Step::Greet(Phase::Offer) => Stage::Look(Step::Greet(Phase::Connect)),
+            Step::Greet(Phase::Offer) => {
+                // A backend that was found to wait for this says so when it has seen it: until then, all that would be read
+                // would have to be read again.
+                self.waits = self.device.side() == Side::Frontend;
+                Stage::Look(Step::Greet(Phase::Connect))
+            }
             Step::Leave => Stage::Look(Step::Gone),
             Step::Greet(Phase::Connect) | Step::Gone => Stage::Over(Ok(())),
         }

@@ -163,6 +163,8 @@ impl Device for Server {
 pub(crate) enum Manner {
     /// They greet.
     Serve,
+    /// They greet when the guest has nothing to tell any more.
+    Dawdle,
     /// They do nothing at all.
     Sleep,
     /// They close as soon as they are offered a ring.
@@ -179,6 +181,8 @@ pub(crate) struct Backends {
     /// What each end's state was, as often as one of them changed, and the ring at that time.
     log: RefCell<Vec<String>>,
     pub(crate) waits: Cell<usize>,
+    /// The guest has told something since it waited last.
+    told: Cell<bool>,
 }
 
 impl std::fmt::Debug for Backends {
@@ -196,6 +200,7 @@ impl Backends {
             manner: Cell::new(Manner::Serve),
             log: RefCell::default(),
             waits: Cell::new(0),
+            told: Cell::new(false),
         }
     }
 
@@ -205,6 +210,9 @@ impl Backends {
 
     /// Does what all backends have to do.
     pub(crate) fn work(&self) {
+        if self.told.take() && self.manner.get() == Manner::Dawdle {
+            return;
+        }
         let store = self.host.store();
         for (class, id) in ["vbd", "vif"]
             .iter()
@@ -225,7 +233,7 @@ impl Backends {
                     store.write(&format!("{back}/feature-flush-cache"), "1");
                     set("2");
                 }
-                (Manner::Serve, "2", "3" | "4") => {
+                (Manner::Serve | Manner::Dawdle, "2", "3" | "4") => {
                     store.write(&format!("{back}/sectors"), "2048");
                     set("4");
                 }
@@ -249,6 +257,7 @@ impl Backends {
 
 impl Link for Backends {
     fn notify(&self) {
+        self.told.set(true);
         self.seam.notify();
     }
 

@@ -14,12 +14,14 @@ mod evtchn;
 mod grant;
 #[cfg(xen_headers)]
 mod ring;
+#[cfg(xen_headers)]
+mod store;
 
 use std::process::ExitCode;
 
 #[cfg(xen_headers)]
 fn main() -> ExitCode {
-    xen_benches::harness::main(&[ring::BENCH, grant::BENCH, evtchn::BENCH])
+    xen_benches::harness::main(&[ring::BENCH, grant::BENCH, evtchn::BENCH, store::BENCH])
 }
 
 #[cfg(not(xen_headers))]
