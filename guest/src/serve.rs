@@ -11,7 +11,8 @@ use xen_suspend::services::{
     ClockService, EventService, GrantService, IpiPark, Publisher, StoreService, VcpuService, XenArch,
 };
 use xen_suspend::{
-    Class, Control, Deadlines, DeviceSlot, Embedder, Ending, Observer, Outcome, Resumed, Runner, SuspendCoordinator,
+    Class, Control, Deadlines, DeviceSlot, DeviceSlots, Embedder, Ending, Observer, Outcome, Resumed, Runner,
+    SuspendCoordinator,
 };
 
 use crate::ballast::Ballast;
@@ -129,7 +130,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     /// Lets the coordinator do what there is to do; returns how the guest ends, if it does.
     fn suspend(
         &mut self,
-        coordinator: &mut SuspendCoordinator<'_>,
+        coordinator: &mut SuspendCoordinator<impl DeviceSlots>,
         engine: &mut Engine<'_, 'p, 'b, M, H>,
         cause: Cause,
     ) -> Option<End> {

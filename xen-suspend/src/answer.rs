@@ -4,10 +4,10 @@ use core::task::Poll;
 
 use crate::class::CallResult;
 use crate::coordinator::{Source, SuspendCoordinator};
-use crate::slot::{DeviceSlot, Next, next};
+use crate::slot::{DeviceSlot, DeviceSlots, Next, next};
 use crate::{Abort, Ack, Action, Class, ControlWord, Event, Fatal, Progress, Refusal, Stage, State, Witnesses};
 
-impl SuspendCoordinator<'_> {
+impl<D: DeviceSlots> SuspendCoordinator<D> {
     pub(crate) fn answer(&mut self, answer: Event) {
         match (self.state, answer) {
             (State::Stopping, Event::Acknowledged(ack)) => self.stop_acknowledged(ack),
@@ -89,7 +89,7 @@ impl SuspendCoordinator<'_> {
 
     /// A request by the channel is accepted without an acknowledgement.
     fn all_prepared(&mut self) {
-        let all = next(self.devices, Progress::Running, Progress::Preparing) == Next::Done;
+        let all = next(self.devices(), Progress::Running, Progress::Preparing) == Next::Done;
         if all && self.source == Source::Channel && self.now < self.until {
             self.accepted();
         }
@@ -131,7 +131,7 @@ impl SuspendCoordinator<'_> {
     fn read_before_fence(&mut self, word: Option<ControlWord>) {
         match word {
             // Stays if a device came back meanwhile: it is to be frozen first.
-            Some(ControlWord::Idle | ControlWord::Suspend) if self.devices.iter().any(DeviceSlot::is_back) => {}
+            Some(ControlWord::Idle | ControlWord::Suspend) if self.devices().iter().any(DeviceSlot::is_back) => {}
             Some(ControlWord::Idle | ControlWord::Suspend) => self.proceed(State::Fencing),
             Some(other) => self.give_up(Abort::WordChanged(other)),
             None => self.give_up(Abort::Fence),
@@ -215,7 +215,7 @@ impl SuspendCoordinator<'_> {
         self.held.fence &= self.store_lost;
         // Frozen or not, prepared or not: nothing of a device is left in the new context.
         let slot = DeviceSlot { progress: Progress::Frozen, ..DeviceSlot::new() };
-        self.devices.fill(slot);
+        self.devices_mut().fill(slot);
         self.proceed(State::Releasing);
     }
 
@@ -256,7 +256,7 @@ impl SuspendCoordinator<'_> {
             (Action::Resume(index, _), Event::Device(Poll::Ready(Err(_)))) => self.slot(index, Progress::Degraded),
             _ => {}
         }
-        let back = next(self.devices, Progress::Frozen, Progress::Resuming) == Next::Done;
+        let back = next(self.devices(), Progress::Frozen, Progress::Resuming) == Next::Done;
         if self.state == State::Reconnecting && back {
             self.proceed(State::Settling);
         }

@@ -2,7 +2,7 @@
 
 use xen_hypercall::Nanos;
 
-use crate::slot::DeviceSlot;
+use crate::slot::{DeviceSlot, DeviceSlots};
 use crate::{Abort, Action, Class, ControlWord, Deadlines, Event, Fatal, Progress, State};
 
 /// How long to wait before devices that are not done are asked again, if nothing happens before.
@@ -56,10 +56,10 @@ pub(crate) struct Stamps {
 /// Errors of a step before the call lead back to running through the same undoing that a cancelled suspend takes;
 /// the record of what is held says what there is to undo, so that no step can be forgotten or done twice.
 #[derive(Debug)]
-pub struct SuspendCoordinator<'s> {
+pub struct SuspendCoordinator<D> {
     pub(crate) state: State,
     pub(crate) held: Held,
-    pub(crate) devices: &'s mut [DeviceSlot],
+    pub(crate) slots: D,
     pub(crate) deadlines: Deadlines,
     pub(crate) source: Source,
     /// The word being acknowledged or served in [`State::Stopping`].
@@ -89,17 +89,19 @@ pub struct SuspendCoordinator<'s> {
     /// When the signal of the channel came that is still to be served.
     pub(crate) signal: Option<Nanos>,
     pub(crate) stamps: Stamps,
+    /// The time of day when the guest left, for the runner.
+    pub(crate) left: Option<Nanos>,
 }
 
-impl<'s> SuspendCoordinator<'s> {
+impl<D: DeviceSlots> SuspendCoordinator<D> {
     /// Makes the coordinator of a running guest, with a slot for each of its devices.
     #[must_use]
-    pub fn new(devices: &'s mut [DeviceSlot], deadlines: Deadlines) -> Self {
-        devices.fill(DeviceSlot::new());
+    pub fn new(mut slots: D, deadlines: Deadlines) -> Self {
+        slots.as_mut().fill(DeviceSlot::new());
         Self {
             state: State::Running,
             held: Held::default(),
-            devices,
+            slots,
             deadlines,
             source: Source::Store,
             stop: ControlWord::Idle,
@@ -121,6 +123,7 @@ impl<'s> SuspendCoordinator<'s> {
             inbox: Inbox::default(),
             signal: None,
             stamps: Stamps::default(),
+            left: None,
         }
     }
 
@@ -128,6 +131,11 @@ impl<'s> SuspendCoordinator<'s> {
     #[must_use]
     pub const fn state(&self) -> State {
         self.state
+    }
+
+    /// Tells whether the other processors are held, and with them the one that asks.
+    pub(crate) const fn holds_processors(&self) -> bool {
+        self.held.parked
     }
 
     /// Returns the limit of what is being done now.
@@ -138,8 +146,12 @@ impl<'s> SuspendCoordinator<'s> {
 
     /// Returns the record of each device.
     #[must_use]
-    pub const fn devices(&self) -> &[DeviceSlot] {
-        self.devices
+    pub fn devices(&self) -> &[DeviceSlot] {
+        self.slots.as_ref()
+    }
+
+    pub(crate) fn devices_mut(&mut self) -> &mut [DeviceSlot] {
+        self.slots.as_mut()
     }
 
     /// Takes a fact in, at the time `now` of a clock that never goes back.
@@ -172,7 +184,7 @@ impl<'s> SuspendCoordinator<'s> {
         }
         if answer == Event::Tick {
             self.waiting = false;
-            self.devices.iter_mut().for_each(|slot| slot.asked = false);
+            self.devices_mut().iter_mut().for_each(|slot| slot.asked = false);
         }
         let before = self.state;
         self.answer(answer);
@@ -189,7 +201,8 @@ impl<'s> SuspendCoordinator<'s> {
     fn take_in(&mut self) {
         let Inbox { word, off } = core::mem::take(&mut self.inbox);
         // Within the fence no device connects; one that just did, and was not frozen, counts as degraded until it opens.
-        for slot in self.devices.iter_mut().filter(|_| !self.held.fence) {
+        let fenced = self.held.fence;
+        for slot in self.devices_mut().iter_mut().filter(|_| !fenced) {
             if slot.is_back() {
                 slot.progress = Progress::Running;
             }
@@ -246,7 +259,7 @@ impl<'s> SuspendCoordinator<'s> {
     }
 
     fn recovered(&mut self, index: usize) {
-        if let Some(slot) = self.devices.get_mut(index) {
+        if let Some(slot) = self.devices_mut().get_mut(index) {
             slot.recovered = true;
         }
     }
@@ -283,7 +296,7 @@ impl<'s> SuspendCoordinator<'s> {
         self.state = state;
         self.until = self.now.after(limit);
         self.overdue = false;
-        self.devices.iter_mut().for_each(|slot| slot.asked = false);
+        self.devices_mut().iter_mut().for_each(|slot| slot.asked = false);
     }
 
     /// Goes to the next state under the same limit.
@@ -293,7 +306,7 @@ impl<'s> SuspendCoordinator<'s> {
             // Before the clock reads the time as ever again, which after a cancelled suspend includes the pause.
             self.stamps.released = self.now;
         }
-        self.devices.iter_mut().for_each(|slot| slot.asked = false);
+        self.devices_mut().iter_mut().for_each(|slot| slot.asked = false);
     }
 
     const fn before_call(&self) -> bool {
@@ -337,7 +350,7 @@ impl<'s> SuspendCoordinator<'s> {
     }
 
     pub(crate) fn slot(&mut self, index: usize, progress: Progress) {
-        if let Some(slot) = self.devices.get_mut(index) {
+        if let Some(slot) = self.devices_mut().get_mut(index) {
             slot.progress = progress;
             slot.asked = matches!(progress, Progress::Preparing | Progress::Freezing | Progress::Resuming);
         }

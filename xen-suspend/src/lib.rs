@@ -11,7 +11,7 @@
 //! [`CoreService`] each for what Xen forgets, a [`DeviceSuspend`] each for your devices, an [`Observer`]. For the services
 //! of this family they are ready in [`services`]. With several processors, [`Rendezvous`] is the barrier at which the others
 //! wait. [`Runner`] is the loop, or with [`Runner::step`] a step of it, for a
-//! kernel with a scheduler of its own. A simulator drives [`SuspendCoordinator::poll`] and
+//! driver that is called back. A simulator drives [`SuspendCoordinator::poll`] and
 //! [`SuspendCoordinator::handle`] itself.
 //!
 //! # Example
@@ -19,7 +19,7 @@
 //! use xen_hypercall::Nanos;
 //! use xen_suspend::{Action, ControlWord, Deadlines, Event, Refusal, State, SuspendCoordinator};
 //!
-//! let mut coordinator = SuspendCoordinator::new(&mut [], Deadlines::default());
+//! let mut coordinator = SuspendCoordinator::new([], Deadlines::default());
 //! coordinator.handle(Nanos::ZERO, Event::Word(ControlWord::Suspend));
 //! assert_eq!(coordinator.poll(), Action::Admit);
 //! // The policy refuses: nothing is acknowledged, and the guest goes on.
@@ -46,6 +46,7 @@ pub mod model;
 mod poll;
 mod rendezvous;
 mod runner;
+#[cfg(feature = "services")]
 pub mod services;
 mod slot;
 mod state;
@@ -61,6 +62,6 @@ pub use hooks::{
     ArchOps, Blind, Clock, Control, CoreService, Dark, DeviceSuspend, Observer, OsQuiesce, Policy, Stage, VcpuPark,
 };
 pub use rendezvous::{Duty, NoSeat, Order, Rendezvous, Seat};
-pub use runner::{Embedder, Outcome, Runner};
-pub use slot::{DeviceSlot, Progress};
+pub use runner::{Embedder, Outcome, Runner, Step};
+pub use slot::{DeviceSlot, DeviceSlots, Progress};
 pub use state::State;

@@ -3,10 +3,10 @@
 use xen_hypercall::Nanos;
 
 use crate::coordinator::SuspendCoordinator;
-use crate::slot::{DeviceSlot, Next, next};
+use crate::slot::{DeviceSlot, DeviceSlots, Next, next};
 use crate::{Action, ControlWord, Ending, Fatal, Progress, Resumed, Stage, State};
 
-impl SuspendCoordinator<'_> {
+impl<D: DeviceSlots> SuspendCoordinator<D> {
     /// Returns the one thing to do now. Asked again without an answer in between, it says the same.
     #[must_use]
     pub fn poll(&self) -> Action {
@@ -41,7 +41,7 @@ impl SuspendCoordinator<'_> {
     }
 
     fn prepare(&self) -> Action {
-        match next(self.devices, Progress::Running, Progress::Preparing) {
+        match next(self.devices(), Progress::Running, Progress::Preparing) {
             Next::Ask(index) => Action::Prepare(index),
             Next::Wait => Action::Wait(self.pace()),
             Next::Done => Action::Acknowledge(ControlWord::Suspend),
@@ -50,12 +50,12 @@ impl SuspendCoordinator<'_> {
 
     fn freeze(&self) -> Action {
         // A degraded device that came back after the acknowledgement is taken along.
-        match next(self.devices, Progress::Running, Progress::Preparing) {
+        match next(self.devices(), Progress::Running, Progress::Preparing) {
             Next::Ask(index) => return Action::Prepare(index),
             Next::Wait => return Action::Wait(self.pace()),
             Next::Done => {}
         }
-        match next(self.devices, Progress::Prepared, Progress::Freezing) {
+        match next(self.devices(), Progress::Prepared, Progress::Freezing) {
             Next::Ask(index) => Action::Freeze(index),
             Next::Wait => Action::Wait(self.pace()),
             Next::Done => Action::ReadControl,
@@ -71,10 +71,10 @@ impl SuspendCoordinator<'_> {
 
     fn reconnect(&self) -> Action {
         let late = |slot: &DeviceSlot| matches!(slot.progress, Progress::Frozen | Progress::Resuming);
-        if let Some(index) = self.devices.iter().position(late).filter(|_| self.store_lost || self.overdue) {
+        if let Some(index) = self.devices().iter().position(late).filter(|_| self.store_lost || self.overdue) {
             return Action::Degrade(index);
         }
-        match next(self.devices, Progress::Frozen, Progress::Resuming) {
+        match next(self.devices(), Progress::Frozen, Progress::Resuming) {
             Next::Ask(index) => Action::Resume(index, self.class),
             Next::Wait | Next::Done => Action::Wait(self.pace()),
         }
@@ -84,7 +84,7 @@ impl SuspendCoordinator<'_> {
         if self.class.rebuilds() && !self.published {
             return Action::Publish(self.class);
         }
-        let last = |wanted: &[Progress]| self.devices.iter().rposition(|slot| wanted.contains(&slot.progress));
+        let last = |wanted: &[Progress]| self.devices().iter().rposition(|slot| wanted.contains(&slot.progress));
         if let Some(index) = last(&[Progress::Freezing, Progress::Frozen]) {
             return Action::Thaw(index, self.class);
         }
@@ -107,7 +107,7 @@ impl SuspendCoordinator<'_> {
             None => Ending::Resumed(Resumed {
                 class: self.class,
                 blackout: self.blackout(),
-                degraded: self.devices.iter().filter(|slot| slot.progress == Progress::Degraded).count(),
+                degraded: self.devices().iter().filter(|slot| slot.progress == Progress::Degraded).count(),
             }),
         }
     }

@@ -5,7 +5,7 @@ use core::fmt;
 use xen_hypercall::{EpochCell, IrqGate, Nanos};
 
 use crate::hooks::{ArchOps, Clock, Control, CoreService, Dark, DeviceSuspend, Observer, OsQuiesce, Policy, VcpuPark};
-use crate::{Action, Class, ControlWord, Ending, Event, Fatal, Stage, SuspendCoordinator};
+use crate::{Action, Class, ControlWord, DeviceSlots, Ending, Event, Fatal, Stage, SuspendCoordinator};
 
 /// The services of an embedding operating system, put together for one run.
 ///
@@ -50,23 +50,37 @@ pub enum Outcome {
     Crashed(Fatal),
 }
 
+/// What there is to do after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// More: step on.
+    More,
+    /// Something else, until this time, or until something happens: then [`Runner::tick`], and step on.
+    Wait(Nanos),
+    /// Nothing.
+    Done(Outcome),
+}
+
 /// Most events in a row that one run serves: a toolstack that writes for ever does not keep the guest for ever.
 const ROUNDS: usize = 64;
 
-/// Runs the coordinator until nothing is left to do. Blocks; for guests that have a thread for it, or nothing else.
+/// Brings the coordinator's actions about, by the services of an [`Embedder`].
+///
+/// [`Runner::run`] blocks until nothing is left to do: for guests that have a thread for it, or nothing else. A driver that
+/// is called back goes by [`Runner::step`]. Between steps the runner holds nothing: it may be made anew for each callback, of
+/// the same coordinator.
 #[derive(Debug)]
-pub struct Runner<'r, 'a, 's, G: IrqGate> {
-    coordinator: &'r mut SuspendCoordinator<'s>,
+pub struct Runner<'r, 'a, D, G: IrqGate> {
+    coordinator: &'r mut SuspendCoordinator<D>,
     os: Embedder<'a>,
     gate: &'r G,
     saved: Option<G::Saved>,
-    left: Option<Nanos>,
 }
 
-impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
+impl<'r, 'a, D: DeviceSlots, G: IrqGate> Runner<'r, 'a, D, G> {
     /// Puts coordinator, services and gate together.
-    pub const fn new(coordinator: &'r mut SuspendCoordinator<'s>, os: Embedder<'a>, gate: &'r G) -> Self {
-        Self { coordinator, os, gate, saved: None, left: None }
+    pub const fn new(coordinator: &'r mut SuspendCoordinator<D>, os: Embedder<'a>, gate: &'r G) -> Self {
+        Self { coordinator, os, gate, saved: None }
     }
 
     /// Does whatever there is to do after a watch event, if one came, and until all is at rest.
@@ -108,30 +122,53 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
         }
     }
 
-    /// Brings one action about; returns the outcome when there is none left.
+    /// Tells whether the next [step](Runner::step) holds the other processors, from its beginning to its end.
     ///
-    /// For a kernel that does something else in between. Not from [`State::Dark`](crate::State::Dark) to
-    /// [`State::Releasing`](crate::State::Releasing), where interrupts are off: step on at once.
-    pub fn step(&mut self) -> Option<Outcome> {
-        let action = self.coordinator.poll();
-        match action {
-            Action::Idle => return Some(Outcome::Idle),
-            Action::Stop(word) => return Some(Outcome::Stop(word)),
-            Action::Crash(fatal) => {
-                self.os.arch.crash(fatal);
-                return Some(Outcome::Crashed(fatal));
+    /// A system whose own call holds them while a function runs makes that step within the call; [`VcpuPark::park`] then
+    /// finds them held, and `release` has nothing to do.
+    pub fn will_park(&self) -> bool {
+        self.coordinator.poll() == Action::Park
+    }
+
+    /// Brings one action about, and all from the rendezvous on until the processors are released again.
+    ///
+    /// Does not wait, but for what a hook waits for by itself.
+    pub fn step(&mut self) -> Step {
+        loop {
+            let action = self.coordinator.poll();
+            match action {
+                Action::Idle => return Step::Done(Outcome::Idle),
+                Action::Stop(word) => return Step::Done(Outcome::Stop(word)),
+                Action::Crash(fatal) => {
+                    self.os.arch.crash(fatal);
+                    return Step::Done(Outcome::Crashed(fatal));
+                }
+                Action::Wait(until) => return Step::Wait(until),
+                _ => {}
             }
-            _ => {}
+            let event = self.perform(action);
+            self.feed(event);
+            if !self.coordinator.holds_processors() {
+                return Step::More;
+            }
         }
-        let event = self.perform(action);
-        self.feed(event);
-        None
+    }
+
+    /// Takes in a word that came, and ends a [wait](Step::Wait), if there is one: something happened, or it is time.
+    pub fn tick(&mut self) {
+        self.listen();
+        self.feed(Event::Tick);
     }
 
     fn drive(&mut self) -> Outcome {
         loop {
-            if let Some(outcome) = self.step() {
-                return outcome;
+            match self.step() {
+                Step::More => {}
+                Step::Wait(until) => {
+                    self.os.os.wait(until);
+                    self.tick();
+                }
+                Step::Done(outcome) => return outcome,
             }
         }
     }
@@ -159,7 +196,6 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
                 self.os.observer.unknown(word);
                 Event::Finished
             }
-            Action::Wait(until) => self.wait(until),
             other => self.store(other),
         }
     }
@@ -209,13 +245,6 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
         Event::Finished
     }
 
-    /// Waits, and hands on a word that came meanwhile.
-    fn wait(&mut self, until: Nanos) -> Event {
-        self.os.os.wait(until);
-        self.listen();
-        Event::Tick
-    }
-
     fn in_the_dark(&mut self, action: Action) -> Event {
         let dark = Dark::new();
         match action {
@@ -233,7 +262,7 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
     }
 
     fn enter_dark(&mut self, dark: &Dark<'_>) {
-        self.left = self.os.clock.wall();
+        self.coordinator.left = self.os.clock.wall();
         self.os.clock.hold();
         self.saved = Some(self.gate.off());
         self.os.devices.iter_mut().for_each(|device| device.dark_harvest(dark));
@@ -266,7 +295,7 @@ impl<'r, 'a, 's, G: IrqGate> Runner<'r, 'a, 's, G> {
 
     fn finish(&mut self, ending: &Ending) -> Event {
         self.os.policy.release();
-        let away = self.left.take().zip(self.os.clock.wall()).map(|(left, back)| back.since(left));
+        let away = self.coordinator.left.take().zip(self.os.clock.wall()).map(|(left, back)| back.since(left));
         self.os.observer.ended(self.os.clock.now(), ending, away);
         Event::Finished
     }

@@ -20,7 +20,7 @@ pub enum Progress {
     Degraded,
 }
 
-/// The coordinator's record of one device: storage that the embedder lends.
+/// The coordinator's record of one device, in storage of the embedder's ([`DeviceSlots`]).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeviceSlot {
     pub(crate) progress: Progress,
@@ -28,6 +28,11 @@ pub struct DeviceSlot {
     /// It told that it is connected, while something was being done.
     pub(crate) recovered: bool,
 }
+
+/// A slot for each device: an array, a `&mut` to a slice, where there is a heap a boxed slice.
+pub trait DeviceSlots: AsRef<[DeviceSlot]> + AsMut<[DeviceSlot]> {}
+
+impl<D: AsRef<[DeviceSlot]> + AsMut<[DeviceSlot]>> DeviceSlots for D {}
 
 impl DeviceSlot {
     /// Makes the record of a device in normal service.

@@ -23,7 +23,7 @@ pub(crate) fn run(_: &Args) -> Result<()> {
 
 /// Builds the guest and returns the path of its ELF.
 pub(crate) fn build() -> Result<PathBuf> {
-    need_target()?;
+    shell::need_target(TARGET)?;
     let root = workspace::root()?;
     let script = root.join("guest").join("guest.ld");
     if !script.is_file() {
@@ -76,20 +76,6 @@ fn executable(messages: impl std::io::BufRead) -> Result<Option<PathBuf>> {
         }
     }
     Ok(found)
-}
-
-/// Adds the bare-metal target where `rustup` says that it is missing.
-fn need_target() -> Result<()> {
-    let probe = Command::new("rustup").args(["target", "list", "--installed"]).output();
-    let Ok(list) = probe else {
-        return Ok(()); // no rustup: cargo itself will say what is missing
-    };
-    if String::from_utf8_lossy(&list.stdout).lines().any(|line| line.trim() == TARGET) {
-        return Ok(());
-    }
-    shell::output(Command::new("rustup").args(["target", "add", TARGET]))
-        .with_context(|| format!("the target {TARGET} is not installed and rustup could not add it"))?;
-    Ok(())
 }
 
 #[cfg(test)]

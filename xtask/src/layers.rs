@@ -20,6 +20,8 @@ const LEVELS: [&[&str]; 7] = [
 ];
 /// Host-side commands, which may name everything below them.
 const TOOLS: [&str; 3] = ["xtask", "xen-benches", "xen-fuzz"];
+/// Examples of embedders, which nobody names, and what each of them may name of the family.
+const EMBEDDERS: [(&str, &[&str]); 1] = [("hosted-driver", &["xen-hypercall", "xen-suspend"])];
 /// Stands beside the family, on the lowest crate alone: a second opinion on the others.
 const MOCK: &str = "xen-mock";
 /// Runs the loom models of any crate.
@@ -80,8 +82,12 @@ fn violation(arrow: Arrow<'_>) -> Option<String> {
     if TOOLS.contains(&from) {
         return None;
     }
-    if TOOLS.contains(&to) {
-        return Some(format!("{name}: a crate depends on a command"));
+    if TOOLS.contains(&to) || EMBEDDERS.iter().any(|(embedder, _)| *embedder == to) {
+        return Some(format!("{name}: a crate depends on a command or an example"));
+    }
+    if let Some((_, allowed)) = EMBEDDERS.iter().find(|(name, _)| *name == from) {
+        let stray = ours(to) && kind != Kind::Test && !allowed.contains(&to);
+        return stray.then(|| format!("{name}: this embedder does without it"));
     }
     if !ours(from) {
         return Some(format!("{from} has no level: give it one in xtask/src/layers.rs"));
@@ -132,6 +138,7 @@ mod tests {
             ("xen-mock", "xen-hypercall"),
             ("xen-sim", "xen-mock"),
             ("xtask", "xen-mock"),
+            ("hosted-driver", "xen-suspend"),
             ("xen-ring", "zerocopy"),
         ] {
             assert_eq!(check(from, to, Kind::Built), None, "{from} -> {to}");
@@ -155,6 +162,8 @@ mod tests {
             ("xen-new", "xen-ring"),
             ("xen-grant", "xen-explore"),
             ("xen-explore", "xen-grant"),
+            ("hosted-driver", "xen-grant"),
+            ("guest", "hosted-driver"),
         ] {
             assert!(check(from, to, Kind::Built).is_some(), "{from} -> {to}");
         }

@@ -22,6 +22,7 @@ mod mock_host;
 mod shard;
 mod shell;
 mod spent;
+mod targets;
 mod workspace;
 mod xen;
 mod xenstored;
@@ -62,6 +63,8 @@ enum Command {
     Loom(loom::Args),
     /// Run the tests of the `no_std` crates under Miri.
     Miri(miri::Args),
+    /// Check that the `no_std` crates compile for other targets, and the coordinator without its services.
+    Targets(targets::Args),
     /// Run the guest's lifecycles on a real Xen, inside an emulated machine.
     Xen(xen::Args),
     /// Run the suite of xenstore's clients on the real daemons, without Xen.
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Layers(args) => layers::run(&args),
         Command::Loom(args) => loom::run(&args),
         Command::Miri(args) => miri::run(&args),
+        Command::Targets(args) => targets::run(&args),
         Command::Xen(args) => xen::run(&args),
         Command::Xenstored(args) => xenstored::run(&args),
     };

@@ -29,6 +29,19 @@ pub(crate) fn require(program: &str) -> Result<()> {
     tried.map(|_| ()).map_err(|error| missing(program, &error))
 }
 
+/// Adds a target where `rustup` says that it is missing.
+pub(crate) fn need_target(target: &str) -> Result<()> {
+    let Ok(list) = Command::new("rustup").args(["target", "list", "--installed"]).output() else {
+        return Ok(()); // no rustup: cargo itself will say what is missing
+    };
+    if String::from_utf8_lossy(&list.stdout).lines().any(|line| line.trim() == target) {
+        return Ok(());
+    }
+    output(Command::new("rustup").args(["target", "add", target]))
+        .with_context(|| format!("the target {target} is not installed and rustup could not add it"))?;
+    Ok(())
+}
+
 /// A start that failed, with the package that would have helped.
 pub(crate) fn missing(program: &str, error: &std::io::Error) -> anyhow::Error {
     if error.kind() != ErrorKind::NotFound {

@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use xen_hypercall::{EpochCell, IrqGate, Nanos};
 use xen_suspend::{
-    Ack, ArchOps, Class, Clock, Control, ControlWord, CoreService, Dark, Deadlines, DeviceSlot, DeviceSuspend,
-    Embedder, Ending, Fatal, Observer, OsQuiesce, Outcome, Policy, Refusal, Runner, Stage, State, SuspendCoordinator,
-    VcpuPark, Witness, Witnesses,
+    Ack, ArchOps, Class, Clock, Control, ControlWord, CoreService, Dark, Deadlines, DeviceSlot, DeviceSlots,
+    DeviceSuspend, Embedder, Ending, Fatal, Observer, OsQuiesce, Outcome, Policy, Refusal, Runner, Stage, State,
+    SuspendCoordinator, VcpuPark, Witness, Witnesses,
 };
 
 pub(crate) const SAME: Witnesses = Witnesses { canary: Witness::Same, callback: Witness::Same };
@@ -348,7 +348,12 @@ pub(crate) fn run(world: &Rc<World>, devices: usize, what: Do) -> Outcome {
 }
 
 /// Runs this coordinator once.
-pub(crate) fn run_on(coordinator: &mut SuspendCoordinator<'_>, world: &Rc<World>, devices: usize, what: Do) -> Outcome {
+pub(crate) fn run_on(
+    coordinator: &mut SuspendCoordinator<impl DeviceSlots>,
+    world: &Rc<World>,
+    devices: usize,
+    what: Do,
+) -> Outcome {
     let hook = || Hook(world.clone());
     let (clock, mut policy, mut os, mut park) = (hook(), hook(), hook(), hook());
     let (mut arch, mut control, mut observer) = (hook(), hook(), hook());

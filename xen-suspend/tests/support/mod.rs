@@ -94,7 +94,7 @@ fn kind(action: Action) -> (Discriminant<Action>, usize) {
 /// The coordinator, the world around it, and what was seen of both.
 #[derive(Debug)]
 pub(crate) struct Sim {
-    pub(crate) coordinator: SuspendCoordinator<'static>,
+    pub(crate) coordinator: SuspendCoordinator<Vec<DeviceSlot>>,
     pub(crate) deadlines: Deadlines,
     pub(crate) now: Nanos,
     /// `control/shutdown`.
@@ -122,10 +122,8 @@ impl Sim {
     }
 
     pub(crate) fn with(devices: usize, deadlines: Deadlines) -> Self {
-        // The fixture lives as long as the test: the slots may as well.
-        let slots = Box::leak(vec![DeviceSlot::new(); devices].into_boxed_slice());
         Self {
-            coordinator: SuspendCoordinator::new(slots, deadlines),
+            coordinator: SuspendCoordinator::new(vec![DeviceSlot::new(); devices], deadlines),
             deadlines,
             now: Nanos::from_secs(1000),
             node: ControlWord::Idle,
