@@ -21,6 +21,8 @@ const SILENCE: Duration = Duration::from_secs(150);
 const STANDS_STILL: &str = "the machine stands still";
 /// How often the machine is started for the jobs that are left when it stood still.
 const BOOTS: u32 = 5;
+/// How many boots in a row may stand still before a job has ended in them.
+const IN_VAIN: u32 = 2;
 
 /// What a boot needs.
 #[derive(Debug)]
@@ -48,12 +50,14 @@ impl Boot<'_> {
     /// has ended by then counts, and what has not is done again in another boot. The board tells of it.
     pub(crate) fn run(&self) -> Result<Board> {
         let mut board = Board::new(self.jobs);
+        let mut in_vain = 0;
         for boot in 1..=BOOTS {
             let logs = if boot == 1 { self.logs.clone() } else { self.logs.join(format!("boot-{boot}")) };
             fs::create_dir_all(&logs)?;
             let before = board.ended();
             let ended = self.boot(&mut board, &logs)?;
-            if ended != STANDS_STILL || boot == BOOTS || board.ended() == before {
+            in_vain = if board.ended() == before { in_vain + 1 } else { 0 };
+            if ended != STANDS_STILL || boot == BOOTS || in_vain == IN_VAIN {
                 board.close(&ended);
                 break;
             }
