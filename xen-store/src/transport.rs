@@ -44,9 +44,11 @@ pub trait Transport {
     }
 }
 
-/// Bytes that are sent without an event at most, which is half a ring: oxenstored serves a guest only so often for one event,
+/// Bytes that are sent without an event at most, which is a whole ring: oxenstored serves a guest only so often for one event,
 /// whatever is there.
-const QUIET_MOST: usize = 512;
+///
+/// Where server and guest go on request by request, this alone has events sent: a whole ring is some 40 short requests.
+const QUIET_MOST: usize = 1024;
 
 /// The rings in the page that a guest shares with the server.
 #[derive(Debug)]
