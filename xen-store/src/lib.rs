@@ -7,7 +7,7 @@
 //! trust: every wait has a deadline, every buffer a size, every answer is matched by id and checked before it is used.
 //!
 //! # What you must supply
-//! The page of the store as a [`SharedPage`](xen_hypercall::SharedPage), a place for the [`Core`] (4232 bytes a request in
+//! The page of the store as a [`SharedPage`](xen_hypercall::SharedPage), a place for the [`Core`] (4240 bytes a request in
 //! flight, 464 a watch, 4568 besides), and a [`Link`]: the event port and a clock. [`Nodes`] has what can be done with nodes; bring it into scope.
 //!
 //! A program of the control domain supplies nothing but the feature `std`: its `SocketStore` is a [`Store`] over the Unix
@@ -98,6 +98,7 @@ mod port_link;
 mod refusal;
 mod reply;
 mod request;
+mod seen;
 mod slot;
 #[cfg(all(feature = "std", unix))]
 mod socket;

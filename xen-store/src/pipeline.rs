@@ -20,8 +20,8 @@ pub trait Requests {
     /// Takes the answer to one of them; each is answered once, in any order.
     fn answer(&mut self, index: usize, answer: Result<Reply<'_>, StoreError>);
 
-    /// Names the watch of the node that a request reads, if there is one: what its event told is older than the answer, and
-    /// is forgotten.
+    /// Names the watch of the node that a request reads, if there is one: what it told before the answer is forgotten with
+    /// that.
     fn watch(&self, index: usize) -> Option<WatchId> {
         let _ = index;
         None
@@ -61,8 +61,11 @@ impl<const N: usize> Pipeline<N> {
             let Some(place) = self.under_way.iter_mut().find(|place| place.is_none()) else { break };
             let index = self.next;
             self.next = index.wrapping_add(1);
+            let watch = requests.watch(index);
             let asked = requests.ask(index, &mut |request| {
-                *place = Some((core.submit(request, None)?, index));
+                let ticket = core.submit(request, None)?;
+                watch.into_iter().for_each(|watch| core.supersede(&ticket, watch));
+                *place = Some((ticket, index));
                 Ok(())
             });
             if let Err(error) = asked {
@@ -102,8 +105,6 @@ impl<const N: usize> Pipeline<N> {
                 Answer::Done(answer) => {
                     self.answered = self.answered.wrapping_add(1);
                     requests.answer(index, answer);
-                    // The server reports before it answers what it was asked later.
-                    let _older = requests.watch(index).and_then(|watch| core.poll_event_of(watch));
                 }
             }
         }

@@ -5,7 +5,7 @@ use xen_hypercall::Nanos;
 use crate::body::Body;
 use crate::exchange::{Exchange, Stage};
 use crate::wire::Header;
-use crate::{End, MessageType, Reply, StoreError};
+use crate::{End, MessageType, Reply, StoreError, WatchId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
@@ -38,6 +38,8 @@ pub(crate) struct Slot {
     outcome: Result<(), StoreError>,
     /// When the ticket's time is over.
     deadline: Nanos,
+    /// The watch of the node that is read: what it told before the answer is void with that.
+    reads: Option<WatchId>,
 }
 
 impl Slot {
@@ -50,6 +52,7 @@ impl Slot {
             session: 0,
             outcome: Ok(()),
             deadline: Nanos::MAX,
+            reads: None,
         }
     }
 
@@ -63,6 +66,16 @@ impl Slot {
         self.ticket = ticket;
         self.session = session;
         self.deadline = Nanos::MAX;
+        self.reads = None;
+    }
+
+    pub(crate) const fn set_reads(&mut self, watch: WatchId) {
+        self.reads = Some(watch);
+    }
+
+    /// Returns the watch whose events are void by the answer that has come, if somebody waits for that.
+    pub(crate) fn take_reads(&mut self) -> Option<WatchId> {
+        self.reads.take().filter(|_| self.owner == Owner::Ticket)
     }
 
     /// Tells whether a ticket is out for it.

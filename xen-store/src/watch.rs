@@ -7,7 +7,7 @@ use xen_hypercall::Nanos;
 use crate::exchange::{Exchange, Stage, id};
 use crate::text::Text;
 use crate::wire::{Header, narrow};
-use crate::{Depth, Features, MessageType, Path, PathBuf, Place, Refusal, StoreError, decode, depth};
+use crate::{Depth, Features, MessageType, Path, PathBuf, Place, Refusal, StoreError, WatchId, decode, depth};
 
 /// The longest path that can be watched, in bytes.
 pub const WATCHED_PATH_MAX: usize = 256;
@@ -242,6 +242,14 @@ impl Watch {
         self.path = None;
         self.farewells = 0;
         self.generation = self.generation.wrapping_add(1);
+    }
+}
+
+/// Forgets what a watch told.
+pub(crate) fn forget(watches: &mut [Watch], id: WatchId) {
+    let index = id.place();
+    if let Some(watch) = watches.get_mut(index).filter(|watch| watch.token(index) == id.0) {
+        watch.take_event();
     }
 }
 

@@ -4,6 +4,7 @@ mod connection;
 mod device;
 mod round;
 mod state;
+pub(crate) mod waves;
 
 pub use connection::{Connection, OtherEnd, XenbusError};
 pub use device::{Device, Phase, Side, Unfit};

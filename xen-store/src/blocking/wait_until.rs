@@ -3,7 +3,8 @@
 use xen_hypercall::Nanos;
 
 use super::Store;
-use crate::{Link, Nodes, Path, Reply, Request, StoreError, Transport, WatchId};
+use crate::seen::Seen;
+use crate::{Link, Nodes, Reply, Request, StoreError, Transport, WatchId};
 
 /// The nodes as one sees them who waits: each that is read is watched from then on.
 #[derive(Debug)]
@@ -12,39 +13,15 @@ pub struct Watching<'s, 'a, L, const REQUESTS: usize, const WATCHES: usize, T> {
     seen: &'s mut Seen<WATCHES>,
 }
 
-/// The watches of what was read, and whether it was read this time.
-#[derive(Debug)]
-struct Seen<const WATCHES: usize>([Option<(WatchId, bool)>; WATCHES]);
-
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Nodes
     for Watching<'_, '_, L, REQUESTS, WATCHES, T>
 {
     fn perform(&mut self, request: Request<'_>) -> Result<Reply<'_>, StoreError> {
-        let watch = match request {
-            Request::Read(path) | Request::Directory(path) | Request::Permissions(path) => self.watch(path),
-            _ => None,
-        };
+        let watch = self.seen.watch(self.store.core, &request);
         let ticket = self.store.core.submit(request, None)?;
+        watch.into_iter().for_each(|watch| self.store.core.supersede(&ticket, watch));
         let waited = self.store.settle(&ticket);
-        // What the server reported before it answered is older than the answer.
-        let _older = watch.and_then(|watch| self.store.core.poll_event_of(watch));
         self.store.collect(ticket, waited)
-    }
-}
-
-impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Watching<'_, '_, L, REQUESTS, WATCHES, T> {
-    /// Returns the watch of a node that is about to be read; `None` if no more are to be had, and the clock has to do.
-    fn watch(&mut self, path: Path<'_>) -> Option<WatchId> {
-        let core = &mut self.store.core;
-        let known = self.seen.0.iter_mut().flatten().find(|(watch, _)| core.watched_path(*watch) == Some(path));
-        if let Some((watch, used)) = known {
-            *used = true;
-            return Some(*watch);
-        }
-        let place = self.seen.0.iter_mut().find(|place| place.is_none())?;
-        let watch = core.watch(path).ok()?;
-        *place = Some((watch, true));
-        Some(watch)
     }
 }
 
@@ -75,37 +52,25 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
         deadline: Nanos,
         mut look: impl FnMut(&mut Watching<'_, 'a, L, REQUESTS, WATCHES, T>) -> Result<Option<V>, StoreError>,
     ) -> Result<V, StoreError> {
-        let mut seen = Seen([None; WATCHES]);
+        let mut seen = Seen::new();
         let done = loop {
-            seen.0.iter_mut().flatten().for_each(|(_, used)| *used = false);
+            seen.begin();
             match look(&mut Watching { store: self, seen: &mut seen }) {
                 Ok(Some(value)) => break Ok(value),
                 Ok(None) => {}
                 Err(error) => break Err(error),
             }
-            self.end_watches(&mut seen, |used| !used);
-            if let Err(error) = self.hear_of(&seen, deadline) {
+            seen.unused().for_each(|watch| self.end_watch(watch));
+            if let Err(error) = self.until_heard(deadline, |store| seen.is_heard(store.core)) {
                 break Err(error);
             }
         };
-        self.end_watches(&mut seen, |_| true);
+        seen.take_all().for_each(|watch| self.end_watch(watch));
         done
     }
 
-    fn end_watches(&mut self, seen: &mut Seen<WATCHES>, ends: impl Fn(bool) -> bool) {
-        for place in &mut seen.0 {
-            if let Some((watch, _)) = place.take_if(|(_, used)| ends(*used)) {
-                // Fenced or over: then it ends with the connection, or is forgotten.
-                let _gone = self.core.unwatch(watch);
-            }
-        }
-    }
-
-    /// Waits for an event of one of the watches, or until it is time to look again.
-    fn hear_of(&mut self, seen: &Seen<WATCHES>, deadline: Nanos) -> Result<(), StoreError> {
-        self.until_heard(deadline, |store| {
-            let mut watches = seen.0.iter().flatten();
-            watches.any(|(watch, _)| store.core.poll_event_of(*watch).is_some())
-        })
+    /// Ends a watch of ours; where it is fenced or over, it ends with the connection, or is forgotten.
+    pub(super) fn end_watch(&mut self, watch: WatchId) {
+        let _gone = self.core.unwatch(watch);
     }
 }

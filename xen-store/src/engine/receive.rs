@@ -47,6 +47,10 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
                 message.to_slot(slots).or_else(|| message.to_watch(watches, REQUESTS)).unwrap_or((Found::Stray, 0));
             slots.iter_mut().for_each(|slot| slot.overtaken(answered));
             watches.iter_mut().for_each(|watch| watch.overtaken(answered, order));
+            if let Some(read) = slots.get_mut(place(header.request)).filter(|_| answered > 0).and_then(Slot::take_reads)
+            {
+                watch::forget(watches, read);
+            }
             found
         };
         parser.clear();

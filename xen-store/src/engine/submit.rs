@@ -3,7 +3,7 @@
 use super::Core;
 use crate::exchange::place;
 use crate::slot::{Left, Slot};
-use crate::{Answer, MessageType, Request, StoreError, Ticket, Transaction};
+use crate::{Answer, MessageType, Request, StoreError, Ticket, Transaction, WatchId};
 
 impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
     /// Asks something, within a transaction or without; within, only what is about nodes.
@@ -31,6 +31,14 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         let Some(outcome) = slot.outcome() else { return Answer::Pending(ticket) };
         slot.take_back();
         Answer::Done(outcome.map(|()| slot.reply()))
+    }
+
+    /// Has the answer to a request, which reads a node, make void what a watch of that node told before it: the server reports
+    /// a change before it answers what it was asked later. What is told after the answer stands.
+    pub(crate) fn supersede(&mut self, ticket: &Ticket, watch: WatchId) {
+        if let Some(slot) = find(&mut self.slots, ticket) {
+            slot.set_reads(watch);
+        }
     }
 
     /// Tells whether [`poll_reply`](Self::poll_reply) would end the ticket.
