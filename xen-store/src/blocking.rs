@@ -20,7 +20,7 @@ use crate::{
 /// How long an answer is waited for, unless [`Store::set_patience`] says otherwise.
 const PATIENCE: Nanos = Nanos::from_secs(5);
 /// How long a watch is relied on where something is waited for: servers lose events.
-const REREAD: Nanos = Nanos::from_secs(1);
+pub(crate) const REREAD: Nanos = Nanos::from_secs(1);
 /// Bytes taken at once.
 const PIECE: usize = 256;
 /// The most pieces taken before time is looked at: four rings.

@@ -3,14 +3,20 @@
 mod ask;
 mod drive;
 mod event;
+mod hear;
 mod sleepers;
 mod transaction;
+mod wait_until;
+mod xenbus;
 
 pub use drive::TaskLink;
 pub use transaction::Inside;
+pub use wait_until::Looking;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::task::Waker;
+
+use xen_hypercall::Nanos;
 
 use crate::{Link, Ring, Store, StoreError, Transaction, Transport, WatchId};
 use sleepers::Sleepers;
@@ -22,7 +28,7 @@ use sleepers::Sleepers;
 /// up what it asked for, and nothing else: so that any timer of the executor's will do to limit it, besides
 /// [`Store::set_patience`], which holds here too.
 ///
-/// Besides the core, it takes 48 bytes a request, 40 bytes a watch, and 216 bytes of the caller's on a 64-bit machine, and
+/// Besides the core, it takes 64 bytes a request, 40 bytes a watch, and 224 bytes of the caller's on a 64-bit machine, and
 /// those of its link.
 ///
 /// It is for one thread; tasks on other processors send theirs a message.
@@ -34,13 +40,15 @@ pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T
     orphans: RefCell<[Option<Transaction>; REQUESTS]>,
     /// Watches whose task is gone, and that had to stay as long as the session was fenced.
     unwanted: RefCell<[Option<WatchId>; WATCHES]>,
+    /// When the first of those who wait for the clock is to look again.
+    again: Cell<Nanos>,
 }
 
 // What the documentation says of its size.
 #[cfg(target_pointer_width = "64")]
 const _: () = {
-    assert!(size_of::<Client<'static, (), 0, 0>>() <= 216);
-    assert!(size_of::<Client<'static, (), 4, 16>>() <= 216 + 4 * 48 + 16 * 40);
+    assert!(size_of::<Client<'static, (), 0, 0>>() <= 224);
+    assert!(size_of::<Client<'static, (), 4, 16>>() <= 224 + 4 * 64 + 16 * 40);
 };
 
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
@@ -52,6 +60,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
             sleepers: RefCell::new(Sleepers::new()),
             orphans: RefCell::new([const { None }; REQUESTS]),
             unwanted: RefCell::new([const { None }; WATCHES]),
+            again: Cell::new(Nanos::MAX),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::{Core, Path, Request, WatchId};
 
 /// The watches of what was read, and whether it was read this time.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen<const WATCHES: usize>([Option<(WatchId, bool)>; WATCHES]);
 
 impl<const WATCHES: usize> Seen<WATCHES> {

@@ -47,7 +47,7 @@ impl TaskLink for Machine {
     }
 }
 
-type Shared = &'static Client<'static, Machine, 2, 1>;
+type Shared = &'static Client<'static, Machine, 2, 2>;
 
 #[embassy_executor::task]
 async fn drive(client: Shared) {
@@ -75,8 +75,12 @@ async fn copy(client: Shared) {
 async fn test(client: Shared, done: Sender<String>) {
     for value in ["one", "two", "three"] {
         client.write(A, value.as_bytes()).await.unwrap();
-        let mut buffer = [0; 16];
-        while client.read(B, &mut buffer).await != Ok(value.as_bytes()) {}
+        let copied = client.wait_until(Nanos::MAX, async |nodes| match nodes.read(B, &mut [0; 16]).await {
+            Ok(read) => Ok((read == value.as_bytes()).then_some(())),
+            Err(error) if error.is_no_entry() => Ok(None),
+            Err(error) => Err(error),
+        });
+        copied.await.unwrap();
     }
     done.send("three values went round".into()).unwrap();
 }
@@ -91,7 +95,7 @@ fn tasks_of_embassy_share_a_client() {
         host.store().set_permissions("data/a", &host.store().permissions("data"));
         let machine = Machine(Seam::new(&host));
         let page = Box::leak(Box::new(machine.0.page()));
-        let core: &'static mut Core<2, 1> = Box::leak(Box::default());
+        let core: &'static mut Core<2, 2> = Box::leak(Box::default());
         let client: Shared = Box::leak(Box::new(Client::new(Store::attach(page, core, machine).unwrap())));
         let executor: &'static mut Executor = Box::leak(Box::new(Executor::new()));
         executor.run(|spawner: Spawner| {

@@ -4,21 +4,22 @@
 
 mod support;
 
-use support::Message;
 use support::fake::{Fake, page};
+use support::{Message, give, sent};
 use xen_hypercall::Nanos;
-use xen_store::{Core, Fault, Link, Path, Reply, Request, Requests, Store, StoreError};
+use xen_store::{Core, Fault, Link, Path, Pipeline, Reply, Request, Requests, Store, StoreError, WatchId};
 
 /// Reads of `n/0`, `n/1` and so on.
 struct Reads {
     answers: Vec<Vec<Result<String, StoreError>>>,
     skipped: Option<usize>,
     long: Option<usize>,
+    watch: Option<WatchId>,
 }
 
 impl Reads {
     fn new(count: usize) -> Self {
-        Self { answers: vec![Vec::new(); count], skipped: None, long: None }
+        Self { answers: vec![Vec::new(); count], skipped: None, long: None, watch: None }
     }
 }
 
@@ -41,6 +42,10 @@ impl Requests for Reads {
 
     fn answer(&mut self, index: usize, answer: Result<Reply<'_>, StoreError>) {
         self.answers[index].push(answer.map(|reply| String::from_utf8(reply.value().to_vec()).unwrap()));
+    }
+
+    fn watch(&self, _index: usize) -> Option<WatchId> {
+        self.watch
     }
 }
 
@@ -139,4 +144,42 @@ fn events_are_few() {
     store.pipeline(&mut Reads::new(640));
     let events = fake.notified.get() - before;
     assert!(events * 16 <= 640, "{events} events");
+}
+
+/// S18: what a watch told before the answer is void with that, and what it tells after it stands, however late one looks.
+#[test]
+fn s18_an_answer_is_newer_than_what_was_told_before_it() {
+    for (before, after) in [(1, 0), (0, 1), (1, 1), (0, 0)] {
+        let mut core: Core<4, 1> = Core::new();
+        let watch = core.watch(Path::literal("n/0")).unwrap();
+        let request = sent(&mut core).remove(0);
+        let event = Message::event("n/0", &request.strings()[1]);
+        give(&mut core, &request.ack());
+        let mut reads = Reads { watch: Some(watch), ..Reads::new(1) };
+        let mut pipeline = Pipeline::<4>::new();
+        pipeline.fill(&mut core, &mut reads);
+        let read = sent(&mut core).remove(0);
+        let (events, answer) = ([&event; 2], read.ok(b"v"));
+        let messages = events[..before].iter().copied().chain([&answer]).chain(events[..after].iter().copied());
+        core.handle_bytes(&messages.flat_map(Message::bytes).collect::<Vec<_>>()).unwrap();
+        assert!(pipeline.drain(&mut core, &mut reads));
+        assert_eq!(core.poll_event_of(watch).is_some(), after > 0, "{before} before, {after} after");
+    }
+}
+
+/// An answer for which nobody waits any more makes nothing void: nobody knows what it says.
+#[test]
+fn s11_what_was_told_before_an_answer_that_was_given_up_stands() {
+    let mut core: Core<4, 1> = Core::new();
+    let watch = core.watch(Path::literal("n/0")).unwrap();
+    let request = sent(&mut core).remove(0);
+    give(&mut core, &request.ack());
+    let mut reads = Reads { watch: Some(watch), ..Reads::new(1) };
+    let mut pipeline = Pipeline::<4>::new();
+    pipeline.fill(&mut core, &mut reads);
+    let read = sent(&mut core).remove(0);
+    pipeline.give_up(&mut core, &mut reads, StoreError::TimedOut);
+    give(&mut core, &Message::event("n/0", &request.strings()[1]));
+    give(&mut core, &read.ok(b"v"));
+    assert!(core.poll_event_of(watch).is_some());
 }

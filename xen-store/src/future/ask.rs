@@ -5,7 +5,9 @@ use core::task::{Context, Poll, Waker};
 
 use super::Client;
 use super::sleepers::Wants;
-use crate::{Answer, Core, Link, Path, Pipeline, Reply, Request, Requests, StoreError, Ticket, Transaction, Transport};
+use crate::{
+    Answer, Core, Link, Path, Pipeline, Reply, Request, Requests, StoreError, Ticket, Transaction, Transport, WatchId,
+};
 
 /// A request under way, which is given up with the future that waits for it.
 struct Asked<'c, 'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> {
@@ -59,6 +61,18 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         buffer: &'b mut [u8],
     ) -> Result<Reply<'b>, StoreError> {
         let ticket = poll_fn(|cx| self.poll_submit(cx, request, within)).await?;
+        self.answer(ticket, buffer).await
+    }
+
+    /// Asks for what a watch tells of, which makes void what that told before the answer.
+    pub(super) async fn ask_reading<'b>(
+        &self,
+        request: Request<'_>,
+        watch: Option<WatchId>,
+        buffer: &'b mut [u8],
+    ) -> Result<Reply<'b>, StoreError> {
+        let ticket = poll_fn(|cx| self.poll_submit(cx, request, None)).await?;
+        watch.into_iter().for_each(|watch| self.store.borrow_mut().core().supersede(&ticket, watch));
         self.answer(ticket, buffer).await
     }
 

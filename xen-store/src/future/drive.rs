@@ -43,6 +43,7 @@ impl<L: TaskLink, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
             self.end_orphans();
             let turned = self.store.borrow_mut().turn_and_tell();
             self.wake_for_news();
+            self.wake_for_time();
             let progress = match turned {
                 Ok(progress) => progress,
                 Err(error) => {
@@ -50,7 +51,7 @@ impl<L: TaskLink, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
                     return Poll::Ready(error);
                 }
             };
-            let deadline = self.store.borrow_mut().core().poll_deadline();
+            let deadline = self.next_turn();
             let waits = self.store.borrow().link().poll_wait(cx, deadline).is_pending();
             if progress == Progress::Idle && waits {
                 return Poll::Pending;

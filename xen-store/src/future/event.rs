@@ -17,12 +17,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
     for Registering<'_, '_, L, T, REQUESTS, WATCHES>
 {
     fn drop(&mut self) {
-        let Some(watch) = self.watch.take() else { return };
-        if self.client.unwatch(watch) == Err(StoreError::Fenced) {
-            let mut unwanted = self.client.unwanted.borrow_mut();
-            // There is a place for each that there can be.
-            unwanted.iter_mut().find(|place| place.is_none()).into_iter().for_each(|place| *place = Some(watch));
-        }
+        self.watch.take().into_iter().for_each(|watch| self.client.end_watch(watch));
     }
 }
 
@@ -85,7 +80,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         Poll::Pending
     }
 
-    fn sleep(&self, cx: &Context<'_>, wants: Wants) {
+    pub(super) fn sleep(&self, cx: &Context<'_>, wants: Wants) {
         let other = self.sleepers.borrow_mut().put(wants, cx);
         other.into_iter().for_each(Waker::wake);
     }
