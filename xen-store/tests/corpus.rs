@@ -9,7 +9,7 @@ mod harness;
 use std::fs;
 use std::path::Path;
 
-use harness::any_bytes;
+use harness::{any_answers_to_others, any_bytes};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use xen_store::{Fault, Header, MessageType, StoreError};
@@ -38,6 +38,13 @@ fn inputs_do_what_their_names_say() {
     assert!(good.replies.iter().all(|reply| matches!(reply, Some(Ok(_)))));
     assert_eq!(good.ignored, (0, 0));
     assert_eq!(any_bytes(&input("events")).unwrap().events.len(), 2);
+    let others = any_answers_to_others(&input("every-other-answer")).unwrap();
+    assert!(others.replies.iter().all(|reply| matches!(reply, Some(Ok(_)))), "{others:?}");
+    assert_eq!((others.replies.len(), others.ignored), (16, (0, 0)));
+    let bad = any_answers_to_others(&input("s45-bad-other-answers")).unwrap();
+    let (control, rest) = bad.replies.split_last().unwrap();
+    assert!(rest.iter().all(|reply| matches!(reply, Some(Err(StoreError::Rejected(_))))), "{bad:?}");
+    assert_eq!(control, &Some(Ok(Vec::new())), "a daemon may say anything to a command");
     let oversize = any_bytes(&input("s01-oversize")).unwrap();
     assert_eq!(oversize.standing, Err(StoreError::Poisoned(Fault::Oversize(4097))));
     assert_eq!(any_bytes(&input("s08-unknown-ids")).unwrap().ignored, (4, 0));
@@ -49,9 +56,20 @@ fn inputs_do_what_their_names_say() {
 /// A message that has a chance to mean something.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let kind = prop_oneof![0..=26_u32, Just(MessageType::Error.raw()), any::<u32>()];
-    let request = prop_oneof![(0..9_u32).prop_map(|place| FIRST | place), any::<u32>()];
+    let request = prop_oneof![(0..18_u32).prop_map(|place| FIRST | place), any::<u32>()];
     let transaction = prop_oneof![4 => Just(0_u32), 1 => any::<u32>()];
-    let text = ["OK\0", "7\0", "ENOENT\0", "ENEW\0", "vbd\0vif\0", "n0\0r1\0", "device/x\x0000001006\0"];
+    let text = [
+        "OK\0",
+        "7\0",
+        "ENOENT\0",
+        "ENEW\0",
+        "vbd\0vif\0",
+        "3\0vbd\0\0",
+        "T\0",
+        "/local/domain/7\0",
+        "n0\0r1\0",
+        "device/x\x0000001006\0",
+    ];
     let body = prop_oneof![
         proptest::sample::select(text.to_vec()).prop_map(|text| text.as_bytes().to_vec()),
         vec(any::<u8>(), 0..40),
