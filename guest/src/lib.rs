@@ -23,6 +23,8 @@
 //! | `trial` | scenarios with a peer, all of them | `class`, `result`, `scenarios`, `failed` |
 //! | `hoard` | the nodes in xenstore are written, or a resume is over | `class`; `fired`: watches that told of something before that, `events` in all; `nodes`, `bytes`, `sum` |
 //! | `poked` | all watches of the hoard have told of a word in their groups | `word`, `fired`, `events` |
+//! | `connected` | so many devices were connected, and closed again | `kind`, `way`: `serial` or `together`, `k`, `ns`, `waves`, `messages` |
+//! | `devices` | that was done as often as it is to be | `result`, `turns` |
 //! | `unknown` | a word is not served | `word` |
 //! | `stopping` | the guest ends | `reason` |
 //! | `scenario`, `selftest` | one scenario, all of them | `name`, `result`; `result`, `scenarios`, `failed` |
@@ -38,6 +40,7 @@ mod ballast;
 mod contrary;
 mod crew;
 mod embedding;
+mod frontends;
 mod hoard;
 pub mod lifecycle;
 mod load;

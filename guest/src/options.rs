@@ -4,7 +4,7 @@ use xen_evtchn::Abi;
 use xen_grant::Version;
 use xen_hypercall::Nanos;
 
-use crate::hoard;
+use crate::{frontends, hoard};
 
 /// The options of a guest; each key is documented at its field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Options {
     pub trial: Option<Kind>,
     /// `hoard=N`: keep so many nodes in xenstore, in groups that are watched, and make them again in each new domain.
     pub hoard: usize,
+    /// `devices=N`: connect and close so many devices of each kind, again and again, at the start.
+    pub devices: usize,
     /// `tick_ms=N`: time between ticks, 1000 by default.
     pub tick: Nanos,
 }
@@ -105,6 +107,7 @@ impl Default for Options {
             evtchn: Abi::Fifo,
             trial: None,
             hoard: 0,
+            devices: 0,
             tick: Nanos::from_secs(1),
         }
     }
@@ -140,6 +143,7 @@ impl Options {
             "grant" => self.grant = grant(value)?,
             "trial" => self.trial = Some(trial(value)?),
             "hoard" => self.hoard = value.parse().ok().filter(|&nodes| nodes <= hoard::MOST)?,
+            "devices" => self.devices = value.parse().ok().filter(|&count| count <= frontends::MOST)?,
             "fail" => self.fail = Some(failing(value)?),
             _ => return known_elsewhere(key, value),
         }

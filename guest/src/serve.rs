@@ -18,6 +18,7 @@ use xen_suspend::{
 use crate::ballast::Ballast;
 use crate::contrary::Contrary;
 use crate::embedding::{Around, ByOption, OneLoop, Witnessing};
+use crate::frontends;
 use crate::hoard::Hoard;
 use crate::load::{Load, Turn};
 use crate::peer::Obedient;
@@ -112,6 +113,7 @@ impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
             self.selftest();
         }
         self.try_out(None);
+        frontends::run(&self.bench(), (&self.ground.voice(), self.options.devices));
         // After a wake the word is read, too.
         let cause = if self.options.wake { Cause::Wake } else { Cause::Word };
         loop {

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::rc::Rc;
 
+use guest::Options;
 use guest::lifecycle::{Host as On, Lifecycle};
 use xen_mock::{Builder, Host, Kind, Quotas};
+
+use crate::frontends;
 
 type Build = Rc<dyn Fn(Builder) -> Builder>;
 type Prepare = Rc<dyn Fn(&Host)>;
@@ -42,16 +45,17 @@ impl Arrangement {
         Self { prepare: Rc::new(prepare), ..self }
     }
 
-    /// Gives the guest as many processors as the lifecycle takes, and nodes of xenstore, unless the host is built with more
-    /// anyway.
+    /// Gives the guest as many processors as the lifecycle takes, devices and nodes of xenstore, unless the host is built with
+    /// more anyway.
     pub(crate) fn fit(self, lifecycle: &Lifecycle) -> Self {
         let build = Rc::clone(&self.build);
-        let hoard = guest::Options::parse(lifecycle.cmdline, |_| ()).hoard;
+        let Options { hoard, devices, .. } = Options::parse(lifecycle.cmdline, |_| ());
         let usual = Quotas::default();
         // Its own, and the usual number for all else.
         let quotas = Quotas { nodes: usual.nodes + hoard, ..usual };
         match lifecycle.only {
             Some((On::Smp, _)) => self.built(move |builder| build(builder.vcpus(2))),
+            _ if devices > 0 => self.built(move |builder| frontends::built(build(builder), devices)),
             _ if hoard > 0 => self.built(move |builder| build(builder.quotas(quotas))),
             _ => self,
         }

@@ -21,6 +21,7 @@ pub mod adversary;
 mod arrangement;
 mod events;
 pub mod faults;
+mod frontends;
 pub mod fuzz;
 pub mod grants;
 mod heard;

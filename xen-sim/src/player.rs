@@ -5,10 +5,10 @@ use guest::lifecycle::Step;
 use xen_hypercall::{DomId, Nanos};
 use xen_mock::{Destination, Holdings, Host, Operation, Outcome, Reason, Save, State, Vendor};
 
-use crate::Line;
 use crate::heard::Heard;
 use crate::hoard::{self, word};
 use crate::peer::Peer;
+use crate::{Line, frontends};
 
 /// Virtual time that one step may take: more than both of the toolstack's clocks.
 pub(crate) const LIMIT: Nanos = Nanos::from_secs(300);
@@ -91,6 +91,7 @@ impl Player {
     pub(crate) fn advance(&mut self, host: &Host) {
         self.listen(host);
         self.peer.turn(host);
+        frontends::turn(host);
         while let (None, Some(&step)) = (&self.wrong, self.steps.get(self.next)) {
             let begun = self.begun(step, host);
             match self.judge(step, begun, host) {
@@ -116,6 +117,9 @@ impl Player {
         }
         if let (None, Step::Peer) = (self.begun, step) {
             self.peer.appear(host);
+        }
+        if let (None, Step::Devices(count)) = (self.begun, step) {
+            frontends::appear(host, count);
         }
         if let (None, Step::Poke) = (self.begun, step) {
             self.pokes += 1;
@@ -191,7 +195,7 @@ impl Player {
             Step::Hoarded => self.compare_hoard(host),
             Step::Poke => self.find("poked", &[&format!("word={}", word(self.pokes)), ALL_FIRED, ONCE_EACH]),
             Step::SaveAway | Step::RestoreHere => Standing::Wrong("the mock host has no second machine".into()),
-            Step::Word(_) | Step::Type(_) | Step::Peer | Step::NeverSays(_) => Standing::Done,
+            Step::Word(_) | Step::Type(_) | Step::Devices(_) | Step::Peer | Step::NeverSays(_) => Standing::Done,
         }
     }
 

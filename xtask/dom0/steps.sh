@@ -11,7 +11,7 @@ begin() {
     name=$1 kind=$2 vcpus=$3 words=$4
     log=/var/log/xen/guest-$name.log said=/tmp/$name.said image=/tmp/$name.image checkpoint=/tmp/$name.checkpoint
     typed=/tmp/$name.typed cursor=0 pokes=0 why=
-    peer=$name-peer peer_log=/var/log/xen/guest-$name-peer.log peers=0
+    peer=$name-peer peer_log=/var/log/xen/guest-$name-peer.log peers=0 greeter=
     { common; $kind; } >"/tmp/$name.cfg"
     clock; began=$ms
     tell "start $name"
@@ -84,6 +84,7 @@ finish() {
             while read -r line; do tell "xl $name $line"; done
         [ $peers = 0 ] || tail -n 20 "$peer_log" | tr -d '\r' | while read -r line; do tell "xl $name peer: $line"; done
     }
+    [ -z "$greeter" ] || kill "$greeter" 2>/dev/null
     [ $peers = 0 ] || xl destroy "$peer" >/dev/null 2>&1
     domid >/dev/null && xl destroy "$name" >/dev/null 2>&1
     [ -f "$log" ] && grep -v '^load ' "$log" | tr -d '\r' | tail -n 3000 |
@@ -368,6 +369,15 @@ loaded() {
     *) why="$came came, $written" ;;
     esac
     return 1
+}
+
+are_there() { [ "$(xenstore-read "/local/domain/$(domid)/data/devices" 2>/dev/null)" = "$1" ]; }
+
+# Makes backends for so many devices of each kind, and the frontends' nodes. They greet in the background from then on.
+devices() {
+    /rig/devices "$(domid)" "$1" >>"$said" 2>&1 &
+    greeter=$!
+    poll are_there "$1" || { why="no backends"; return 1; }
 }
 
 # A line for each node in the groups of the guest's hoard, by the order of names: `GROUP/NUMBER VALUE PERMISSION,...`.

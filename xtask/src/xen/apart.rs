@@ -2,7 +2,7 @@
 
 use super::plan::Extent;
 use super::variant::Variant;
-use super::{ring, soak, store, together};
+use super::{devices, ring, soak, store, together};
 use guest::lifecycle::Lifecycle;
 
 /// Rounds of a quick run.
@@ -16,7 +16,8 @@ pub(super) fn lifecycles(name: &str, wished: Option<u32>, extent: Extent) -> Vec
     let (make, usual): (&[Make], _) = match name {
         soak::NAME => (&[soak::lifecycle], soak::ROUNDS),
         ring::NAME => (&[ring::lifecycle], ring::ROUNDS),
-        store::NAME => (&[store::lifecycle], store::ROUNDS),
+        store::NAME => (&[store::lifecycle, devices::lifecycle], store::ROUNDS),
+        devices::NAME => (&[devices::lifecycle], store::ROUNDS),
         together::EVTCHN => (&[together::evtchn, together::evtchn_fifo], together::ROUNDS),
         together::GRANT => (&[together::grant, together::grant_v2], together::ROUNDS),
         _ => return Vec::new(),
@@ -58,7 +59,7 @@ mod tests {
             lifecycles(name, Some(1), Extent::Full).iter().map(|lifecycle| lifecycle.name).collect()
         };
         assert_eq!([known("soak"), known("ring"), known("restore")], [vec!["soak"], vec!["ring"], vec![]]);
-        assert_eq!(known("store"), ["store"]);
+        assert_eq!(known("store"), ["store", "store-devices"]);
         assert_eq!(known("grant"), ["grant", "grant-v2"]);
     }
 }

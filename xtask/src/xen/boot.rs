@@ -140,8 +140,8 @@ impl Boot<'_> {
             )
             .as_bytes(),
         )?;
-        if let Some(program) = in_place::program(self.image) {
-            own.program("rig/in-place", &fs::read(program)?)?;
+        for (name, program) in in_place::programs(self.image) {
+            own.program(&format!("rig/{name}"), &fs::read(program)?)?;
         }
         own.dir("rig/foreground")?;
         own.dir("rig/background")?;

@@ -7,13 +7,14 @@ use std::time::Duration;
 const PREFIX: &str = "xen-guest:";
 
 /// The event and the words of a line that the guest said.
-fn said(line: &str) -> Option<(&str, impl Iterator<Item = &str> + Clone)> {
+pub(super) fn said(line: &str) -> Option<(&str, impl Iterator<Item = &str> + Clone)> {
     let mut words = line.split_whitespace();
     (words.next()? == PREFIX).then_some(())?;
     Some((words.next()?, words))
 }
 
-fn value<'a>(mut words: impl Iterator<Item = &'a str>, key: &str) -> Option<&'a str> {
+/// The value of a key among the words of a line.
+pub(super) fn value<'a>(mut words: impl Iterator<Item = &'a str>, key: &str) -> Option<&'a str> {
     words.find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
 

@@ -144,8 +144,12 @@ impl Sources {
 
     /// Changes when anything that goes into the image does.
     fn key(&self) -> Result<String> {
-        let mut texts =
-            vec![disk::recipe(), in_place::SOURCE.into(), self.stamp.clone(), format!("{:?}", self.modules)];
+        let mut texts = vec![
+            disk::recipe(),
+            format!("{:?}", in_place::PROGRAMS),
+            self.stamp.clone(),
+            format!("{:?}", self.modules),
+        ];
         for file in [&self.xen, &self.kernel] {
             let about = fs::metadata(file).with_context(|| file.display().to_string())?;
             texts.push(format!("{} {:?}", file.display(), about.modified()?));

@@ -1,6 +1,7 @@
-//! The program of dom0's for what `xl` has no command for: freezing a domain unasked, and resuming it the slow way.
+//! Programs of dom0's: for what `xl` has no command for, freezing a domain unasked and resuming it the slow way; and backends
+//! that greet frontends.
 //!
-//! It is compiled on the spot, against Xen's C headers and the very libraries that dom0 has.
+//! They are compiled on the spot, against Xen's C headers and the very libraries that dom0 has.
 
 use super::disk::library_dirs;
 use super::image::Image;
@@ -11,10 +12,10 @@ use guest::lifecycle::{Lifecycle, Step};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The program's source.
-pub(crate) const SOURCE: &str = include_str!("../../dom0/in-place.c");
-const NAME: &str = "in-place";
-/// The libraries that it calls.
+/// The programs' names and sources.
+pub(crate) const PROGRAMS: [(&str, &str); 2] =
+    [("in-place", include_str!("../../dom0/in-place.c")), ("devices", include_str!("../../dom0/devices.c"))];
+/// The libraries that they call.
 const LIBRARIES: [&str; 3] = ["libxenctrl.so.", "libxenguest.so.", "libxenstore.so."];
 
 /// A header that Debian's libxen-dev brings.
@@ -22,26 +23,30 @@ const HEADER: &str = "/usr/include/xenguest.h";
 /// What a host without compiler or headers lacks.
 const NEEDS: &str = "needs cc and libxen-dev";
 
-/// The program of an image, if it could be compiled.
-pub(crate) fn program(image: &Image) -> Option<PathBuf> {
-    let path = image.base.with_file_name(NAME);
-    path.exists().then_some(path)
+/// The programs of an image, and their names; none if they could not be compiled.
+pub(crate) fn programs(image: &Image) -> Vec<(&'static str, PathBuf)> {
+    let programs = PROGRAMS.map(|(name, _)| (name, image.base.with_file_name(name)));
+    programs.into_iter().filter(|(_, path)| path.exists()).collect()
 }
 
-/// Compiles the program into the image's folder, once, against the libraries in `tools`; not where something is lacking.
+/// Compiles the programs into the image's folder, once, against the libraries in `tools`; not where something is lacking.
 pub(crate) fn build(tools: &Path, folder: &Path) -> Result<()> {
-    let path = folder.join(NAME);
-    if path.exists() || !Path::new(HEADER).exists() || shell::require("cc").is_err() {
+    if !Path::new(HEADER).exists() || shell::require("cc").is_err() {
         return Ok(());
     }
+    let missing = PROGRAMS.iter().filter(|(name, _)| !folder.join(name).exists());
+    missing.copied().try_for_each(|(name, text)| compile(tools, (&folder.join(name), text)))
+}
+
+fn compile(tools: &Path, (path, text): (&Path, &str)) -> Result<()> {
     let source = tempfile::Builder::new().suffix(".c").tempfile()?;
-    std::fs::write(source.path(), SOURCE)?;
+    std::fs::write(source.path(), text)?;
     let mut cc = Command::new("cc");
-    cc.args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&path).arg(source.path());
+    cc.args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-o"]).arg(path).arg(source.path());
     cc.args(libraries(tools)?);
     // What those need of others is found in dom0, where the C library may be newer than this one.
     cc.arg("-Wl,--unresolved-symbols=ignore-in-shared-libs");
-    shell::output(&mut cc).context("the C compiler does not take dom0's own program")?;
+    shell::output(&mut cc).context("the C compiler does not take a program of dom0's own")?;
     Ok(())
 }
 
@@ -55,14 +60,15 @@ fn libraries(tools: &Path) -> Result<Vec<PathBuf>> {
     LIBRARIES.iter().map(find).collect()
 }
 
-/// Whether a lifecycle has a step that only this program can do.
+/// Whether a lifecycle has a step that only one of these programs can do.
 fn is_wanted(lifecycle: &Lifecycle) -> bool {
-    lifecycle.steps.iter().any(|step| matches!(step, Step::SlowResume | Step::FreezeHere | Step::FreezeMove))
+    let wants = |step: &Step| matches!(step, Step::SlowResume | Step::FreezeHere | Step::FreezeMove | Step::Devices(_));
+    lifecycle.steps.iter().any(wants)
 }
 
-/// Leaves out what cannot run without the program, aloud, if the image has none; fails where nothing may be left out.
+/// Leaves out what cannot run without the programs, aloud, if the image has none; fails where nothing may be left out.
 pub(crate) fn excuse<'a>(jobs: impl Iterator<Item = &'a mut Job>, image: &Image) -> Result<()> {
-    if program(image).is_some() {
+    if !programs(image).is_empty() {
         return Ok(());
     }
     let left = leave_out(jobs);
@@ -97,29 +103,33 @@ mod tests {
     }
 
     #[test]
-    fn without_the_program_only_what_needs_it_is_left_out() {
+    fn without_the_programs_only_what_needs_one_is_left_out() {
         let variant = Variant { kind: Kind::Pvh, vcpus: 1, abi: Abi::Fifo };
         let slow = lifecycle("slow", &[Step::Create, Step::SlowResume]);
         let mut jobs = [
             (lifecycle("plain", &[Step::Create, Step::Checkpoint]), Lane::Foreground),
             (slow, Lane::Foreground),
             (slow, Lane::Background),
+            (lifecycle("devices", &[Step::Devices(1)]), Lane::Foreground),
             (lifecycle("frozen", &[Step::FreezeHere]), Lane::Skipped("why")),
         ]
         .map(|(lifecycle, lane)| Job { lifecycle, variant, lane });
-        assert_eq!(leave_out(jobs.iter_mut()), ["slow"]);
-        let lanes = [Lane::Foreground, Lane::Skipped(NEEDS), Lane::Skipped(NEEDS), Lane::Skipped("why")];
+        assert_eq!(leave_out(jobs.iter_mut()), ["devices", "slow"]);
+        let skipped = Lane::Skipped(NEEDS);
+        let lanes = [Lane::Foreground, skipped, skipped, skipped, Lane::Skipped("why")];
         assert_eq!(jobs.map(|job| job.lane), lanes);
     }
 
     #[test]
-    fn the_source_is_c_that_xens_headers_take() {
+    fn the_sources_are_c_that_xens_headers_take() {
         if !Path::new(HEADER).exists() || shell::require("cc").is_err() {
             println!("skipped: {NEEDS}");
             return;
         }
-        let mut cc = Command::new("cc");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("dom0/in-place.c");
-        shell::output(cc.args(["-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]).arg(source)).unwrap();
+        for (name, _) in PROGRAMS {
+            let mut cc = Command::new("cc");
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("dom0/{name}.c"));
+            shell::output(cc.args(["-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]).arg(source)).unwrap();
+        }
     }
 }

@@ -10,6 +10,7 @@ mod census;
 mod console;
 mod cross;
 mod device_model;
+mod devices;
 pub(crate) mod disk;
 pub(crate) mod image;
 mod in_place;
@@ -192,6 +193,7 @@ fn play(args: &Args, (image, guest): (&Image, &Path), (plan, logs): (&Plan, &Pat
         println!("\n{table}");
     }
     counted.extend(missed);
+    counted.extend(devices::tell(&played));
     println!("logs: {}", workspace::relative(logs).display());
     Ok([verdict.misses(), &counted].concat())
 }

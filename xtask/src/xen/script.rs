@@ -39,6 +39,7 @@ pub(crate) const fn limit(step: &Step) -> u32 {
 fn call(step: &Step) -> (&'static str, Vec<Cow<'static, str>>) {
     let (function, words): (_, Vec<&'static str>) = match *step {
         Step::Type(bytes) => return ("type_in", vec![bytes.to_string().into()]),
+        Step::Devices(count) => return ("devices", vec![count.to_string().into()]),
         Step::Create => ("create", vec![]),
         Step::Checkpoint => ("checkpoint", vec![]),
         Step::SaveRestore => ("save_restore", vec![]),

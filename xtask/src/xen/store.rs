@@ -1,5 +1,6 @@
 //! `store`: a thousand nodes and 64 watches in xenstore, through checkpoints, saves and restores.
 
+use super::devices;
 use super::plan::Extent;
 use super::variant::{self, Kind, Variant};
 use anyhow::Result;
@@ -49,9 +50,9 @@ pub(super) fn lifecycle(rounds: u32) -> Lifecycle {
     }
 }
 
-/// Whether it is this lifecycle.
+/// Whether it is this lifecycle, or the one of its devices.
 pub(super) fn is_one(lifecycle: &Lifecycle) -> bool {
-    lifecycle.name == NAME
+    [NAME, devices::NAME].contains(&lifecycle.name)
 }
 
 /// The guests that are tested: those that are wished for, or PVH guests of one and two processors, where it is quick of one.
