@@ -102,7 +102,8 @@ pub enum Step {
     Loaded,
     /// Create a guest that obeys this one, or another after it has ended, and tell each of the other.
     Peer,
-    /// Make backends for so many devices of each kind, which greet the guest's ends from then on, and tell it.
+    /// Make backends for so many devices of each kind, which greet the guest's ends, and wait until the guest has connected to them
+    /// as often as it will.
     Devices(u32),
     /// Compare the nodes of the guest's hoard, their values and permissions, with what it said last of them.
     Hoarded,

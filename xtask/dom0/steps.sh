@@ -373,11 +373,12 @@ loaded() {
 
 are_there() { [ "$(xenstore-read "/local/domain/$(domid)/data/devices" 2>/dev/null)" = "$1" ]; }
 
-# Makes backends for so many devices of each kind, and the frontends' nodes. They greet in the background from then on.
+# Makes backends for so many devices of each kind, and the frontends' nodes. They greet in the background until the guest is done.
 devices() {
     /rig/devices "$(domid)" "$1" >>"$said" 2>&1 &
     greeter=$!
     poll are_there "$1" || { why="no backends"; return 1; }
+    says devices result=ok
 }
 
 # A line for each node in the groups of the guest's hoard, by the order of names: `GROUP/NUMBER VALUE PERMISSION,...`.

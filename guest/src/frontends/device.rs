@@ -58,14 +58,14 @@ impl fmt::Display for Kind {
 pub(super) struct Device {
     kind: Kind,
     directory: Line,
-    /// How many numbers were read in a phase.
-    numbers: usize,
+    /// Which of the values that are wanted in a phase are numbers; they come in any order.
+    numbers: [[bool; 3]; 2],
 }
 
 impl Device {
     /// Makes the end of a device of this number.
     pub(super) fn new(kind: Kind, id: usize) -> Self {
-        Self { kind, directory: Line::bare(format_args!("device/{kind}/{id}")), numbers: 0 }
+        Self { kind, directory: Line::bare(format_args!("device/{kind}/{id}")), numbers: [[false; 3]; 2] }
     }
 }
 
@@ -90,11 +90,8 @@ impl xen_store::Device for Device {
         self.kind.wanted(phase)
     }
 
-    fn value(&mut self, _phase: Phase, index: usize, value: Result<&[u8], StoreError>) {
-        if index == 0 {
-            self.numbers = 0;
-        }
-        self.numbers += usize::from(value.is_ok_and(|value| xen_store::number(value).is_ok()));
+    fn value(&mut self, phase: Phase, index: usize, value: Result<&[u8], StoreError>) {
+        self.numbers[place(phase)][index] = value.is_ok_and(|value| xen_store::number(value).is_ok());
     }
 
     fn judge(&mut self, phase: Phase) -> Result<(), Unfit> {
@@ -103,7 +100,8 @@ impl xen_store::Device for Device {
             Phase::Offer => 1,
             Phase::Connect => self.kind.wanted(phase).len(),
         };
-        if self.numbers >= needed { Ok(()) } else { Err(Unfit) }
+        let found = self.numbers[place(phase)].iter().filter(|number| **number).count();
+        if found >= needed { Ok(()) } else { Err(Unfit) }
     }
 
     fn nodes(&self, phase: Phase) -> usize {
@@ -117,5 +115,32 @@ impl xen_store::Device for Device {
         if let Some((name, value)) = self.kind.published().get(index) {
             write(name, value);
         }
+    }
+}
+
+const fn place(phase: Phase) -> usize {
+    match phase {
+        Phase::Offer => 0,
+        Phase::Connect => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Device, Kind, Phase};
+    use xen_store::{Device as _, StoreError, Unfit};
+
+    #[test]
+    fn a_disk_is_fit_with_all_its_numbers_in_any_order() {
+        let mut disk = Device::new(Kind::Disk, 3);
+        for index in [2, 0, 1] {
+            assert_eq!(disk.judge(Phase::Connect), Err(Unfit));
+            disk.value(Phase::Connect, index, Ok(b"512"));
+        }
+        assert_eq!(disk.judge(Phase::Connect), Ok(()));
+        disk.value(Phase::Connect, 1, Err(StoreError::Stale));
+        assert_eq!(disk.judge(Phase::Connect), Err(Unfit), "the last one counts");
+        disk.value(Phase::Offer, 1, Ok(b"1"));
+        assert_eq!(disk.judge(Phase::Offer), Ok(()));
     }
 }

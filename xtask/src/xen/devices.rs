@@ -21,13 +21,7 @@ pub(super) fn lifecycle(_rounds: u32) -> Lifecycle {
         name: NAME,
         about: "16 disks and 16 network cards connect, all at once and one after the other, in turns",
         cmdline: "devices=16",
-        steps: &[
-            Step::Create,
-            Step::Devices(COUNT),
-            Step::Says("devices", &["result=ok"]),
-            Step::Alive,
-            Step::Poweroff,
-        ],
+        steps: &[Step::Create, Step::Devices(COUNT), Step::Alive, Step::Poweroff],
         only: None,
     }
 }
@@ -82,7 +76,11 @@ fn row([together, serial]: [Measured; 2]) -> Option<String> {
         return None;
     }
     let millis = |way: &Measured| median(&way.times) as f64 / 1e6;
-    let ratio = millis(&together) / millis(&serial);
+    // Of neighbours, for the machine may be slower at times.
+    let pairs = together.times.iter().zip(&serial.times);
+    let mut ratios: Vec<f64> = pairs.map(|(together, serial)| *together as f64 / *serial as f64).collect();
+    ratios.sort_by(f64::total_cmp);
+    let ratio = ratios[ratios.len() / 2];
     let word = if ratio <= TARGET { "ok" } else { "short" };
     let a_device = |way: &Measured| median(&way.messages) as f64 / f64::from(COUNT);
     Some(format!(
@@ -115,8 +113,8 @@ mod tests {
 
     #[test]
     fn a_row_ends_in_its_verdict_by_medians() {
-        let slow = || times(&[9_000_000, 20_000_000, 20_000_000, 20_000_000, 90_000_000]);
-        let fast = row([times(&[10_000_000, 1, 10_000_000, 99_000_000, 10_000_000]), slow()]).unwrap();
+        let slow = || times(&[20_000_000, 9_000_000, 20_000_000, 90_000_000, 20_000_000]);
+        let fast = row([times(&[10_000_000, 9_000_000, 10_000_000, 1, 10_000_000]), slow()]).unwrap();
         assert!(fast.starts_with("in 10.0 ms, one after the other in 20.0 ms (medians of 5): 0.50, "), "{fast}");
         assert!(fast.ends_with("5 waves, 16.0 messages a device, one after the other 16.0  ok"), "{fast}");
         let slower = row([times(&[10_200_000; 5]), slow()]).unwrap();

@@ -9,7 +9,7 @@ const SHORT: u32 = 90;
 /// Seconds for a save that the toolstack gives up after one or two minutes of its own.
 const GIVES_UP: u32 = 300;
 
-/// Seconds for a load of which most may be left at the end.
+/// Seconds for a load of which most may be left at the end, and for devices that connect again and again.
 const LOAD: u32 = 300;
 
 /// The script that plays a job.
@@ -30,7 +30,7 @@ pub(crate) fn job(job: &Job) -> String {
 pub(crate) const fn limit(step: &Step) -> u32 {
     match step {
         Step::SaveFails => GIVES_UP,
-        Step::Loaded => LOAD,
+        Step::Loaded | Step::Devices(_) => LOAD,
         _ => SHORT,
     }
 }
