@@ -1,4 +1,4 @@
-//! `cargo xtask guest`: the guest's PVH binary.
+//! `cargo xtask guest`: the guest's PVH binary, and how any kernel of ours is built.
 
 use crate::{shell, workspace};
 use anyhow::{Context as _, Result, bail};
@@ -8,7 +8,24 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 const TARGET: &str = "x86_64-unknown-none";
-const BIN: &str = "xen-guest";
+
+/// A bare-metal binary. Its build script names its linker script.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Binary {
+    /// The package.
+    pub(crate) package: &'static str,
+    /// The binary's name.
+    pub(crate) name: &'static str,
+    /// What the compiler is told beyond what the package says.
+    pub(crate) flags: &'static [&'static str],
+}
+
+/// The guest: at a fixed place in the low 2 GiB.
+pub(crate) const GUEST: Binary = Binary {
+    package: "guest",
+    name: "xen-guest",
+    flags: &["-C", "relocation-model=static", "-C", "code-model=small", "-C", "panic=abort"],
+};
 
 /// Arguments of `guest`.
 #[derive(Debug, clap::Args)]
@@ -16,60 +33,38 @@ pub(crate) struct Args {}
 
 /// Builds the guest and prints its path as the last line.
 pub(crate) fn run(_: &Args) -> Result<()> {
-    let path = build()?;
+    let path = build(&GUEST)?;
     println!("{}", path.display());
     Ok(())
 }
 
-/// Builds the guest and returns the path of its ELF.
-pub(crate) fn build() -> Result<PathBuf> {
+/// Builds a kernel and returns the path of its ELF.
+pub(crate) fn build(binary: &Binary) -> Result<PathBuf> {
+    let Binary { package, name, flags } = *binary;
     shell::need_target(TARGET)?;
-    let root = workspace::root()?;
-    let script = root.join("guest").join("guest.ld");
-    if !script.is_file() {
-        bail!("no guest/guest.ld: the guest's linker script");
-    }
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .current_dir(&root)
-        .args(["build", "--release", "-p", "guest", "--bin", BIN, "--target", TARGET])
+        .current_dir(workspace::root()?)
+        .args(["build", "--release", "-p", package, "--bin", name, "--target", TARGET])
         .arg("--message-format=json-render-diagnostics")
-        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(&script.display().to_string()))
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut running = cargo.spawn().context("cannot start cargo")?;
     let messages = running.stdout.take().context("cargo's output is not piped")?;
-    let elf = executable(BufReader::new(messages))?;
+    let elf = executable(BufReader::new(messages), name)?;
     if !running.wait()?.success() {
-        bail!("the guest did not build");
+        bail!("{package} did not build");
     }
-    elf.with_context(|| format!("cargo built no {BIN}"))
+    elf.with_context(|| format!("cargo built no {name}"))
 }
 
-/// Flags of the guest's binary: a fixed place in the low 2 GiB, our own layout, no build id.
-fn rustflags(script: &str) -> String {
-    let link = format!("link-arg=-T{script}");
-    [
-        "-C",
-        "relocation-model=static",
-        "-C",
-        "code-model=small",
-        "-C",
-        "panic=abort",
-        "-C",
-        &link,
-        "-C",
-        "link-arg=--build-id=none",
-    ]
-    .join("\u{1f}")
-}
-
-/// The guest's executable among cargo's messages.
-fn executable(messages: impl std::io::BufRead) -> Result<Option<PathBuf>> {
+/// The executable of this name among cargo's messages.
+fn executable(messages: impl std::io::BufRead, name: &str) -> Result<Option<PathBuf>> {
     let mut found = None;
     for message in Message::parse_stream(messages) {
         if let Message::CompilerArtifact(artifact) = message?
-            && artifact.target.name == BIN
+            && artifact.target.name == name
             && let Some(path) = artifact.executable
         {
             found = Some(path.into_std_path_buf());
@@ -83,12 +78,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_hold_the_linker_script() {
-        assert!(rustflags("a b/guest.ld").contains("\u{1f}link-arg=-Ta b/guest.ld\u{1f}"));
+    fn each_binary_is_linked_by_the_script_of_its_package() {
+        for (folder, script) in [("guest", "guest.ld"), ("examples/toy-kernel", "kernel.ld")] {
+            let folder = workspace::root().unwrap().join(folder);
+            let told = std::fs::read_to_string(folder.join("build.rs")).unwrap();
+            assert!(told.contains(&format!("-T{{folder}}/{script}")), "{script}");
+            assert!(folder.join(script).is_file(), "{script}");
+        }
+    }
+
+    #[test]
+    fn the_executable_is_found_by_its_name() {
+        let line = |name: &str, file: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"p","manifest_path":"/m","target":{{"kind":["bin"],"crate_types":["bin"],"name":"{name}","src_path":"/s","edition":"2024"}},"profile":{{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false}},"features":[],"filenames":[],"executable":"{file}","fresh":true}}"#
+            )
+        };
+        let messages = [line("one", "/one"), line("two", "/two")].join("\n");
+        let found = |name| executable(messages.as_bytes(), name).unwrap();
+        assert_eq!([found("two"), found("three")], [Some(PathBuf::from("/two")), None]);
     }
 
     #[test]
     fn no_message_means_no_executable() {
-        assert_eq!(executable(&b""[..]).unwrap(), None);
+        assert_eq!(executable(&b""[..], "one").unwrap(), None);
     }
 }

@@ -21,7 +21,10 @@ const LEVELS: [&[&str]; 7] = [
 /// Host-side commands, which may name everything below them.
 const TOOLS: [&str; 3] = ["xtask", "xen-benches", "xen-fuzz"];
 /// Examples of embedders, which nobody names, and what each of them may name of the family.
-const EMBEDDERS: [(&str, &[&str]); 1] = [("hosted-driver", &["xen-hypercall", "xen-suspend"])];
+const EMBEDDERS: [(&str, &[&str]); 2] = [
+    ("hosted-driver", &["xen-hypercall", "xen-suspend"]),
+    ("toy-kernel", &["xen-hypercall", "xen-evtchn", "xen-grant", "xen-store", "xen-suspend", "xen-frontend"]),
+];
 /// Stands beside the family, on the lowest crate alone: a second opinion on the others.
 const MOCK: &str = "xen-mock";
 /// Runs the loom models of any crate.
@@ -139,6 +142,7 @@ mod tests {
             ("xen-sim", "xen-mock"),
             ("xtask", "xen-mock"),
             ("hosted-driver", "xen-suspend"),
+            ("toy-kernel", "xen-frontend"),
             ("xen-ring", "zerocopy"),
         ] {
             assert_eq!(check(from, to, Kind::Built), None, "{from} -> {to}");
@@ -164,6 +168,8 @@ mod tests {
             ("xen-explore", "xen-grant"),
             ("hosted-driver", "xen-grant"),
             ("guest", "hosted-driver"),
+            ("toy-kernel", "guest"),
+            ("xen-sim", "toy-kernel"),
         ] {
             assert!(check(from, to, Kind::Built).is_some(), "{from} -> {to}");
         }

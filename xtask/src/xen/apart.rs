@@ -2,7 +2,7 @@
 
 use super::plan::Extent;
 use super::variant::Variant;
-use super::{devices, ring, soak, store, together};
+use super::{devices, ring, soak, store, together, toy};
 use guest::lifecycle::Lifecycle;
 
 /// Rounds of a quick run.
@@ -18,6 +18,7 @@ pub(super) fn lifecycles(name: &str, wished: Option<u32>, extent: Extent) -> Vec
         ring::NAME => (&[ring::lifecycle], ring::ROUNDS),
         store::NAME => (&[store::lifecycle, devices::lifecycle], store::ROUNDS),
         devices::NAME => (&[devices::lifecycle], store::ROUNDS),
+        toy::NAME => (&[toy::lifecycle], toy::ROUNDS),
         together::EVTCHN => (&[together::evtchn, together::evtchn_fifo], together::ROUNDS),
         together::GRANT => (&[together::grant, together::grant_v2], together::ROUNDS),
         _ => return Vec::new(),
@@ -60,6 +61,7 @@ mod tests {
         };
         assert_eq!([known("soak"), known("ring"), known("restore")], [vec!["soak"], vec!["ring"], vec![]]);
         assert_eq!(known("store"), ["store", "store-devices"]);
+        assert_eq!(known("toy-kernel"), ["toy-kernel"]);
         assert_eq!(known("grant"), ["grant", "grant-v2"]);
     }
 }

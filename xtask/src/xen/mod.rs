@@ -29,6 +29,7 @@ mod soak;
 mod store;
 mod table;
 mod together;
+mod toy;
 mod trouble;
 pub(crate) mod variant;
 mod verdict;
@@ -138,7 +139,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let plan = plan(args)?;
     let guest = match &args.guest_elf {
         Some(path) => path.clone(),
-        None => guest_bin::build()?,
+        None => guest_bin::build(&toy::binary(&args.cases)?.unwrap_or(guest_bin::GUEST))?,
     };
     let cache = workspace::root()?.join("target").join("xen");
     fs::create_dir_all(&cache)?;
@@ -213,6 +214,8 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     }
     let (together, alone): (Vec<_>, Vec<_>) = apart.into_iter().partition(together::is_one);
     let (stores, alone): (Vec<_>, Vec<_>) = alone.into_iter().partition(store::is_one);
+    let (toys, alone): (Vec<_>, Vec<_>) = alone.into_iter().partition(toy::is_one);
+    let kernels = if toys.is_empty() { Vec::new() } else { toy::variants(&args.kind, &args.vcpus)? };
     let chosen =
         if names.is_empty() && !args.cases.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
     let mut daemons = args.xenstored.clone();
@@ -223,6 +226,7 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
         jobs.extend(plan::jobs(&alone, &apart::variants(&variants), (boot, extent)));
         jobs.extend(plan::all(&together, &pairs));
         jobs.extend(plan::all(&stores, &args.on_boot(boot, &hoarders)));
+        jobs.extend(plan::all(&toys, &kernels));
         jobs
     };
     Ok(daemons.into_iter().enumerate().map(|(boot, daemon)| (daemon, jobs(boot))).collect())

@@ -1,0 +1,132 @@
+//! The processor: where it begins, its interrupts, its local APIC, and how it ends.
+
+use core::arch::{asm, global_asm};
+use core::cell::UnsafeCell;
+use core::fmt::Write as _;
+
+use xen_hypercall::op::sched::{self, Reason};
+use xen_hypercall::x86_64::{DebugPort, Direct, Native};
+use xen_hypercall::{Cpu as _, IrqGate, pvh_note};
+
+global_asm!(include_str!("boot.s"), options(att_syntax));
+pvh_note!("pvh_start");
+
+/// The vector by which Xen tells of events, and that by which one processor calls another.
+pub(crate) const EVENT: u8 = 0xF3;
+pub(crate) const CALL: u8 = 0xF2;
+const SPURIOUS: u8 = 0xFF;
+
+// Registers of the local APIC.
+const APIC_BASE: u32 = 0x1B;
+const X2APIC: u64 = 3 << 10;
+const APIC_ID: u32 = 0x802;
+const SPURIOUS_VECTOR: u32 = 0x80F;
+const APIC_ON: u64 = 1 << 8;
+const COMMAND: u32 = 0x830;
+
+unsafe extern "C" {
+    fn wake();
+    fn spurious();
+    fn trap();
+}
+
+/// The interrupt table, of both processors.
+#[repr(C, align(16))]
+struct Table(UnsafeCell<[u128; 256]>);
+
+// SAFETY: written by the first processor before there is a second.
+unsafe impl Sync for Table {}
+
+static TABLE: Table = Table(UnsafeCell::new([0; 256]));
+
+/// A gate of the table: present, interrupts off, code segment 8.
+fn gate_to(handler: unsafe extern "C" fn()) -> u128 {
+    let at = handler as usize as u128;
+    (at >> 16) << 48 | 0x8E00 << 32 | 8 << 16 | at & 0xFFFF
+}
+
+/// Fills the interrupt table; once.
+pub(crate) fn set_handlers() {
+    let mut gates = [gate_to(trap); 256];
+    [EVENT, CALL].iter().for_each(|&vector| gates[usize::from(vector)] = gate_to(wake));
+    gates[usize::from(SPURIOUS)] = gate_to(spurious);
+    // SAFETY: nobody uses it yet.
+    unsafe { TABLE.0.get().write(gates) };
+}
+
+/// Has this processor take interrupts by the table, and turns its local APIC on; returns its number there.
+pub(crate) fn start_interrupts() -> u64 {
+    let mut pointer = [0_u16; 5];
+    let at = TABLE.0.get() as usize;
+    pointer[0] = 4095;
+    (0..4).for_each(|word| pointer[1 + word] = (at >> (16 * word)) as u16);
+    // SAFETY: the table is whole, and stays.
+    unsafe { asm!("lidt [{}]", in(reg) &pointer, options(nostack, preserves_flags)) };
+    let base = read(APIC_BASE) | X2APIC;
+    write(APIC_BASE, base);
+    write(SPURIOUS_VECTOR, APIC_ON | u64::from(SPURIOUS));
+    read(APIC_ID)
+}
+
+/// Interrupts the processor of this number.
+pub(crate) fn call(apic: u64) {
+    write(COMMAND, apic << 32 | u64::from(CALL));
+}
+
+fn read(register: u32) -> u64 {
+    // SAFETY: every processor of a PVH guest has these.
+    unsafe { Native.read_msr(register) }
+}
+
+fn write(register: u32, value: u64) {
+    // SAFETY: registers of the local APIC, whose interrupts are all handled.
+    unsafe { Native.write_msr(register, value) }
+}
+
+/// Interrupts off and on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gate;
+
+impl IrqGate for Gate {
+    type Saved = bool;
+
+    fn off(&self) -> bool {
+        let flags: u64;
+        // SAFETY: ring 0.
+        unsafe { asm!("pushfq", "pop {}", "cli", out(reg) flags) };
+        flags & 1 << 9 != 0
+    }
+
+    fn restore(&self, were_on: bool) {
+        if were_on {
+            // SAFETY: they were on before.
+            unsafe { asm!("sti", options(nostack)) }
+        }
+    }
+}
+
+/// Sleeps until an interrupt; interrupts are off before and after.
+pub(crate) fn sleep() {
+    // SAFETY: `sti` lets none in before `hlt`.
+    unsafe { asm!("sti", "hlt", "cli", options(nostack)) }
+}
+
+/// Ends the domain, for a reason that the toolstack is told.
+pub(crate) fn end(reason: Reason) -> ! {
+    loop {
+        sched::shutdown(&Direct::new(&Native), reason);
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn trapped(stack: *const [u64; 3]) -> ! {
+    // SAFETY: what the processor pushed.
+    let words = unsafe { *stack };
+    panic!("a trap at {words:x?}")
+}
+
+#[panic_handler]
+fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
+    let _ = writeln!(DebugPort, "toy-kernel: {info}");
+    end(Reason::CRASH)
+}

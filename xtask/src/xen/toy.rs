@@ -1,0 +1,102 @@
+//! `toy-kernel`: a small kernel in the guest's place, through checkpoints, saves and restores, and migrations.
+
+use super::variant::{self, Kind, Variant};
+use crate::guest_bin::Binary;
+use anyhow::{Result, bail};
+use guest::lifecycle::{Host, Lifecycle, Step};
+
+/// What it is called on the command line.
+pub(super) const NAME: &str = "toy-kernel";
+/// Rounds where nobody says how many.
+pub(super) const ROUNDS: u32 = 10;
+
+/// The kernel.
+const BINARY: Binary = Binary { package: NAME, name: NAME, flags: &[] };
+
+/// Resumes in a round.
+const RESUMES: u32 = 3;
+
+/// One round: each kind of resume is told of, and the kernel ticks on, all its processors.
+const ROUND: [Step; 9] = [
+    Step::Checkpoint,
+    Step::Says("resumed", &["class=cancel"]),
+    Step::Alive,
+    Step::SaveRestore,
+    Step::Says("resumed", &["class=new"]),
+    Step::Alive,
+    Step::Migrate,
+    Step::Says("resumed", &["class=new"]),
+    Step::Alive,
+];
+
+/// The lifecycle of so many rounds; made once a run, for which it stays.
+pub(super) fn lifecycle(rounds: u32) -> Lifecycle {
+    let mut steps = vec![Step::Create, Step::Alive];
+    (0..rounds).for_each(|_| steps.extend(ROUND));
+    // All resumes of all rounds, and no more.
+    let all: &str = format!("resumes={}", RESUMES * rounds).leak();
+    steps.extend([Step::Says("tick", vec![all].leak()), Step::Poweroff]);
+    Lifecycle {
+        name: NAME,
+        about: "a kernel made by the guide tells what each resume was, and ticks on",
+        cmdline: "",
+        steps: steps.leak(),
+        only: Some((Host::Xen, "it is a binary of its own, not the guest whose library the mock host runs")),
+    }
+}
+
+/// Whether it is this lifecycle.
+pub(super) fn is_one(lifecycle: &Lifecycle) -> bool {
+    lifecycle.name == NAME
+}
+
+/// The kernel's binary, if these cases are its own.
+pub(super) fn binary(cases: &[String]) -> Result<Option<Binary>> {
+    match cases.iter().filter(|case| *case == NAME).count() {
+        0 => Ok(None),
+        found if found == cases.len() => Ok(Some(BINARY)),
+        _ => bail!("{NAME} is another kernel than the guest, and is played by itself"),
+    }
+}
+
+/// The domains that it runs in: those that are wished for, or PVH guests of one and two processors.
+pub(super) fn variants(kinds: &[Kind], vcpus: &[u32]) -> Result<Vec<Variant>> {
+    if kinds.contains(&Kind::Hvm) || vcpus.iter().any(|count| *count > 2) {
+        bail!("{NAME} is a PVH guest of one or two processors");
+    }
+    variant::product(&[Kind::Pvh], if vcpus.is_empty() { &[1, 2] } else { vcpus })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xen::plan;
+
+    #[test]
+    fn it_is_played_by_itself() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert!(binary(&names(&[])).unwrap().is_none() && binary(&names(&["restore"])).unwrap().is_none());
+        assert_eq!(binary(&names(&[NAME])).unwrap().map(|binary| binary.package), Some(NAME));
+        assert!(binary(&names(&[NAME, "restore"])).is_err());
+    }
+
+    #[test]
+    fn it_runs_in_what_it_was_made_for() {
+        let labels = |kinds: &[Kind], vcpus: &[u32]| {
+            variants(kinds, vcpus).map(|all| all.into_iter().map(Variant::label).collect::<Vec<_>>())
+        };
+        assert_eq!(labels(&[], &[]).unwrap(), ["pvh-1", "pvh-2"]);
+        assert_eq!(labels(&[Kind::Pvh], &[2]).unwrap(), ["pvh-2"]);
+        assert!(labels(&[Kind::Hvm], &[]).is_err() && labels(&[], &[4]).is_err());
+    }
+
+    #[test]
+    fn each_resume_is_told_of_and_followed_by_ticks() {
+        let lifecycle = lifecycle(2);
+        let count = |wanted: fn(&Step) -> bool| lifecycle.steps.iter().filter(|step| wanted(step)).count();
+        assert_eq!(count(|step| matches!(step, Step::Says("resumed", _))), 2 * RESUMES as usize);
+        assert_eq!(count(|step| matches!(step, Step::Alive)), 2 * RESUMES as usize + 1);
+        assert!(lifecycle.steps.contains(&Step::Says("tick", &["resumes=6"])));
+        assert!(plan::all(&[lifecycle], &variants(&[], &[]).unwrap()).iter().all(plan::Job::runs));
+    }
+}
