@@ -6,10 +6,8 @@ use core::fmt;
 use xen_frontend::console::{ConsoleDevice, ConsoleService};
 use xen_hypercall::op::sched::Reason;
 use xen_hypercall::{Hypercall, Nanos};
-use xen_store::{Link, Nodes, Path, StoreError};
-use xen_suspend::services::{
-    ClockService, EventService, GrantService, IpiPark, Publisher, StoreService, VcpuService, XenArch,
-};
+use xen_store::{Link, Nodes as _};
+use xen_suspend::services::{ClockService, EventService, GrantService, IpiPark, StoreService, VcpuService, XenArch};
 use xen_suspend::{
     Class, Control, Deadlines, DeviceSlot, DeviceSlots, Embedder, Ending, Observer, Outcome, Resumed, Runner,
     SuspendCoordinator,
@@ -26,24 +24,6 @@ use crate::scenario::{Bench, Trial, run_all};
 use crate::start::{BUDGET, DOMID, End, Ground, REQUESTS, StoreOf, WATCHES};
 use crate::trace::{Counts, Trace};
 use crate::{Machine, Options, Role};
-
-/// `control/feature-*`: what the toolstack may ask of this guest.
-#[derive(Debug)]
-pub(crate) struct Features;
-
-impl Publisher for Features {
-    fn publish(&mut self, nodes: &mut impl Nodes) {
-        for node in ["control/feature-poweroff", "control/feature-reboot", "control/feature-suspend"] {
-            // Refused, it is tried again, for the server may only be busy. A toolstack that has no such node asks anyway.
-            for _ in 0..3 {
-                if !matches!(nodes.write(Path::literal(node), b"1"), Err(StoreError::Said(_) | StoreError::Rejected(_)))
-                {
-                    break;
-                }
-            }
-        }
-    }
-}
 
 /// How long a guest with a load sleeps: so long that a share of 64 KiB lasts beyond the next suspend.
 const SOON: Nanos = Nanos::from_millis(25);

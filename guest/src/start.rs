@@ -14,13 +14,13 @@ use xen_hypercall::{
     Clock, Devices, Drivers, EpochCell, Errno, Hypercall, Nanos, NoXen, NotUnplugged, SharedInfo, Traced, detect,
 };
 use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, StoreError};
-use xen_suspend::services::{Canary, EventService, StoreControl, StoreService, UnplugService, VcpuService};
+use xen_suspend::services::{Canary, EventService, Features, StoreControl, StoreService, UnplugService, VcpuService};
 
 use crate::ballast::Ballast;
 use crate::crew::{Crew, Quarters, TableOf};
 use crate::hoard::GROUPS;
 use crate::options::{self, Upcall};
-use crate::serve::{Engine, Features, Service};
+use crate::serve::{Engine, Service};
 use crate::trace::Trace;
 use crate::voice::{Voice, cry};
 use crate::{Emulated, Machine, Options, UPCALL_VECTOR};

@@ -19,6 +19,17 @@ pub enum BindError {
     Taken(Port),
 }
 
+impl BindError {
+    /// Returns Xen's code, if it was Xen that said no.
+    #[must_use]
+    pub const fn errno(self) -> Option<Errno> {
+        match self {
+            Self::Xen(errno) => Some(errno),
+            Self::NotAPort(_) | Self::NoSlot(_) | Self::Taken(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -42,6 +42,7 @@ fn e15_e20_a_refusal_is_typed_and_leaves_nothing() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let vanished = events.bind_interdomain(REMOTE, Port(78));
+    assert_eq!(vanished.as_ref().unwrap_err().errno(), Some(Errno::EINVAL));
     assert_eq!(vanished.unwrap_err(), BindError::Xen(Errno::EINVAL));
     for raw in [-28, -38, -9999, isize::MIN, 1] {
         g.xen.answer.set(Some((6, raw)));
@@ -64,6 +65,7 @@ fn e19_a_port_of_another_owner_is_left_alone() {
         assert_ne!(g.xen.state(Port(given)), CLOSED);
     }
     assert_eq!(events.adopt(Port(3)).unwrap_err(), BindError::Taken(Port(3)));
+    assert_eq!(events.adopt(Port(3)).unwrap_err().errno(), None);
     assert_eq!(events.adopt(Port(4096)).unwrap_err(), BindError::NotAPort(Port(4096)));
     assert_eq!((store.number(), events.open()), (Port(3), 1));
 }

@@ -10,7 +10,7 @@ use support::whole::{Whole, up};
 use xen_hypercall::{Nanos, Number};
 use xen_mock::{Destination, Host, Reason, Save, State, StoreOp};
 use xen_store::Link;
-use xen_suspend::services::{Canary, Platform, XenArch};
+use xen_suspend::services::{Canary, Exclusive as _, Features, Platform, Publisher as _, XenArch};
 use xen_suspend::{ArchOps, Class, ControlWord, Ending, Fatal, Outcome, Resumed, Stage};
 
 const SECOND: Nanos = Nanos::from_secs(1);
@@ -106,6 +106,23 @@ fn in_the_same_domain_no_port_is_left_over() {
         assert_eq!(whole.host.ledger().holdings().ports.len(), held);
         assert_eq!(saved(whole, Save::SlowResume).class, Class::InPlace, "and it is a good witness");
     });
+}
+
+/// I28: the ready-made features are written, also where the server is busy at first, and none holds up the next.
+#[test]
+fn features_that_are_refused_at_first_are_published() {
+    const NODES: [&str; 3] = ["control/feature-poweroff", "control/feature-reboot", "control/feature-suspend"];
+    for (refusals, written) in [(0, 3), (2, 3), (3, 2)] {
+        let host = Host::builder().build();
+        up(&host, |whole| {
+            let store = whole.host.store();
+            store.write(NODES[2], "");
+            whole.host.faults().on_store(StoreOp::Write).path(NODES[0]).times(refusals).fails("EAGAIN");
+            whole.store.with(|store| Features.publish(store));
+            let found = NODES.iter().filter(|node| store.read(node).as_deref() == Some("1"));
+            assert_eq!(found.count(), written, "{refusals}");
+        });
+    }
 }
 
 /// I26: a watch that is refused again and again after a restore is registered as soon as the server takes it.

@@ -33,6 +33,21 @@ impl fmt::Display for LinkError {
 
 impl core::error::Error for LinkError {}
 
+/// Returns the frame of the server's ring.
+///
+/// # Errors
+/// [`LinkError::Missing`] if there is none: the parameter is 0, or all ones where the server comes later; what Xen said.
+///
+/// # Xen
+/// `HVM_PARAM_STORE_PFN`.
+pub fn ring_gfn<H: Hypercall + ?Sized>(hook: &H) -> Result<Gfn, LinkError> {
+    match hvm::param(hook, Param::STORE_PFN) {
+        Ok(0 | u64::MAX) => Err(LinkError::Missing),
+        Ok(gfn) => Ok(Gfn(gfn)),
+        Err(errno) => Err(LinkError::Xen(errno)),
+    }
+}
+
 /// Reaches the server by the port that the toolstack made, and waits by `SCHEDOP_poll`.
 ///
 /// That parks the whole processor: right for a loader or a unikernel. A kernel with a scheduler implements [`Link`] itself.
@@ -53,19 +68,12 @@ impl<'e, H: Hypercall, C: Cpu> PortLink<'e, H, NoGate, C> {
 }
 
 impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
-    /// Returns the frame of the server's ring.
+    /// Returns the frame of the server's ring, as [`ring_gfn`] does.
     ///
     /// # Errors
-    /// [`LinkError::Missing`] if there is none: the parameter is 0, or all ones where the server comes later.
-    ///
-    /// # Xen
-    /// `HVM_PARAM_STORE_PFN`.
+    /// As [`ring_gfn`].
     pub fn ring_gfn(hook: &H) -> Result<Gfn, LinkError> {
-        match hvm::param(hook, Param::STORE_PFN) {
-            Ok(0 | u64::MAX) => Err(LinkError::Missing),
-            Ok(gfn) => Ok(Gfn(gfn)),
-            Err(errno) => Err(LinkError::Xen(errno)),
-        }
+        ring_gfn(hook)
     }
 
     /// Makes a link as [`PortLink::new`] does, with a gate around every look at the port.

@@ -5,9 +5,9 @@ use xen_evtchn::{Abi, Events, Fifo, Slot};
 use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::op::hvm::{self, callback_vector};
 use xen_hypercall::op::memory;
-use xen_hypercall::{Clock, EpochCell, NoGate, SharedInfo, Vcpu};
+use xen_hypercall::{Clock, EpochCell, Errno, Gfn, NoGate, Number, SharedInfo, Vcpu};
 use xen_mock::{Hook, Host, MockCpu};
-use xen_store::{Core, Nodes, Path, PortLink, Store};
+use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, ring_gfn};
 
 type LinkOf<'e> = PortLink<'e, Hook, NoGate, MockCpu>;
 
@@ -68,6 +68,16 @@ fn the_server_makes_upcalls_once_it_is_to() {
 }
 
 #[test]
+fn the_ring_is_where_the_parameter_says() {
+    let host = Host::builder().build();
+    let hook = host.guest().hook();
+    let named = hvm::param(&hook, hvm::Param::STORE_PFN).unwrap();
+    assert_eq!(ring_gfn(&hook), Ok(Gfn(named)));
+    host.faults().on_call(Number::HVM_OP).cmd(1).returns(-22);
+    assert_eq!(ring_gfn(&hook), Err(LinkError::Xen(Errno::EINVAL)));
+}
+
+#[test]
 fn a_port_that_xen_does_not_unmask_is_said_to_be_masked() {
     each(|host, events, link| {
         link.connect().unwrap();
@@ -78,7 +88,7 @@ fn a_port_that_xen_does_not_unmask_is_said_to_be_masked() {
         host.store().write("data/node", "x");
         events.wait(&[link.port().unwrap()], None).unwrap();
         // EVTCHNOP_unmask, which is wanted since an event has come.
-        host.faults().on_call(xen_hypercall::Number::EVENT_CHANNEL_OP).cmd(9).returns(-22);
+        host.faults().on_call(Number::EVENT_CHANNEL_OP).cmd(9).returns(-22);
         assert!(link.unmask().is_err());
         assert_eq!(dispatched(events, link), 0);
         link.unmask().unwrap();

@@ -44,6 +44,18 @@ pub trait Policy {
     fn release(&mut self);
 }
 
+/// The policy of a guest in which nothing excludes a suspend.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Willing;
+
+impl Policy for Willing {
+    fn admit(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn release(&mut self) {}
+}
+
 /// The operating system's producers of I/O, and its way to wait.
 pub trait OsQuiesce {
     /// Stops the producers.

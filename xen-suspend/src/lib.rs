@@ -60,6 +60,7 @@ pub use event::{Ack, Action, Ending, Event, Resumed};
 pub use failure::{Abort, Fatal, Refusal};
 pub use hooks::{
     ArchOps, Blind, Clock, Control, CoreService, Dark, DeviceSuspend, Observer, OsQuiesce, Policy, Stage, VcpuPark,
+    Willing,
 };
 pub use rendezvous::{Duty, NoSeat, Order, Rendezvous, Seat};
 pub use runner::{Embedder, Outcome, Runner, Step};

@@ -16,6 +16,6 @@ pub use clock::ClockService;
 pub use event::{Canary, EventService};
 pub use grant::GrantService;
 pub use park::{IpiPark, Reach, SoleVcpu};
-pub use store::{Exclusive, Publisher, StoreControl, StoreService};
+pub use store::{Exclusive, Features, Publisher, StoreControl, StoreService};
 pub use unplug::UnplugService;
 pub use vcpu::{Registration, VcpuService};

@@ -7,27 +7,14 @@ use xen_evtchn::Abi;
 use xen_frontend::console::Console;
 use xen_hypercall::Nanos;
 use xen_hypercall::x86_64::{DebugPort, Direct, Native};
-use xen_store::{Nodes, Path, PortLink};
-use xen_suspend::services::{Platform, Publisher};
-use xen_suspend::{Ending, Fatal, Observer, OsQuiesce, Policy, Refusal};
+use xen_store::PortLink;
+use xen_suspend::services::Platform;
+use xen_suspend::{Ending, Fatal, Observer, OsQuiesce, Refusal};
 
 use crate::machine::Gate;
 use crate::ticker::Common;
 
-/// Nothing excludes a suspend here.
-#[derive(Debug)]
-pub(crate) struct Always;
-
-impl Policy for Always {
-    fn admit(&mut self) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn release(&mut self) {}
-}
-
 /// No producers of I/O, but a store whose events shall wake us.
-#[derive(Debug)]
 pub(crate) struct System {
     pub(crate) common: Common,
     pub(crate) link: &'static PortLink<'static, Direct, Gate, Native>,
@@ -49,20 +36,7 @@ impl OsQuiesce for System {
     }
 }
 
-/// The nodes by which the toolstack knows what this kernel can do.
-#[derive(Debug)]
-pub(crate) struct Features;
-
-impl Publisher for Features {
-    fn publish(&mut self, nodes: &mut impl Nodes) {
-        for node in ["control/feature-suspend", "control/feature-poweroff", "control/feature-reboot"] {
-            let _ = nodes.write(Path::literal(node), b"1");
-        }
-    }
-}
-
 /// The processor under the hook.
-#[derive(Debug)]
 pub(crate) struct Processor(pub(crate) &'static Direct);
 
 impl Platform for Processor {
@@ -79,7 +53,6 @@ impl Platform for Processor {
 pub(crate) static RESUMES: AtomicU32 = AtomicU32::new(0);
 
 /// Tells on the console of each resume.
-#[derive(Debug)]
 pub(crate) struct Teller {
     pub(crate) console: &'static Console<'static, Direct, Gate>,
     pub(crate) common: Common,

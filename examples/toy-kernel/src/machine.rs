@@ -84,7 +84,7 @@ fn write(register: u32, value: u64) {
 }
 
 /// Interrupts off and on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Gate;
 
 impl IrqGate for Gate {

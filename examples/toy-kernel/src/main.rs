@@ -8,6 +8,7 @@
     allow(
         unsafe_code,
         clippy::expect_used,
+        clippy::panic,
         clippy::as_conversions,
         clippy::indexing_slicing,
         clippy::arithmetic_side_effects,

@@ -7,7 +7,7 @@ use xen_evtchn::Scanner;
 use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::op::vcpu::{self, LongMode};
 use xen_hypercall::x86_64::Native;
-use xen_hypercall::{Cpu as _, PAGE_SIZE, Vcpu, VcpuInfo};
+use xen_hypercall::{Cpu as _, PAGE_SIZE, SharedPage, Vcpu, VcpuInfo};
 use xen_suspend::services::{Reach, Registration};
 use xen_suspend::{Class, Fatal, Order, Rendezvous, Stage};
 
@@ -20,14 +20,13 @@ const EFER: u32 = 0xC000_0080;
 const STACK: usize = 4;
 
 /// What the second processor is given.
-#[derive(Debug)]
 pub(crate) struct Crew {
-    pub(crate) common: Common,
+    common: Common,
     pub(crate) rendezvous: &'static Rendezvous<'static>,
-    pub(crate) record: VcpuInfo<'static>,
-    pub(crate) control: ControlBlock<'static>,
+    record: VcpuInfo<'static>,
+    control: ControlBlock<'static>,
     /// Its number to the local APIC, and 1 more, once it is up.
-    pub(crate) apic: AtomicU64,
+    apic: AtomicU64,
 }
 
 impl Reach for &Crew {
@@ -40,29 +39,42 @@ unsafe extern "C" {
     fn second_start();
 }
 
-/// Starts it, and waits until it is up.
-pub(crate) fn start(crew: &'static Crew) {
-    let (cr0, cr3, cr4): (u64, u64, u64);
-    // SAFETY: only reads.
-    unsafe { asm!("mov {}, cr0", "mov {}, cr3", "mov {}, cr4", out(reg) cr0, out(reg) cr3, out(reg) cr4) };
-    // SAFETY: it exists, and reading it has no effect.
-    let efer = unsafe { Native.read_msr(EFER) };
-    let start = LongMode {
-        rip: second_start as *const () as u64,
-        rsp: pages::take(STACK).addr().get() as u64 + (STACK * PAGE_SIZE) as u64,
-        rdi: core::ptr::from_ref(crew).expose_provenance() as u64,
-        rflags: 2,
-        cr0,
-        cr3,
-        cr4,
-        efer,
-        ..LongMode::default()
-    };
-    // SAFETY: code of ours, a stack that nobody else has, and our own page map.
-    unsafe { vcpu::initialise(crew.common.hook, SECOND, start) }.expect("a second processor");
-    vcpu::up(crew.common.hook, SECOND).expect("a second processor that runs");
-    while crew.apic.load(Ordering::Acquire) == 0 {
-        core::hint::spin_loop();
+impl Crew {
+    pub(crate) fn new(
+        common: Common,
+        rendezvous: &'static Rendezvous<'static>,
+        controls: &'static SharedPage,
+    ) -> &'static Self {
+        let record = VcpuInfo::new(pages::keep(pages::page()), 0).expect("a place in the page");
+        let control = ControlBlock::new(controls, 1).expect("a place in the page");
+        pages::keep(Self { common, rendezvous, record, control, apic: AtomicU64::new(0) })
+    }
+
+    /// Starts it, if there is one, and waits until it is up; returns how many processors there are.
+    pub(crate) fn start(&'static self) -> u32 {
+        let hook = self.common.hook;
+        let vcpus = vcpu::count(hook, 2);
+        if vcpus > 1 {
+            // SAFETY: code of ours, a stack that nobody else has, and our own page map.
+            unsafe { vcpu::initialise(hook, SECOND, self.registers()) }.expect("a second processor");
+            vcpu::up(hook, SECOND).expect("a second processor that runs");
+            while self.apic.load(Ordering::Acquire) == 0 {
+                core::hint::spin_loop();
+            }
+        }
+        vcpus
+    }
+
+    /// It begins as this one is now.
+    fn registers(&'static self) -> LongMode {
+        let (cr0, cr3, cr4): (u64, u64, u64);
+        // SAFETY: only reads.
+        unsafe { asm!("mov {}, cr0", "mov {}, cr3", "mov {}, cr4", out(reg) cr0, out(reg) cr3, out(reg) cr4) };
+        // SAFETY: it exists, and reading it has no effect.
+        let efer = unsafe { Native.read_msr(EFER) };
+        let rsp = pages::take(STACK).addr().get() as u64 + (STACK * PAGE_SIZE) as u64;
+        let (rip, rdi) = (second_start as *const () as u64, core::ptr::from_ref(self).expose_provenance() as u64);
+        LongMode { rip, rsp, rdi, rflags: 2, cr0, cr3, cr4, efer, ..LongMode::default() }
     }
 }
 
@@ -80,7 +92,7 @@ extern "C" fn second_main(crew: &'static Crew) -> ! {
     let make = |Order { stage, class }| {
         let fatal = |errno| Fatal { stage, errno };
         if stage == Stage::Timers {
-            return ticker.start().map_err(|_| fatal(None));
+            return ticker.start().map_err(|error| fatal(error.errno()));
         }
         registration.make(common.hook, SECOND, class).map_err(|errno| fatal(Some(errno)))?;
         if class == Class::New { common.events.join(&scanner).map_err(|error| fatal(error.errno())) } else { Ok(()) }

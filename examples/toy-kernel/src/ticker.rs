@@ -15,7 +15,7 @@ use crate::machine::Gate;
 const PERIOD: Nanos = Nanos::from_millis(500);
 
 /// What all processors use.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Common {
     pub(crate) hook: &'static Direct,
     pub(crate) events: &'static Events<'static, &'static Direct, Gate>,
@@ -26,7 +26,6 @@ pub(crate) struct Common {
 pub(crate) static TICKS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 /// The timer of one processor, used there alone.
-#[derive(Debug)]
 pub(crate) struct Ticker {
     common: Common,
     vcpu: Vcpu,
@@ -72,6 +71,6 @@ impl CoreService for &Ticker {
         if stage != Stage::Timers {
             return Ok(());
         }
-        self.start().map_err(|_| Fatal { stage, errno: None })
+        self.start().map_err(|error| Fatal { stage, errno: error.errno() })
     }
 }

@@ -10,7 +10,7 @@ use xen_mock::{Hook, Host, MockCpu, Save};
 use xen_suspend::services::{Canary, EventService, Platform, SoleVcpu, XenArch};
 use xen_suspend::{
     Ack, Class, Control, ControlWord, CoreService, Deadlines, DeviceSlot, Embedder, Ending, Fatal, Observer, OsQuiesce,
-    Outcome, Policy, Refusal, Resumed, Runner, State, SuspendCoordinator,
+    Outcome, Refusal, Resumed, Runner, State, SuspendCoordinator, Willing,
 };
 
 use super::Stand;
@@ -46,18 +46,6 @@ impl Control for Word<'_> {
     }
 
     fn publish(&mut self, _class: Class) {}
-}
-
-/// Allows everything.
-#[derive(Debug)]
-pub struct Willing;
-
-impl Policy for Willing {
-    fn admit(&mut self) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn release(&mut self) {}
 }
 
 struct Idle<'e, 'c> {

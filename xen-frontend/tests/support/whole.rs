@@ -15,10 +15,10 @@ use xen_suspend::services::{
 };
 use xen_suspend::{
     Class, Deadlines, DeviceSlot, DeviceSuspend, Embedder, Ending, Observer, OsQuiesce, Outcome, Refusal, Resumed,
-    Runner, State, SuspendCoordinator,
+    Runner, State, SuspendCoordinator, Willing,
 };
 
-use super::embedding::{Silent, Willing};
+use super::embedding::Silent;
 
 /// What this guest has in `CALLBACK_IRQ`.
 pub const CALLBACK: u64 = hvm::callback_vector(0xF3);

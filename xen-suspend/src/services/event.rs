@@ -43,7 +43,9 @@ impl<'e, H: Hypercall, G: IrqGate> EventService<'e, H, G> {
     ///
     /// `callback` must not be 0, even in a guest that takes events by other ways or only polls: it is by this parameter
     /// that the toolstack knows a guest that can be told of a cancelled suspend. Make it of
-    /// [`callback_vector`](hvm::callback_vector).
+    /// [`callback_vector`](hvm::callback_vector): then Xen interrupts as long as `evtchn_upcall_pending` stands, so that the
+    /// handler dispatches, or at least clears it. Where the processors have vectors of their own
+    /// ([`VcpuService`](super::VcpuService)), it is [`callback_gsi`](hvm::callback_gsi) of a line that nobody uses, such as 1.
     ///
     /// # Errors
     /// What Xen said; without the canary the resume is classified by the callback alone.

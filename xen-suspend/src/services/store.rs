@@ -36,6 +36,27 @@ pub trait Publisher {
     fn publish(&mut self, nodes: &mut impl Nodes);
 }
 
+/// How often a feature is written before it is given up: the server may only be busy.
+const WRITES: u8 = 3;
+
+/// The nodes of a guest that serves all words of [`ControlWord`], and has no others: `control/feature-suspend`,
+/// `feature-poweroff` and `feature-reboot`. A toolstack that does not find them asks anyway.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Features;
+
+impl Publisher for Features {
+    fn publish(&mut self, nodes: &mut impl Nodes) {
+        for node in ["control/feature-poweroff", "control/feature-reboot", "control/feature-suspend"] {
+            for _ in 0..WRITES {
+                let refused = |error| matches!(error, StoreError::Said(_) | StoreError::Rejected(_));
+                if !nodes.write(Path::literal(node), b"1").is_err_and(refused) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
 /// The coordinator's view of xenstore, over the blocking facade behind a lock `X` of the embedder's.
 pub struct StoreControl<'a, 'p, X, L, P, const R: usize, const W: usize> {
     store: &'a X,
@@ -211,7 +232,7 @@ where
             return Ok(());
         }
         let lost = |errno| Fatal { stage, errno };
-        let gfn = patiently(|| PortLink::<H, G, C>::ring_gfn(self.hook)).map_err(|error| lost(said(error)))?;
+        let gfn = patiently(|| xen_store::ring_gfn(self.hook)).map_err(|error| lost(said(error)))?;
         if gfn != self.page.gfn() {
             return Err(lost(None));
         }
