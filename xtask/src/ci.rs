@@ -61,6 +61,10 @@ const CHECKS: &[Check] = &[
         "clippy, guest",
         &["clippy", "-p", "guest", "--bins", "--target", "x86_64-unknown-none", "--", "-D", "warnings"],
     ),
+    check(
+        "clippy, toy kernel",
+        &["clippy", "-p", "toy-kernel", "--bins", "--target", "x86_64-unknown-none", "--", "-D", "warnings"],
+    ),
     check("targets", &["xtask", "targets"]),
     check("demo", &["xtask", "demo"]),
     check("hosted driver", &["run", "-p", "hosted-driver"]),
@@ -119,6 +123,7 @@ const XEN: &[Check] = &[
         &["xtask", "xen", "cross", "--release", "bookworm,trixie", "--vcpus", "2", "--xenstored", "c"],
     ),
     check("xen, soak", &["xtask", "xen", "soak", "--quick", "--xenstored", "c"]),
+    check("xen, toy kernel", &["xtask", "xen", "toy-kernel", "--quick", "--xenstored", "c"]),
 ];
 
 /// Runs the checks and stops at the first that fails.
