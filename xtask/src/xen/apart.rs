@@ -18,7 +18,7 @@ pub(super) fn lifecycles(name: &str, wished: Option<u32>, extent: Extent) -> Vec
         ring::NAME => (&[ring::lifecycle], ring::ROUNDS),
         store::NAME => (&[store::lifecycle, devices::lifecycle], store::ROUNDS),
         devices::NAME => (&[devices::lifecycle], store::ROUNDS),
-        toy::NAME => (&[toy::lifecycle], toy::ROUNDS),
+        toy::NAME => (&[toy::lifecycle, toy::slow], toy::ROUNDS),
         together::EVTCHN => (&[together::evtchn, together::evtchn_fifo], together::ROUNDS),
         together::GRANT => (&[together::grant, together::grant_v2], together::ROUNDS),
         _ => return Vec::new(),
@@ -61,7 +61,7 @@ mod tests {
         };
         assert_eq!([known("soak"), known("ring"), known("restore")], [vec!["soak"], vec!["ring"], vec![]]);
         assert_eq!(known("store"), ["store", "store-devices"]);
-        assert_eq!(known("toy-kernel"), ["toy-kernel"]);
+        assert_eq!(known("toy-kernel"), ["toy-kernel", "toy-kernel-slow"]);
         assert_eq!(known("grant"), ["grant", "grant-v2"]);
     }
 }
