@@ -14,6 +14,8 @@ mod demo;
 mod faults;
 mod fuzz;
 mod guest_bin;
+#[cfg(test)]
+mod guide;
 mod hostile;
 mod layers;
 mod loom;

@@ -24,7 +24,6 @@ use crate::pages::{keep, map, page};
 use crate::second::Crew;
 use crate::ticker::{Common, TICKS, Ticker};
 
-type Link = &'static PortLink<'static, Direct, Gate, Native>;
 type Output = &'static Console<'static, Direct, Gate>;
 
 /// Where the boot code leads, with interrupts off.
@@ -51,7 +50,8 @@ fn common(
     let fifo = Fifo::new(keep([page()]), ControlBlock::new(controls, 0).expect("a place in the page"));
     let events: &Events<'_, _, _> = keep(Events::new(hook, epoch, info, ports).with_gate(Gate).with_fifo(fifo));
     events.choose().expect("event channels");
-    Common { hook, events, clock: keep(Clock::new(Native, info)) }
+    let clock: &Clock<'_, _> = keep(Clock::new(Native, info));
+    Common { hook, events, clock }
 }
 
 /// The console, if there is one. Without it the kernel runs all the same.
@@ -72,7 +72,7 @@ fn run(common: Common, (epoch, info): (&'static EpochCell, &'static SharedInfo),
     let grants = keep(Table::new(hook, epoch, frames, entries).with_gate(Gate));
     grants.rebuild().expect("the grant table");
     let console = output(common);
-    let link: Link = keep(PortLink::with_gate(hook, events, clock, Gate));
+    let link: &PortLink<'_, _, _, _> = keep(PortLink::with_gate(hook, events, clock, Gate));
     link.connect().expect("the port of xenstore");
     let ring = keep(map(xen_store::ring_gfn(hook).expect("the ring of xenstore")));
     let store = RefCell::new(Store::attach(ring, keep(Core::<4, 16>::new()), link).expect("xenstore"));
@@ -81,35 +81,33 @@ fn run(common: Common, (epoch, info): (&'static EpochCell, &'static SharedInfo),
     let ticker = Ticker::new(common, Vcpu(0), info.vcpu0());
     let _ = writeln!(&*console, "xen-guest: ready evtchn={} vcpus={}", abi(common), crew.start());
     ticker.start().expect("the timer");
-    serve(
-        Embedder {
-            clock,
-            epoch,
-            policy: &mut Willing,
-            os: &mut System { common, link },
-            park: &mut IpiPark::new(crew.rendezvous, crew, clock),
-            arch: &mut XenArch::new(hook, canary, Processor(hook)),
-            control,
-            core: &mut [
-                event_service,
-                vcpu_service,
-                &mut GrantService(grants),
-                &mut ConsoleService(console),
-                &mut ClockService(clock),
-                &mut StoreService::new(&store, hook, link, ring),
-                &mut &ticker,
-            ],
-            devices: &mut [&mut ConsoleDevice::new(console)],
-            observer: &mut Teller { console, common },
-        },
-        (common, &ticker, console),
-    )
+    let embedder = Embedder {
+        clock,
+        epoch,
+        policy: &mut Willing,
+        os: &mut System { common, link },
+        park: &mut IpiPark::new(crew.rendezvous, crew, clock),
+        arch: &mut XenArch::new(hook, canary, Processor(hook)),
+        control,
+        core: &mut [
+            event_service,
+            vcpu_service,
+            &mut GrantService(grants),
+            &mut ConsoleService(console),
+            &mut ClockService(clock),
+            &mut StoreService::new(&store, hook, link, ring),
+            &mut &ticker,
+        ],
+        devices: &mut [&mut ConsoleDevice::new(console)],
+        observer: &mut Teller { console, common },
+    };
+    serve(embedder, (common, &ticker, console))
 }
 
 /// The loop: what the toolstack wants, then events, then sleep.
 fn serve(embedder: Embedder<'_>, (common, ticker, mut console): (Common, &Ticker, Output)) -> ! {
-    let mut coordinator =
-        SuspendCoordinator::new([DeviceSlot::new(); 1], Deadlines::default().with_dr(Nanos::from_secs(20)));
+    let deadlines = Deadlines::default().with_dr(Nanos::from_secs(20));
+    let mut coordinator = SuspendCoordinator::new([DeviceSlot::new(); 1], deadlines);
     let mut runner = Runner::new(&mut coordinator, embedder, &Gate);
     let mut seen = [0; 2];
     Gate.restore(true);
