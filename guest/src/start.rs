@@ -255,7 +255,7 @@ fn connect<'b, M: Machine, H: Hypercall>(
 ) -> Result<End, StartError> {
     let Base { machine, hook, .. } = *ground.base;
     let vcpus = ground.crew.muster();
-    let gfn = LinkOf::<M, H>::ring_gfn(hook).map_err(StartError::Link)?;
+    let gfn = xen_store::ring_gfn(hook).map_err(StartError::Link)?;
     let page = machine.map(gfn);
     ground.link.connect().map_err(StartError::Link)?;
     let mut core = Core::new();

@@ -68,14 +68,6 @@ impl<'e, H: Hypercall, C: Cpu> PortLink<'e, H, NoGate, C> {
 }
 
 impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
-    /// Returns the frame of the server's ring, as [`ring_gfn`] does.
-    ///
-    /// # Errors
-    /// As [`ring_gfn`].
-    pub fn ring_gfn(hook: &H) -> Result<Gfn, LinkError> {
-        ring_gfn(hook)
-    }
-
     /// Makes a link as [`PortLink::new`] does, with a gate around every look at the port.
     #[must_use]
     pub const fn with_gate(hook: &'e H, events: &'e Events<'e, &'e H, G>, clock: &'e Clock<'e, C>, gate: G) -> Self {

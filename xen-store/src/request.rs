@@ -171,7 +171,14 @@ impl Request<'_> {
                 body.string(quota)
             }
             Self::Control(words) => body.strings(*words),
-            _ => Some(()),
+            Self::Quotas => Some(()),
+            // `write` does these itself.
+            Self::Read(_)
+            | Self::Directory(_)
+            | Self::Permissions(_)
+            | Self::MakeDirectory(_)
+            | Self::Remove(_)
+            | Self::Write(..) => None,
         }
     }
 }

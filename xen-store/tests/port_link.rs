@@ -41,7 +41,7 @@ fn the_server_makes_upcalls_once_it_is_to() {
     each(|host, events, link| {
         assert_eq!((link.unmask(), link.port()), (Ok(()), None), "there is nothing to unmask yet");
         link.connect().unwrap();
-        let page = host.guest().map(LinkOf::ring_gfn(&host.guest().hook()).unwrap());
+        let page = host.guest().map(ring_gfn(&host.guest().hook()).unwrap());
         let mut core = Core::<2, 2>::new();
         let mut store = Store::attach(&page, &mut core, link).unwrap();
         let node = Path::literal("data/node");
@@ -82,7 +82,7 @@ fn a_port_that_xen_does_not_unmask_is_said_to_be_masked() {
     each(|host, events, link| {
         link.connect().unwrap();
         let mut core = Core::<2, 2>::new();
-        let page = host.guest().map(LinkOf::ring_gfn(&host.guest().hook()).unwrap());
+        let page = host.guest().map(ring_gfn(&host.guest().hook()).unwrap());
         let mut store = Store::attach(&page, &mut core, link).unwrap();
         store.watch(Path::literal("data/node")).unwrap();
         host.store().write("data/node", "x");

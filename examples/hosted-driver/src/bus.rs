@@ -35,6 +35,8 @@ pub struct Bus {
     quiet: Cell<bool>,
     granted: Cell<bool>,
     port: Cell<bool>,
+    /// How often the disk was connected.
+    pub connects: Cell<usize>,
     ring: RefCell<Ring>,
     served: RefCell<Vec<u64>>,
     /// What becomes of the next suspend.
@@ -56,6 +58,7 @@ impl Bus {
             quiet: Cell::new(false),
             granted: Cell::new(false),
             port: Cell::new(false),
+            connects: Cell::new(0),
             ring: RefCell::new(Ring::default()),
             served: RefCell::new(Vec::with_capacity(1024)),
             fate: Cell::new(Fate::Cancelled),
@@ -74,6 +77,7 @@ impl Bus {
         *self.ring.borrow_mut() = Ring::default();
         self.granted.set(true);
         self.port.set(true);
+        self.connects.set(self.connects.get().saturating_add(1));
         Some(())
     }
 

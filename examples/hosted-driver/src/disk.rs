@@ -25,12 +25,14 @@ pub(crate) struct Disk {
     /// Nothing is put on the ring.
     stopped: bool,
     connected: bool,
+    /// The coordinator did not wait for it any longer: it connects by itself.
+    given_up: bool,
 }
 
 impl Disk {
     pub(crate) fn new(bus: Rc<Bus>) -> Self {
         let connected = bus.connect().is_some();
-        Self { bus, flight: [None; RING], done: Vec::with_capacity(1024), stopped: false, connected }
+        Self { bus, flight: [None; RING], done: Vec::with_capacity(1024), stopped: false, connected, given_up: false }
     }
 
     /// Submits a request; tells whether there was room. While the disk is stopped it waits.
@@ -60,14 +62,14 @@ impl Disk {
 
     /// Connects after it was given up; tells whether it did.
     pub(crate) fn comes_back(&mut self) -> bool {
-        !self.connected && self.connect()
+        self.given_up && self.connect()
     }
 
     /// A ring of its own in this domain; what was not answered is issued again.
     fn connect(&mut self) -> bool {
         self.connected = self.bus.connect().is_some();
         if self.connected {
-            self.stopped = false;
+            (self.stopped, self.given_up) = (false, false);
             self.flight.iter_mut().flatten().for_each(|request| request.issued = false);
             self.issue();
         }
@@ -112,6 +114,6 @@ impl DeviceSuspend for Disk {
     }
 
     fn degrade(&mut self) {
-        self.connected = false;
+        self.given_up = true;
     }
 }

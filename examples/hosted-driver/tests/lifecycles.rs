@@ -134,6 +134,7 @@ fn a_backend_that_is_late_holds_up_nobody() {
     world.bus.absent.set(false);
     world.settle();
     world.all_is_well();
+    assert_eq!(world.bus.connects.get(), 2, "once in each domain");
 }
 
 /// Given up after its deadline, the disk connects by itself when there is a backend, and takes part in the next suspend.

@@ -106,7 +106,7 @@ impl<'b, M: Machine, H: Hypercall> Member<'b, M, H> {
                 self.register(base, (vcpu, class)).and_then(|()| self.join(base)).map_err(Some)
             }
             Stage::PerVcpu => self.register(base, (vcpu, class)).map_err(Some),
-            _ => self.bind(base, (vcpu, class)).map_err(said),
+            _ => self.bind(base, (vcpu, class)).map_err(BindError::errno),
         };
         done.map_err(|errno| Fatal { stage, errno })
     }
@@ -183,11 +183,4 @@ fn arm<M: Machine, H: Hypercall>(base: &Base<'_, M, H>, vcpu: Vcpu, life: &Life<
     let Some(scanner) = &life.scanner else { return Ok(()) };
     let at = base.clock.now_on(scanner.record()).after(PERIOD);
     vcpu::set_singleshot_timer(base.hook, vcpu, base.clock.to_system(at))
-}
-
-const fn said(error: BindError) -> Option<Errno> {
-    match error {
-        BindError::Xen(errno) => Some(errno),
-        _ => None,
-    }
 }

@@ -137,7 +137,7 @@ pub fn up(host: &Host, test: impl FnOnce(&mut Whole<'_, '_>)) {
     let (frames, entries) = ([host.guest().page()], [const { xen_grant::Slot::new() }; 64]);
     let table = Table::new(&hook, &epoch, &frames, &entries);
     table.rebuild().unwrap();
-    let page = host.guest().map(LinkOf::ring_gfn(&hook).unwrap());
+    let page = host.guest().map(xen_store::ring_gfn(&hook).unwrap());
     let link = PortLink::new(&hook, &events, &clock);
     link.connect().unwrap();
     let mut core = Core::new();

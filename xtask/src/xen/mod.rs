@@ -205,8 +205,8 @@ fn play(args: &Args, (image, guest): (&Image, &Path), (plan, logs): (&Plan, &Pat
 fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let extent = if args.quick { Extent::Quick } else { Extent::Full };
     let variants = variant::product(&args.kinds(), &args.vcpus())?;
-    let pairs = together::variants(&args.kind, &args.vcpus, extent)?;
-    let hoarders = store::variants(&args.kind, &args.vcpus, extent)?;
+    let pairs = variant::wished(&args.kind, &args.vcpus, together::usual(extent))?;
+    let hoarders = variant::wished(&args.kind, &args.vcpus, store::usual(extent))?;
     let (mut apart, mut names) = (Vec::new(), Vec::new());
     for name in &args.cases {
         match apart::lifecycles(name, args.rounds, extent) {

@@ -2,8 +2,6 @@
 
 use super::devices;
 use super::plan::Extent;
-use super::variant::{self, Kind, Variant};
-use anyhow::Result;
 use guest::lifecycle::{Lifecycle, Step, UNTOUCHED};
 
 /// What it is called on the command line.
@@ -55,26 +53,18 @@ pub(super) fn is_one(lifecycle: &Lifecycle) -> bool {
     [NAME, devices::NAME].contains(&lifecycle.name)
 }
 
-/// The guests that are tested: those that are wished for, or PVH guests of one and two processors, where it is quick of one.
-pub(super) fn variants(kinds: &[Kind], vcpus: &[u32], extent: Extent) -> Result<Vec<Variant>> {
-    let few: &[u32] = if extent == Extent::Quick { &[1] } else { &[1, 2] };
-    variant::product(if kinds.is_empty() { &[Kind::Pvh] } else { kinds }, if vcpus.is_empty() { few } else { vcpus })
+/// Numbers of processors where nobody wishes for others.
+pub(super) const fn usual(extent: Extent) -> &'static [u32] {
+    match extent {
+        Extent::Quick => &[1],
+        Extent::Full => &[1, 2],
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xen::variant::Abi;
-
-    #[test]
-    fn a_wish_goes_before_what_is_usual() {
-        let of = |kinds: &[Kind], vcpus: &[u32], extent| {
-            variants(kinds, vcpus, extent).unwrap().into_iter().map(Variant::label).collect::<Vec<_>>()
-        };
-        assert_eq!(of(&[], &[], Extent::Full), ["pvh-1", "pvh-2"]);
-        assert_eq!(of(&[], &[], Extent::Quick), ["pvh-1"]);
-        assert_eq!(of(&[Kind::Hvm], &[8], Extent::Quick), ["hvm-8"]);
-    }
+    use crate::xen::variant::{Abi, Kind, Variant};
 
     #[test]
     fn each_kind_of_resume_is_followed_by_a_look_and_a_poke() {

@@ -1,8 +1,6 @@
 //! `evtchn` and `grant`: two guests of ours with each other, through checkpoints, saves and restores.
 
 use super::plan::Extent;
-use super::variant::{self, Kind, Variant};
-use anyhow::Result;
 use guest::lifecycle::{Lifecycle, Step, UNTOUCHED};
 
 /// What they are called on the command line; either stands for its twin, too, which has a name of its own on Xen.
@@ -73,26 +71,18 @@ pub(super) fn is_one(lifecycle: &Lifecycle) -> bool {
     lifecycle.steps.contains(&Step::Peer)
 }
 
-/// The guests that are tested: those that are wished for, or those of which something else may come.
-pub(super) fn variants(kinds: &[Kind], vcpus: &[u32], extent: Extent) -> Result<Vec<Variant>> {
-    let few: &[u32] = if extent == Extent::Quick { &[1, 2] } else { &[1, 2, 4] };
-    variant::product(if kinds.is_empty() { &[Kind::Pvh] } else { kinds }, if vcpus.is_empty() { few } else { vcpus })
+/// Numbers of processors where nobody wishes for others.
+pub(super) const fn usual(extent: Extent) -> &'static [u32] {
+    match extent {
+        Extent::Quick => &[1, 2],
+        Extent::Full => &[1, 2, 4],
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xen::variant::Abi;
-
-    #[test]
-    fn a_wish_goes_before_what_is_usual() {
-        let of = |kinds: &[Kind], vcpus: &[u32], extent| {
-            variants(kinds, vcpus, extent).unwrap().into_iter().map(Variant::label).collect::<Vec<_>>()
-        };
-        assert_eq!(of(&[], &[], Extent::Full), ["pvh-1", "pvh-2", "pvh-4"]);
-        assert_eq!(of(&[], &[], Extent::Quick), ["pvh-1", "pvh-2"]);
-        assert_eq!(of(&[Kind::Hvm], &[8], Extent::Quick), ["hvm-8"]);
-    }
+    use crate::xen::variant::{Abi, Kind, Variant};
 
     #[test]
     fn a_few_rounds_go_well_on_the_mock_host() {

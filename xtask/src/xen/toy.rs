@@ -87,7 +87,7 @@ pub(super) fn variants(kinds: &[Kind], vcpus: &[u32]) -> Result<Vec<Variant>> {
     if kinds.contains(&Kind::Hvm) || vcpus.iter().any(|count| *count > 2) {
         bail!("{NAME} is a PVH guest of one or two processors");
     }
-    variant::product(&[Kind::Pvh], if vcpus.is_empty() { &[1, 2] } else { vcpus })
+    variant::wished(kinds, vcpus, &[1, 2])
 }
 
 #[cfg(test)]

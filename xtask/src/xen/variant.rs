@@ -78,6 +78,11 @@ pub(crate) fn product(kinds: &[Kind], vcpus: &[u32]) -> Result<Vec<Variant>> {
     Ok(all)
 }
 
+/// The guests that are tested: of the kinds and numbers that are wished for; where there is no wish, PVH guests of the usual numbers.
+pub(super) fn wished(kinds: &[Kind], vcpus: &[u32], usual: &[u32]) -> Result<Vec<Variant>> {
+    product(if kinds.is_empty() { &[Kind::Pvh] } else { kinds }, if vcpus.is_empty() { usual } else { vcpus })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +101,16 @@ mod tests {
         let lifecycle = Lifecycle { name: "a", about: "", cmdline: "wake=1", steps: &[], only: None };
         assert_eq!([fifo, bitmaps].map(Variant::label), ["pvh-2", "pvh-2-2l"]);
         assert_eq!([fifo, bitmaps].map(|one| one.cmdline(&lifecycle)), ["wake=1", "evtchn=2l wake=1"]);
+    }
+
+    #[test]
+    fn a_wish_goes_before_what_is_usual() {
+        let of = |kinds: &[Kind], vcpus: &[u32]| {
+            wished(kinds, vcpus, &[1, 2]).unwrap().into_iter().map(Variant::label).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[], &[]), ["pvh-1", "pvh-2"]);
+        assert_eq!(of(&[], &[4]), ["pvh-4"]);
+        assert_eq!(of(&[Kind::Hvm], &[8]), ["hvm-8"]);
     }
 
     #[test]
