@@ -36,7 +36,7 @@ pub(crate) struct OneLoop<'a, 'c, H: Hypercall, G: IrqGate> {
     /// The way to sleep until xenstore has something to say.
     pub(crate) link: &'a dyn Link,
     /// The console, whose output is sent while there is nothing else to do.
-    pub(crate) console: &'a Console<'c, H, G>,
+    pub(crate) console: &'a Console<'c, &'c H, G>,
 }
 
 impl<H: Hypercall, G: IrqGate> OsQuiesce for OneLoop<'_, '_, H, G> {

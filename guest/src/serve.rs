@@ -21,7 +21,7 @@ use crate::hoard::Hoard;
 use crate::load::{Load, Turn};
 use crate::peer::Obedient;
 use crate::scenario::{Bench, Trial, run_all};
-use crate::start::{BUDGET, DOMID, End, Ground, REQUESTS, StoreOf, WATCHES};
+use crate::start::{BUDGET, DOMID, End, Ground, LinkOf, REQUESTS, StoreOf, WATCHES};
 use crate::trace::{Counts, Trace};
 use crate::{Machine, Options, Role};
 
@@ -56,16 +56,15 @@ pub(crate) struct Service<'s, 'p, 'b, M: Machine, H: Hypercall> {
 
 /// What the rebuild and the coordinator need beside the guest itself.
 pub(crate) struct Engine<'e, 'p, 'b, M: Machine, H: Hypercall> {
-    pub(crate) events: EventService<'b, H, M::Gate>,
-    pub(crate) vcpu: VcpuService<'b, H>,
+    pub(crate) events: EventService<'b, &'b H, M::Gate>,
+    pub(crate) vcpu: VcpuService<&'b H>,
     pub(crate) link: StoreServiceOf<'e, 'p, 'b, M, H>,
     pub(crate) control: &'e mut dyn Control,
 }
 
 /// xenstore's part of the rebuild.
 type StoreServiceOf<'e, 'p, 'b, M, H> =
-    StoreService<'e, 'p, 'b, RefCell<StoreOf<'p, 'b, M, H>>, H, GateOf<M>, &'b <M as Machine>::Cpu, REQUESTS, WATCHES>;
-type GateOf<M> = <M as Machine>::Gate;
+    StoreService<'e, 'p, RefCell<StoreOf<'p, 'b, M, H>>, &'p LinkOf<'b, M, H>, REQUESTS, WATCHES>;
 
 impl<'s, 'p, 'b, M: Machine, H: Hypercall> Service<'s, 'p, 'b, M, H> {
     /// Makes the guest; it has not ticked yet.

@@ -41,7 +41,7 @@ const PATIENCE: Nanos = Nanos::from_secs(5);
 pub(crate) const DOMID: Path<'static> = Path::literal("domid");
 
 /// The link to xenstore of a guest on machine `M` with hook `H`.
-pub(crate) type LinkOf<'b, M, H> = PortLink<'b, H, <M as Machine>::Gate, &'b <M as Machine>::Cpu>;
+pub(crate) type LinkOf<'b, M, H> = PortLink<'b, &'b H, <M as Machine>::Gate, &'b <M as Machine>::Cpu>;
 
 /// The xenstore client of a guest on machine `M` with hook `H`.
 pub(crate) type StoreOf<'p, 'b, M, H> = Store<'p, &'p LinkOf<'b, M, H>, REQUESTS, WATCHES>;
@@ -123,7 +123,7 @@ pub(crate) enum End {
 }
 
 /// What the core services start with.
-pub(crate) type Core0<'b, M, H> = (EventService<'b, H, <M as Machine>::Gate>, VcpuService<'b, H>);
+pub(crate) type Core0<'b, M, H> = (EventService<'b, &'b H, <M as Machine>::Gate>, VcpuService<&'b H>);
 
 /// Makes what everything else refers to: `shared_info`, event channels and the clock.
 fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -> Result<End, StartError> {
@@ -144,8 +144,8 @@ fn start<M: Machine, H: Hypercall>(machine: &M, hook: &H, run: (&str, &Trace)) -
         events = events.with_fifo(Fifo::new(&words, control));
     }
     events.choose().map_err(StartError::Abi)?;
-    let callback = (callback(machine, options.upcall)?, &canary);
-    let service = EventService::start(hook, &events, &info, callback).map_err(StartError::Xen)?;
+    let callback = callback(machine, options.upcall)?;
+    let service = EventService::start(&events, callback, &canary).map_err(StartError::Xen)?;
     let own = (options.upcall == Upcall::Vector).then_some(UPCALL_VECTOR);
     let vector = own.or((options.upcall == Upcall::Intx).then_some(UPCALL_VECTOR));
     let vcpu = VcpuService::start(hook, own).map_err(StartError::Xen)?;
@@ -192,9 +192,8 @@ fn furnish<'b, M: Machine, H: Hypercall>(
     (options, run): (Options, (&str, &Trace)),
 ) -> Result<End, StartError> {
     let Base { machine, hook, events, clock, .. } = base;
-    let gate = machine.gate();
     let ring = ring_gfn(hook).ok().map(|gfn| machine.map(gfn));
-    let console = Console::with_gate(hook, events, ring.as_ref(), gate);
+    let console = Console::new(events, ring.as_ref());
     if let Err(error) = console.connect() {
         // It goes on without: what it says is kept, as far as there is room.
         cry(machine, format_args!("console {error}"));
@@ -205,9 +204,10 @@ fn furnish<'b, M: Machine, H: Hypercall>(
         Version::V1 => None,
         Version::V2 => Some(machine.page().ok_or(StartError::NoMemory)?),
     };
-    let table = Table::new(hook, base.epoch, &frames, &entries).with_gate(gate).with_status(status.as_slice());
+    let table =
+        Table::new(hook, base.epoch, &frames, &entries).with_gate(machine.gate()).with_status(status.as_slice());
     table.rebuild().map_err(StartError::Grants)?;
-    let link = PortLink::with_gate(hook, events, clock, gate);
+    let link = PortLink::new(events, clock);
     let quarters = Quarters::new();
     let crew = Crew::new(&base, &table, &quarters, &options);
     let ground = Ground { base: &base, console: &console, table: &table, link: &link, crew: &crew };
@@ -217,7 +217,7 @@ fn furnish<'b, M: Machine, H: Hypercall>(
 /// What lies below xenstore.
 pub(crate) struct Ground<'g, 'b, M: Machine, H: Hypercall> {
     pub(crate) base: &'g Base<'b, M, H>,
-    pub(crate) console: &'g Console<'b, H, M::Gate>,
+    pub(crate) console: &'g Console<'b, &'b H, M::Gate>,
     pub(crate) table: &'g TableOf<'g, 'b, M, H>,
     pub(crate) link: &'g LinkOf<'b, M, H>,
     pub(crate) crew: &'g Crew<'g, 'b, M, H>,
@@ -279,7 +279,7 @@ fn connect<'b, M: Machine, H: Hypercall>(
     voice.say(format_args!("hypercalls by={}", machine.calls_by()));
     Options::parse(line, |word| voice.say(format_args!("option unknown={word}")));
     ground.hear_store();
-    let link = StoreService::new(&store, hook, ground.link, &page);
+    let link = StoreService::new(&store, &page);
     let service = Service::new(ground, &store, (options, trace, ballast));
     Ok(service.serve(Engine { events, vcpu, link, control: &mut control }))
 }

@@ -13,7 +13,7 @@ pub(crate) const LONGEST: usize = 256;
 /// The guest's way to speak: its console, and for failures the hypervisor's too.
 pub(crate) struct Voice<'v, 'c, M: Machine, H: Hypercall> {
     machine: &'v M,
-    console: &'v Console<'c, H, M::Gate>,
+    console: &'v Console<'c, &'c H, M::Gate>,
 }
 
 impl<M: Machine, H: Hypercall> Clone for Voice<'_, '_, M, H> {
@@ -32,7 +32,7 @@ impl<M: Machine, H: Hypercall> fmt::Debug for Voice<'_, '_, M, H> {
 
 impl<'v, 'c, M: Machine, H: Hypercall> Voice<'v, 'c, M, H> {
     /// Makes the voice of a machine with a console, which need not be connected.
-    pub(crate) const fn new(machine: &'v M, console: &'v Console<'c, H, M::Gate>) -> Self {
+    pub(crate) const fn new(machine: &'v M, console: &'v Console<'c, &'c H, M::Gate>) -> Self {
         Self { machine, console }
     }
 

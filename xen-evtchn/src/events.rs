@@ -62,7 +62,22 @@ impl<'s, H: Hypercall> Events<'s, H> {
     }
 }
 
-impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
+impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
+    /// Returns the hook, for what asks Xen for the sake of a port.
+    pub const fn hook(&self) -> &H {
+        &self.hook
+    }
+
+    /// Returns the gate, for what must not be interrupted amid a look at a port.
+    pub const fn gate(&self) -> &G {
+        &self.gate
+    }
+
+    /// Returns the page that Xen tells of events by.
+    pub const fn info(&self) -> &'s SharedInfo {
+        self.info
+    }
+
     /// Sleeps until one of `ports` is pending, masked or not, or until `deadline` in Xen's system time.
     ///
     /// It may return early and without an event: look again.

@@ -85,6 +85,17 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         }
     }
 
+    /// Has `waker` woken by [`Events::wake`] for a port, in place of whoever was to be; `false` if there is no [`Sleeper`] for it.
+    ///
+    /// The event is looked for afterwards, by [`BoundPort::take_event`]. It is what [`BoundPort::event`] does, for those who
+    /// have the port behind a lock, where no waker should be woken or dropped.
+    pub fn put_waker(&self, port: Port, waker: &Waker) -> bool {
+        let Some(sleeper) = self.sleeper(port) else { return false };
+        // Outside of the gate and the lock: what a waker does is not ours.
+        drop(sleeper.exchange(&self.gate, Some(waker.clone())));
+        true
+    }
+
     /// Wakes everybody who waits: after a resume, for they wait for ports that are gone.
     pub fn wake_all(&self) {
         self.sleepers.iter().for_each(|sleeper| sleeper.wake(&self.gate));
@@ -153,7 +164,11 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
         Some(Event { port: self, sleeper })
     }
 
-    fn take_event(&self) -> Result<bool, Stale> {
+    /// Takes the port's event, if there is one: it is pending, or was dispatched to a handler that called [`Events::wake`].
+    ///
+    /// # Errors
+    /// [`Stale`] if the port is of an earlier epoch.
+    pub fn take_event(&self) -> Result<bool, Stale> {
         let pending = self.take_pending()?;
         let woken = self.events().sleeper(self.number()).is_some_and(Sleeper::take);
         Ok(pending || woken)

@@ -57,7 +57,7 @@ pub struct Written {
 struct Wire<'c, H: Hypercall, G: IrqGate> {
     out: ByteSender<'c>,
     input: ByteReceiver<'c>,
-    port: BoundPort<'c, &'c H, G>,
+    port: BoundPort<'c, H, G>,
 }
 
 impl<H: Hypercall, G: IrqGate> Wire<'_, H, G> {
@@ -94,10 +94,8 @@ struct Inner<'c, H: Hypercall, G: IrqGate> {
 ///
 /// The hook runs within the console's lock: it must not write to the console itself.
 pub struct Console<'c, H: Hypercall, G: IrqGate = NoGate> {
-    hook: &'c H,
-    events: &'c Events<'c, &'c H, G>,
+    events: &'c Events<'c, H, G>,
     page: Option<&'c SharedPage>,
-    gate: G,
     inner: Mutex<Inner<'c, H, G>>,
 }
 
@@ -116,25 +114,12 @@ pub fn ring_gfn<H: Hypercall + ?Sized>(hook: &H) -> Result<Gfn, ConnectError> {
     }
 }
 
-impl<'c, H: Hypercall> Console<'c, H> {
+impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
     /// Makes a console that is not connected: what is written goes into the backlog until it is.
     ///
-    /// `page` is the ring, or `None` if the domain has no console.
+    /// `page` is the ring, or `None` if the domain has no console. Every access is one section of the events' gate.
     #[must_use]
-    pub const fn new(hook: &'c H, events: &'c Events<'c, &'c H>, page: Option<&'c SharedPage>) -> Self {
-        Self::with_gate(hook, events, page, NoGate)
-    }
-}
-
-impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
-    /// Makes a console as [`Console::new`] does, with a gate around every access.
-    #[must_use]
-    pub const fn with_gate(
-        hook: &'c H,
-        events: &'c Events<'c, &'c H, G>,
-        page: Option<&'c SharedPage>,
-        gate: G,
-    ) -> Self {
+    pub const fn new(events: &'c Events<'c, H, G>, page: Option<&'c SharedPage>) -> Self {
         let inner = Inner {
             wire: None,
             backlog: Backlog::new(),
@@ -144,7 +129,7 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
             dropped: 0,
             misbehaved: None,
         };
-        Self { hook, events, page, gate, inner: Mutex::new(inner) }
+        Self { events, page, inner: Mutex::new(inner) }
     }
 
     /// Connects to the backend, for the first time, in a new domain, or after it misbehaved, and sends the backlog.
@@ -180,11 +165,11 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
 
     fn wire(&self) -> Result<Wire<'c, H, G>, ConnectError> {
         let page = self.page.ok_or(ConnectError::Missing)?;
-        let gfn = ring_gfn(self.hook)?;
+        let gfn = ring_gfn(self.events.hook())?;
         if gfn != page.gfn() {
             return Err(ConnectError::Moved(gfn));
         }
-        let number = hvm::param(self.hook, Param::CONSOLE_EVTCHN).map_err(ConnectError::Xen)?;
+        let number = hvm::param(self.events.hook(), Param::CONSOLE_EVTCHN).map_err(ConnectError::Xen)?;
         let number = u32::try_from(number).ok().filter(|&number| number != 0).ok_or(ConnectError::Missing)?;
         let port = self.events.adopt(Port(number)).map_err(ConnectError::Port)?;
         let (out, input) = console_front(page).map_err(ConnectError::Ring)?;
@@ -227,7 +212,7 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
     }
 
     fn locked<R>(&self, section: impl FnOnce(&mut Inner<'c, H, G>) -> R) -> R {
-        self.gate.run(|| section(&mut self.inner.lock()))
+        self.events.gate().run(|| section(&mut self.inner.lock()))
     }
 }
 

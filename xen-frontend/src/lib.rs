@@ -14,8 +14,8 @@
 //! use xen_frontend::console::Console;
 //! use xen_hypercall::{Hypercall, SharedPage};
 //!
-//! fn greet<'c, H: Hypercall>(hook: &'c H, events: &'c Events<'c, &'c H>, ring: &'c SharedPage) -> Console<'c, H> {
-//!     let console = Console::new(hook, events, Some(ring));
+//! fn greet<'c, H: Hypercall>(events: &'c Events<'c, H>, ring: &'c SharedPage) -> Console<'c, H> {
+//!     let console = Console::new(events, Some(ring));
 //!     if console.connect().is_ok() {
 //!         let _ = writeln!(&console, "hello");
 //!     }

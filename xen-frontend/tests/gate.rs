@@ -37,7 +37,7 @@ fn every_access_is_a_section() {
     let slots = [const { Slot::new() }; 16];
     let events = Events::new(&hook, &epoch, &info, &slots).with_gate(&gate);
     let ring = guest.map(ring_gfn(&hook).unwrap());
-    let console = Console::with_gate(&hook, &events, Some(&ring), &gate);
+    let console = Console::new(&events, Some(&ring));
     console.connect().unwrap();
     let sections = |work: &dyn Fn()| {
         let before = gate.sections.get();

@@ -11,7 +11,7 @@ use xen_hypercall::{DomId, Errno, Port, Vcpu};
 type Op = fn(&Scripted) -> Result<(), Errno>;
 
 /// Operations whose only success is 0, with the size of their block.
-const EXACT: [(usize, Op); 21] = [
+const EXACT: [(usize, Op); 22] = [
     (8, |xen| event_channel::alloc_unbound(xen, DomId(1)).map(drop)),
     (12, |xen| event_channel::bind_interdomain(xen, DomId(1), Port(1)).map(drop)),
     (12, |xen| event_channel::bind_virq(xen, event_channel::Virq::TIMER, Vcpu(0)).map(drop)),
@@ -30,6 +30,7 @@ const EXACT: [(usize, Op); 21] = [
     (16, |xen| hvm::param(xen, hvm::Param::STORE_PFN).map(drop)),
     (16, |xen| hvm::set_param(xen, hvm::Param::CALLBACK_IRQ, 1)),
     (0, |xen| sched::yield_now(xen)),
+    (0, |xen| sched::block(xen)),
     (24, |xen| sched::poll(xen, &[], None)),
     (8, |xen| xen_version::features(xen, 0).map(drop)),
     (4, |xen| grant_table::set_version(xen, 1).map(drop)),

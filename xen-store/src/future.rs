@@ -1,14 +1,17 @@
 //! The facade for tasks: many of them wait at once, by no runtime in particular.
 
+mod alarm;
 mod ask;
 mod drive;
 mod event;
 mod hear;
+mod queue;
 mod sleepers;
 mod transaction;
 mod wait_until;
 mod xenbus;
 
+pub use alarm::{Alarm, WithAlarm};
 pub use drive::TaskLink;
 pub use transaction::Inside;
 pub use wait_until::Looking;
@@ -19,6 +22,7 @@ use core::task::Waker;
 use xen_hypercall::Nanos;
 
 use crate::{Link, Ring, Store, StoreError, Transaction, Transport, WatchId};
+use queue::Queue;
 use sleepers::Sleepers;
 
 /// A connection to the xenstore server that many tasks of one executor share.
@@ -28,7 +32,7 @@ use sleepers::Sleepers;
 /// up what it asked for, and nothing else: so that any timer of the executor's will do to limit it, besides
 /// [`Store::set_patience`], which holds here too.
 ///
-/// Besides the core, it takes 64 bytes a request, 40 bytes a watch, and 224 bytes of the caller's on a 64-bit machine, and
+/// Besides the core, it takes 32 bytes a request, 40 bytes a watch, and 320 bytes of the caller's on a 64-bit machine, and
 /// those of its link.
 ///
 /// It is for one thread; tasks on other processors send theirs a message.
@@ -36,6 +40,10 @@ use sleepers::Sleepers;
 pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T = Ring<'a>> {
     store: RefCell<Store<'a, L, REQUESTS, WATCHES, T>>,
     sleepers: RefCell<Sleepers<REQUESTS, WATCHES>>,
+    /// Who waits for a slot, in turn.
+    room: Queue,
+    /// Who waits for the time to look again.
+    time: Queue,
     /// Transactions whose task is gone, and of which the server is to hear.
     orphans: RefCell<[Option<Transaction>; REQUESTS]>,
     /// Watches whose task is gone, and that had to stay as long as the session was fenced.
@@ -47,8 +55,8 @@ pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T
 // What the documentation says of its size.
 #[cfg(target_pointer_width = "64")]
 const _: () = {
-    assert!(size_of::<Client<'static, (), 0, 0>>() <= 224);
-    assert!(size_of::<Client<'static, (), 4, 16>>() <= 224 + 4 * 64 + 16 * 40);
+    assert!(size_of::<Client<'static, (), 0, 0>>() <= 320);
+    assert!(size_of::<Client<'static, (), 4, 16>>() <= 320 + 4 * 32 + 16 * 40);
 };
 
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
@@ -58,6 +66,8 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
         Self {
             store: RefCell::new(store),
             sleepers: RefCell::new(Sleepers::new()),
+            room: Queue::new(),
+            time: Queue::new(),
             orphans: RefCell::new([const { None }; REQUESTS]),
             unwanted: RefCell::new([const { None }; WATCHES]),
             again: Cell::new(Nanos::MAX),
@@ -65,13 +75,15 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
     }
 
     /// Does something with the store while no task does: for a suspend, where [`Store::fence`] and what follows wait for the
-    /// server by themselves. What that ends is told to the tasks afterwards.
+    /// server by themselves. Tasks are woken afterwards for what has come of it: answers and events, and
+    /// requests that a new epoch has ended.
     ///
     /// # Panics
     /// If `work` uses the client itself.
     pub fn with<R>(&self, work: impl FnOnce(&mut Store<'a, L, REQUESTS, WATCHES, T>) -> R) -> R {
         let done = work(&mut self.store.borrow_mut());
-        self.wake_all();
+        self.wake_for_news();
+        self.urge();
         done
     }
 
@@ -92,6 +104,8 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
             let Some(waker) = self.sleepers.borrow_mut().take_any(place) else { break };
             waker.into_iter().for_each(Waker::wake);
         }
+        self.room.wake();
+        self.time.wake();
         self.urge();
     }
 

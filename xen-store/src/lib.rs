@@ -128,7 +128,7 @@ pub use path::{BadPath, Path};
 pub use path_buf::PathBuf;
 pub use permission::{Access, Permission, Permissions};
 pub use pipeline::{Pipeline, Requests};
-pub use port_link::{LinkError, PortLink, ring_gfn};
+pub use port_link::{HostLink, LinkError, PortLink, ring_gfn};
 pub use refusal::{ERROR_NAME_MAX, ErrorName, Refusal};
 pub use reply::{Answer, Reply, Ticket};
 pub use request::Request;

@@ -1,11 +1,12 @@
 //! The seam of the facade by an event port of Xen, for HVM and PVH guests.
 
 use core::fmt;
+use core::task::{Context, Poll};
 
 use spin::Mutex;
 use xen_evtchn::{BindError, BoundPort, Events, PortError};
 use xen_hypercall::op::hvm::{self, Param};
-use xen_hypercall::{Clock, Cpu, Errno, Gfn, Hypercall, IrqGate, Nanos, NoGate, Port};
+use xen_hypercall::{Clock, Cpu, Errno, Gfn, Hypercall, IrqGate, Nanos, Port};
 
 use crate::Link;
 
@@ -48,30 +49,48 @@ pub fn ring_gfn<H: Hypercall + ?Sized>(hook: &H) -> Result<Gfn, LinkError> {
     }
 }
 
-/// Reaches the server by the port that the toolstack made, and waits by `SCHEDOP_poll`.
-///
-/// That parks the whole processor: right for a loader or a unikernel. A kernel with a scheduler implements [`Link`] itself.
-pub struct PortLink<'e, H: Hypercall, G: IrqGate, C> {
-    hook: &'e H,
-    events: &'e Events<'e, &'e H, G>,
-    clock: &'e Clock<'e, C>,
-    gate: G,
-    port: Mutex<Option<BoundPort<'e, &'e H, G>>>,
+/// A [`Link`] by which a Xen host is asked for the server again in each new domain.
+pub trait HostLink: Link {
+    /// Returns the frame of the server's ring: see [`ring_gfn`].
+    ///
+    /// # Errors
+    /// As [`ring_gfn`].
+    fn ring_gfn(&self) -> Result<Gfn, LinkError>;
+
+    /// Asks for the port: see [`PortLink::connect`].
+    ///
+    /// # Errors
+    /// As [`PortLink::connect`].
+    fn connect(&self) -> Result<(), LinkError>;
 }
 
-impl<'e, H: Hypercall, C: Cpu> PortLink<'e, H, NoGate, C> {
-    /// Makes a link that is not connected: it notifies nobody and waits until the deadline.
-    #[must_use]
-    pub const fn new(hook: &'e H, events: &'e Events<'e, &'e H>, clock: &'e Clock<'e, C>) -> Self {
-        Self { hook, events, clock, gate: NoGate, port: Mutex::new(None) }
+impl<L: HostLink> HostLink for &L {
+    fn ring_gfn(&self) -> Result<Gfn, LinkError> {
+        (**self).ring_gfn()
+    }
+
+    fn connect(&self) -> Result<(), LinkError> {
+        (**self).connect()
     }
 }
 
+/// Reaches the server by the port that the toolstack made, and waits by `SCHEDOP_poll`.
+///
+/// That parks the whole processor: right for a loader or a unikernel. A kernel with a scheduler implements [`Link`] itself.
+/// Tasks of an executor wait by it as soon as it has an alarm: see [`WithAlarm`](crate::future::WithAlarm).
+pub struct PortLink<'e, H: Hypercall, G: IrqGate, C> {
+    events: &'e Events<'e, H, G>,
+    clock: &'e Clock<'e, C>,
+    port: Mutex<Option<BoundPort<'e, H, G>>>,
+}
+
 impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
-    /// Makes a link as [`PortLink::new`] does, with a gate around every look at the port.
+    /// Makes a link that is not connected: it notifies nobody and waits until the deadline.
+    ///
+    /// Every look at the port is one section of the events' gate.
     #[must_use]
-    pub const fn with_gate(hook: &'e H, events: &'e Events<'e, &'e H, G>, clock: &'e Clock<'e, C>, gate: G) -> Self {
-        Self { hook, events, clock, gate, port: Mutex::new(None) }
+    pub const fn new(events: &'e Events<'e, H, G>, clock: &'e Clock<'e, C>) -> Self {
+        Self { events, clock, port: Mutex::new(None) }
     }
 
     /// Asks for the port, at the start and again in each new domain.
@@ -83,7 +102,7 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
     /// `HVM_PARAM_STORE_EVTCHN`.
     pub fn connect(&self) -> Result<(), LinkError> {
         self.locked(|port| *port = None);
-        let number = hvm::param(self.hook, Param::STORE_EVTCHN).map_err(LinkError::Xen)?;
+        let number = hvm::param(self.events.hook(), Param::STORE_EVTCHN).map_err(LinkError::Xen)?;
         let number = u32::try_from(number).ok().filter(|&number| number != 0).ok_or(LinkError::Missing)?;
         let port = self.events.adopt(Port(number)).map_err(LinkError::Port)?;
         self.locked(|link| *link = Some(port));
@@ -99,8 +118,9 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
     /// Lets the server's events make upcalls, which a fresh connection does not: to be called after each one. Without a
     /// connection it does nothing.
     ///
-    /// For a guest that waits for other things besides. An upcall handler must leave this port's event alone as long as
-    /// somebody waits by this link; between two waits it may be taken by [`Events::dispatch`].
+    /// For a guest that waits for other things besides. What is dispatched meanwhile is to be told by [`Events::wake`], with
+    /// a [`Sleeper`](xen_evtchn::Sleeper) for the port; otherwise a handler must leave the event alone as long as somebody
+    /// waits by this link.
     ///
     /// # Errors
     /// [`PortError`]; there are no upcalls, and the link waits as before.
@@ -111,13 +131,24 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
         self.locked(|port| port.as_ref().map_or(Ok(()), BoundPort::unmask))
     }
 
-    fn locked<R>(&self, section: impl FnOnce(&mut Option<BoundPort<'e, &'e H, G>>) -> R) -> R {
-        self.gate.run(|| section(&mut self.port.lock()))
+    /// Tells whether the server has notified since this was last ready; if not, `cx` is woken when it has.
+    ///
+    /// Pending for ever without a connection, or without a [`Sleeper`](xen_evtchn::Sleeper) for its port.
+    pub fn poll_event(&self, cx: &Context<'_>) -> Poll<()> {
+        // Before the look: an event that comes after it finds the waker.
+        if let Some(port) = self.port() {
+            self.events.put_waker(port, cx.waker());
+        }
+        if self.take_event() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn locked<R>(&self, section: impl FnOnce(&mut Option<BoundPort<'e, H, G>>) -> R) -> R {
+        self.events.gate().run(|| section(&mut self.port.lock()))
     }
 
     /// Tells whether the server has notified, and forgets it.
-    fn take_pending(&self) -> bool {
-        self.locked(|port| port.as_ref().is_some_and(|port| port.take_pending() == Ok(true)))
+    fn take_event(&self) -> bool {
+        self.locked(|port| port.as_ref().is_some_and(|port| port.take_event() == Ok(true)))
     }
 }
 
@@ -132,14 +163,24 @@ impl<H: Hypercall, G: IrqGate, C: Cpu> Link for PortLink<'_, H, G, C> {
     }
 
     fn wait(&self, deadline: Nanos) {
-        if self.take_pending() {
+        if self.take_event() {
             return;
         }
         let port = self.port();
         let ports = port.as_slice();
         // An early return is allowed, so an error is harmless: the deadline is looked at by the caller.
         let _ = self.events.wait(ports, Some(self.clock.to_system(deadline)));
-        self.take_pending();
+        self.take_event();
+    }
+}
+
+impl<H: Hypercall, G: IrqGate, C: Cpu> HostLink for PortLink<'_, H, G, C> {
+    fn ring_gfn(&self) -> Result<Gfn, LinkError> {
+        ring_gfn(self.events.hook())
+    }
+
+    fn connect(&self) -> Result<(), LinkError> {
+        Self::connect(self)
     }
 }
 

@@ -9,7 +9,7 @@ use xen_hypercall::{Clock, EpochCell, Errno, Gfn, NoGate, Number, SharedInfo, Vc
 use xen_mock::{Hook, Host, MockCpu};
 use xen_store::{Core, LinkError, Nodes, Path, PortLink, Store, ring_gfn};
 
-type LinkOf<'e> = PortLink<'e, Hook, NoGate, MockCpu>;
+type LinkOf<'e> = PortLink<'e, &'e Hook, NoGate, MockCpu>;
 
 /// Runs a test on a link that is not connected, by each ABI of event channels.
 fn each(test: impl Fn(&Host, &Events<'_, &Hook>, &LinkOf<'_>)) {
@@ -26,7 +26,7 @@ fn each(test: impl Fn(&Host, &Events<'_, &Hook>, &LinkOf<'_>)) {
         }
         assert_eq!(events.choose(), Ok(abi));
         let clock = Clock::new(guest.cpu(), &info);
-        test(&host, &events, &PortLink::new(&hook, &events, &clock));
+        test(&host, &events, &PortLink::new(&events, &clock));
         host.check().unwrap();
     }
 }

@@ -17,7 +17,7 @@ use crate::ticker::Common;
 /// No producers of I/O, but a store whose events shall wake us.
 pub(crate) struct System {
     pub(crate) common: Common,
-    pub(crate) link: &'static PortLink<'static, Direct, Gate, Native>,
+    pub(crate) link: &'static PortLink<'static, &'static Direct, Gate, Native>,
 }
 
 impl OsQuiesce for System {
@@ -54,7 +54,7 @@ pub(crate) static RESUMES: AtomicU32 = AtomicU32::new(0);
 
 /// Tells on the console of each resume.
 pub(crate) struct Teller {
-    pub(crate) console: &'static Console<'static, Direct, Gate>,
+    pub(crate) console: &'static Console<'static, &'static Direct, Gate>,
     pub(crate) common: Common,
 }
 

@@ -24,7 +24,7 @@ use crate::pages::{keep, map, page};
 use crate::second::Crew;
 use crate::ticker::{Common, TICKS, Ticker};
 
-type Output = &'static Console<'static, Direct, Gate>;
+type Output = &'static Console<'static, &'static Direct, Gate>;
 
 /// Where the boot code leads, with interrupts off.
 #[unsafe(no_mangle)]
@@ -57,7 +57,7 @@ fn common(
 /// The console, if there is one. Without it the kernel runs all the same.
 fn output(Common { hook, events, .. }: Common) -> Output {
     let ring = console::ring_gfn(hook).ok().map(|gfn| &*keep(map(gfn)));
-    let console = keep(Console::with_gate(hook, events, ring, Gate));
+    let console = keep(Console::new(events, ring));
     let _ = console.connect();
     console
 }
@@ -66,13 +66,13 @@ fn output(Common { hook, events, .. }: Common) -> Output {
 fn run(common: Common, (epoch, info): (&'static EpochCell, &'static SharedInfo), crew: &'static Crew) -> ! {
     let Common { hook, events, clock } = common;
     let canary = keep(Canary::new());
-    let event_service = &mut EventService::start(hook, events, info, (hvm::callback_gsi(1), canary)).expect("callback");
+    let event_service = &mut EventService::start(events, hvm::callback_gsi(1), canary).expect("callback");
     let vcpu_service = &mut VcpuService::start(hook, Some(EVENT)).expect("an upcall vector");
     let (frames, entries) = (keep([page()]), keep([const { xen_grant::Slot::new() }; 64]));
     let grants = keep(Table::new(hook, epoch, frames, entries).with_gate(Gate));
     grants.rebuild().expect("the grant table");
     let console = output(common);
-    let link: &PortLink<'_, _, _, _> = keep(PortLink::with_gate(hook, events, clock, Gate));
+    let link: &PortLink<'_, _, _, _> = keep(PortLink::new(events, clock));
     link.connect().expect("the port of xenstore");
     let ring = keep(map(xen_store::ring_gfn(hook).expect("the ring of xenstore")));
     let store = RefCell::new(Store::attach(ring, keep(Core::<4, 16>::new()), link).expect("xenstore"));
@@ -95,7 +95,7 @@ fn run(common: Common, (epoch, info): (&'static EpochCell, &'static SharedInfo),
             &mut GrantService(grants),
             &mut ConsoleService(console),
             &mut ClockService(clock),
-            &mut StoreService::new(&store, hook, link, ring),
+            &mut StoreService::new(&store, ring),
             &mut &ticker,
         ],
         devices: &mut [&mut ConsoleDevice::new(console)],

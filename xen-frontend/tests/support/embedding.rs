@@ -82,7 +82,7 @@ impl Platform for Silent {
 
 /// Writes a line at the beginning of each state, as a guest would that reports, and remembers the end.
 struct Writing<'w, 'c> {
-    console: &'w Console<'c, Hook>,
+    console: &'w Console<'c, &'c Hook>,
     states: &'w [(State, &'static str)],
     ended: Option<Ending>,
 }
@@ -120,8 +120,7 @@ impl<'a, 'c> Suspending<'a, 'c> {
     pub fn run(&self, save: Save) -> Resumed {
         let Stand { host, hook, epoch, info, events, console, .. } = self.stand;
         let (canary, clock) = (Canary::new(), Clock::new(host.guest().cpu(), info));
-        let callback = (hvm::callback_vector(0x20), &canary);
-        let mut service = EventService::start(*hook, events, info, callback).unwrap();
+        let mut service = EventService::start(events, hvm::callback_vector(0x20), &canary).unwrap();
         // `start` masks and adopts nothing, so the console goes on.
         host.toolstack().save(save);
         let mut screen = ConsoleService(console);

@@ -36,7 +36,7 @@ pub struct Stand<'c> {
     pub events: &'c Events<'c, &'c Hook>,
     /// The ring; the domain's own, or any page if it has none.
     pub ring: &'c SharedPage,
-    pub console: Console<'c, Hook>,
+    pub console: Console<'c, &'c Hook>,
 }
 
 /// Runs a test on a console that is not connected, and then asks the host whether the guest kept the rules.
@@ -63,7 +63,7 @@ pub fn with_page(builder: Builder, page: impl FnOnce(&Host) -> Option<SharedPage
     let events = Events::new(&hook, &epoch, &info, &slots);
     events.mask_all();
     let (page, other) = (page(&host), host.guest().page());
-    let console = Console::new(&hook, &events, page.as_ref());
+    let console = Console::new(&events, page.as_ref());
     let ring = page.as_ref().unwrap_or(&other);
     test(&Stand { host: &host, hook: &hook, epoch: &epoch, info: &info, events: &events, ring, console });
     host.check().unwrap();

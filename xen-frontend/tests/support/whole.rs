@@ -23,11 +23,11 @@ use super::embedding::Silent;
 /// What this guest has in `CALLBACK_IRQ`.
 pub const CALLBACK: u64 = hvm::callback_vector(0xF3);
 
-type LinkOf<'b> = PortLink<'b, Hook, NoGate, MockCpu>;
+type LinkOf<'b> = PortLink<'b, &'b Hook, NoGate, MockCpu>;
 type StoreOf<'p, 'b> = Store<'p, &'p LinkOf<'b>, 4, 4>;
 type Lock<'p, 'b> = RefCell<StoreOf<'p, 'b>>;
 type Control<'p, 'b> = StoreControl<'p, 'p, Lock<'p, 'b>, &'p LinkOf<'b>, Feature, 4, 4>;
-type Rebuild<'p, 'b> = StoreService<'p, 'p, 'b, Lock<'p, 'b>, Hook, NoGate, MockCpu, 4, 4>;
+type Rebuild<'p, 'b> = StoreService<'p, 'p, Lock<'p, 'b>, &'p LinkOf<'b>, 4, 4>;
 
 /// The nodes of this guest: one.
 #[derive(Debug)]
@@ -111,11 +111,11 @@ pub struct Whole<'p, 'b> {
     pub events: &'b Events<'b, &'b Hook>,
     pub clock: &'b Clock<'b, MockCpu>,
     pub table: &'p Table<'p, &'b Hook>,
-    pub console: &'p Console<'b, Hook>,
+    pub console: &'p Console<'b, &'b Hook>,
     pub store: &'p Lock<'p, 'b>,
     pub link: &'p LinkOf<'b>,
     canary: &'b Canary,
-    service: EventService<'b, Hook, NoGate>,
+    service: EventService<'b, &'b Hook, NoGate>,
     rebuild: Rebuild<'p, 'b>,
     control: Control<'p, 'b>,
     spy: Spy,
@@ -129,21 +129,21 @@ pub fn up(host: &Host, test: impl FnOnce(&mut Whole<'_, '_>)) {
     let (epoch, canary) = (EpochCell::new(), Canary::new());
     let slots = [const { Slot::new() }; 64];
     let events = Events::new(&hook, &epoch, &info, &slots);
-    let service = EventService::start(&hook, &events, &info, (CALLBACK, &canary)).unwrap();
+    let service = EventService::start(&events, CALLBACK, &canary).unwrap();
     let clock = Clock::new(host.guest().cpu(), &info);
     let ring = host.guest().map(ring_gfn(&hook).unwrap());
-    let console = Console::new(&hook, &events, Some(&ring));
+    let console = Console::new(&events, Some(&ring));
     console.connect().unwrap();
     let (frames, entries) = ([host.guest().page()], [const { xen_grant::Slot::new() }; 64]);
     let table = Table::new(&hook, &epoch, &frames, &entries);
     table.rebuild().unwrap();
     let page = host.guest().map(xen_store::ring_gfn(&hook).unwrap());
-    let link = PortLink::new(&hook, &events, &clock);
+    let link = PortLink::new(&events, &clock);
     link.connect().unwrap();
     let mut core = Core::new();
     let store = RefCell::new(Store::attach(&page, &mut core, &link).unwrap());
     let control = StoreControl::start(&store, Feature).unwrap();
-    let rebuild = StoreService::new(&store, &hook, &link, &page);
+    let rebuild = StoreService::new(&store, &page);
     let mut whole = Whole {
         host,
         hook: &hook,

@@ -63,6 +63,21 @@ pub fn yield_now<H: Hypercall + ?Sized>(hook: &H) -> Result<(), Errno> {
     Errno::exact(issue_plain(hook, Number::SCHED_OP, YIELD))
 }
 
+const BLOCK: usize = 1;
+
+/// Sleeps until an event that is not masked comes to this processor, whose record then says that upcalls may come.
+///
+/// A guest with interrupts of its own halts instead.
+///
+/// # Errors
+/// What Xen said.
+///
+/// # Xen
+/// `SCHEDOP_block`.
+pub fn block<H: Hypercall + ?Sized>(hook: &H) -> Result<(), Errno> {
+    Errno::exact(issue_plain(hook, Number::SCHED_OP, BLOCK))
+}
+
 #[repr(C)]
 struct Poll<'a> {
     ports: *const Port,

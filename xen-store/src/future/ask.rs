@@ -4,6 +4,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
 use super::Client;
+use super::queue::Place;
 use super::sleepers::Wants;
 use crate::{
     Answer, Core, Link, Path, Pipeline, Reply, Request, Requests, StoreError, Ticket, Transaction, Transport, WatchId,
@@ -22,18 +23,17 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
         if let Some(ticket) = self.ticket.take() {
             self.client.store.borrow_mut().core().give_up(ticket);
         }
-        self.client.wake_one_for_room();
+        self.client.wake_for_room();
     }
 }
 
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'_, L, REQUESTS, WATCHES, T> {
     /// Asks, and waits for the answer, of which `buffer` holds the bytes.
     ///
-    /// It waits for a slot too, if all are in use.
+    /// It waits for a slot too, if all are in use: any number of tasks do so, in turn.
     ///
     /// # Errors
-    /// As [`Nodes::perform`](crate::Nodes::perform); [`StoreError::BufferTooSmall`] if the answer does not fit;
-    /// [`StoreError::Full`] if as many tasks as there are slots wait for one already.
+    /// As [`Nodes::perform`](crate::Nodes::perform); [`StoreError::BufferTooSmall`] if the answer does not fit.
     pub async fn perform<'b>(&self, request: Request<'_>, buffer: &'b mut [u8]) -> Result<Reply<'b>, StoreError> {
         self.ask(request, None, buffer).await
     }
@@ -60,7 +60,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         within: Option<&Transaction>,
         buffer: &'b mut [u8],
     ) -> Result<Reply<'b>, StoreError> {
-        let ticket = poll_fn(|cx| self.poll_submit(cx, request, within)).await?;
+        let ticket = self.with_room(|core| core.submit(request, within)).await?;
         self.answer(ticket, buffer).await
     }
 
@@ -71,7 +71,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         watch: Option<WatchId>,
         buffer: &'b mut [u8],
     ) -> Result<Reply<'b>, StoreError> {
-        let ticket = poll_fn(|cx| self.poll_submit(cx, request, None)).await?;
+        let ticket = self.with_room(|core| core.submit(request, None)).await?;
         watch.into_iter().for_each(|watch| self.store.borrow_mut().core().supersede(&ticket, watch));
         self.answer(ticket, buffer).await
     }
@@ -88,30 +88,26 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         }
     }
 
-    /// Submits as soon as there is room.
-    fn poll_submit(
+    /// Does something that takes a slot, as soon as there is one and it is this task's turn.
+    pub(super) async fn with_room<R>(
         &self,
-        cx: &Context<'_>,
-        request: Request<'_>,
-        within: Option<&Transaction>,
-    ) -> Poll<Result<Ticket, StoreError>> {
-        self.poll_with_room(cx, |core| core.submit(request, within))
-    }
-
-    /// Does something that takes a slot, as soon as there is one.
-    pub(super) fn poll_with_room<R>(
-        &self,
-        cx: &Context<'_>,
-        submit: impl FnOnce(&mut Core<REQUESTS, WATCHES>) -> Result<R, StoreError>,
-    ) -> Poll<Result<R, StoreError>> {
-        let submitted = submit(self.store.borrow_mut().core());
-        match submitted {
-            Err(StoreError::Full) if self.sleepers.borrow_mut().put_for_room(cx) => Poll::Pending,
-            submitted => {
-                self.urge();
-                Poll::Ready(submitted)
+        mut submit: impl FnMut(&mut Core<REQUESTS, WATCHES>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let mut place = Place::new(&self.room);
+        let submitted = poll_fn(|cx| {
+            if let Err(error) = self.check() {
+                return Poll::Ready(Err(error));
             }
-        }
+            let done = if place.is_next() { submit(self.store.borrow_mut().core()) } else { Err(StoreError::Full) };
+            if matches!(done, Err(StoreError::Full)) {
+                place.wait(cx);
+                return Poll::Pending;
+            }
+            Poll::Ready(done)
+        })
+        .await;
+        self.urge();
+        submitted
     }
 
     /// Asks many things at once, and waits until all are answered; `requests` is told of each answer as it comes.
@@ -122,15 +118,8 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
     /// # Panics
     /// If `requests` uses the client itself.
     pub async fn pipeline(&self, requests: &mut impl Requests) {
-        let mut piped = Piped { client: self, pipeline: Pipeline::new(), answered: None };
+        let mut piped = Piped { client: self, pipeline: Pipeline::new(), answered: None, place: None };
         poll_fn(|cx| piped.poll(cx, requests)).await;
-    }
-
-    /// Wakes one that waits for a slot, if one is free.
-    fn wake_one_for_room(&self) {
-        let waker =
-            if self.store.borrow_mut().core().has_room() { self.sleepers.borrow_mut().take_for_room() } else { None };
-        waker.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -155,6 +144,8 @@ struct Piped<'c, 'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES
     pipeline: Pipeline<REQUESTS>,
     /// How many were answered when patience began.
     answered: Option<usize>,
+    /// Where nothing is under way: it waits for a slot.
+    place: Option<Place<'c>>,
 }
 
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'_, '_, L, T, REQUESTS, WATCHES> {
@@ -162,7 +153,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'
         let (done, submitted) = {
             let mut store = self.client.store.borrow_mut();
             self.pipeline.drain(store.core(), requests);
-            let submitted = self.pipeline.fill(store.core(), requests);
+            let submitted = if self.may_fill() { self.pipeline.fill(store.core(), requests) } else { 0 };
             (self.pipeline.is_over(requests), submitted > 0)
         };
         if done {
@@ -176,14 +167,20 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'
             let other = self.client.sleepers.borrow_mut().put(Wants::Answer(ticket.place()), cx);
             other.into_iter().for_each(Waker::wake);
         }
-        if self.pipeline.under_way().next().is_none() && !self.client.sleepers.borrow_mut().put_for_room(cx) {
-            // Too many wait for a slot: in their turn.
-            cx.waker().wake_by_ref();
+        if self.pipeline.under_way().next().is_some() {
+            self.place = None;
+        } else {
+            self.place.get_or_insert_with(|| Place::new(&self.client.room)).wait(cx);
         }
         if submitted {
             self.client.urge();
         }
         Poll::Pending
+    }
+
+    /// Others who wait come first, unless it is this one's turn.
+    fn may_fill(&self) -> bool {
+        self.place.as_ref().map_or_else(|| self.client.room.is_empty(), Place::is_next)
     }
 }
 
@@ -194,6 +191,6 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
         let mut store = self.client.store.borrow_mut();
         self.pipeline.tickets().for_each(|ticket| store.core().give_up(ticket));
         drop(store);
-        self.client.wake_one_for_room();
+        self.client.wake_for_room();
     }
 }

@@ -61,33 +61,6 @@ impl<L: TaskLink, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
         Poll::Pending
     }
 
-    /// Wakes tasks for what has become of what they wait for.
-    fn wake_for_news(&self) {
-        for place in 0..REQUESTS.max(WATCHES) {
-            for wants in [Wants::Answer(place), Wants::Event(place), Wants::Standing(place)] {
-                let is_news = match wants {
-                    Wants::Answer(place) => self.store.borrow_mut().core().is_over_at(place),
-                    Wants::Event(place) => self.store.borrow_mut().core().has_event_at(place),
-                    Wants::Standing(place) => self.store.borrow_mut().core().stands_at(place),
-                };
-                let waker = if is_news { self.sleepers.borrow_mut().take(wants) } else { None };
-                waker.into_iter().for_each(Waker::wake);
-            }
-        }
-        self.wake_for_room();
-    }
-
-    /// Wakes those who wait for a slot, if one is free.
-    pub(super) fn wake_for_room(&self) {
-        for _ in 0..REQUESTS {
-            if !self.store.borrow_mut().core().has_room() {
-                return;
-            }
-            let Some(waker) = self.sleepers.borrow_mut().take_for_room() else { return };
-            waker.wake();
-        }
-    }
-
     /// Tells the server of transactions and watches that nobody will end.
     fn end_orphans(&self) {
         for unwanted in self.unwanted.borrow_mut().iter_mut() {
@@ -103,6 +76,31 @@ impl<L: TaskLink, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
                 // The server ended it with the connection.
                 Err(_) => {}
             }
+        }
+    }
+}
+
+impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'_, L, REQUESTS, WATCHES, T> {
+    /// Wakes tasks for what has become of what they wait for.
+    pub(super) fn wake_for_news(&self) {
+        for place in 0..REQUESTS.max(WATCHES) {
+            for wants in [Wants::Answer(place), Wants::Event(place), Wants::Standing(place)] {
+                let is_news = match wants {
+                    Wants::Answer(place) => self.store.borrow_mut().core().is_over_at(place),
+                    Wants::Event(place) => self.store.borrow_mut().core().has_event_at(place),
+                    Wants::Standing(place) => self.store.borrow_mut().core().stands_at(place),
+                };
+                let waker = if is_news { self.sleepers.borrow_mut().take(wants) } else { None };
+                waker.into_iter().for_each(Waker::wake);
+            }
+        }
+        self.wake_for_room();
+    }
+
+    /// Has those who wait for a slot look again, if one is free.
+    pub(super) fn wake_for_room(&self) {
+        if !self.room.is_empty() && self.store.borrow_mut().core().has_room() {
+            self.room.wake();
         }
     }
 }

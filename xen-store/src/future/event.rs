@@ -67,11 +67,31 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         poll_fn(|cx| self.poll_event(cx, watch)).await
     }
 
+    /// Waits until there is something for [`event`](Self::event), and leaves it there: for somebody else who takes it, such as
+    /// a suspend's coordinator.
+    ///
+    /// # Errors
+    /// As [`event`](Self::event).
+    pub async fn heard(&self, watch: WatchId) -> Result<(), StoreError> {
+        poll_fn(|cx| {
+            if self.store.borrow_mut().core().has_event_at(watch.place()) {
+                return Poll::Ready(Ok(()));
+            }
+            self.poll_unheard(cx, watch)
+        })
+        .await
+    }
+
     fn poll_event(&self, cx: &Context<'_>, watch: WatchId) -> Poll<Result<WatchEvent, StoreError>> {
         let event = self.store.borrow_mut().core().poll_event_of(watch);
         if let Some(event) = event {
             return Poll::Ready(Ok(event));
         }
+        self.poll_unheard(cx, watch)
+    }
+
+    /// Waits for an event that is not there yet, as long as one may come.
+    fn poll_unheard<R>(&self, cx: &Context<'_>, watch: WatchId) -> Poll<Result<R, StoreError>> {
         let standing = self.store.borrow_mut().core().watch_status(watch).map(drop);
         if let Err(error) = standing.and_then(|()| self.check()) {
             return Poll::Ready(Err(error));

@@ -1,11 +1,12 @@
 //! Waiting for changes, and for the time to look again.
 
 use core::future::poll_fn;
-use core::task::{Poll, Waker};
+use core::task::Poll;
 
 use xen_hypercall::Nanos;
 
 use super::Client;
+use super::queue::Place;
 use super::sleepers::Wants;
 use crate::blocking::REREAD;
 use crate::{Core, Link, StoreError, Transport, WatchId};
@@ -24,6 +25,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         hears: &mut impl Hears<REQUESTS, WATCHES>,
     ) -> Result<(), StoreError> {
         let again = self.now().after(REREAD).min(deadline);
+        let mut place = Place::new(&self.time);
         poll_fn(|cx| {
             let is_heard = hears.is_heard(self.store.borrow_mut().core());
             if is_heard {
@@ -36,10 +38,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
                 return Poll::Ready(if again < deadline { Ok(()) } else { Err(StoreError::TimedOut) });
             }
             hears.watches().for_each(|watch| self.sleep(cx, Wants::Event(watch.place())));
-            if !self.sleepers.borrow_mut().put_for_time(cx) {
-                // Too many wait for the clock: in their turn.
-                cx.waker().wake_by_ref();
-            }
+            place.wait(cx);
             if again < self.again.get() {
                 self.again.set(again);
                 self.urge();
@@ -65,11 +64,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
             return;
         }
         self.again.set(Nanos::MAX);
-        loop {
-            let waker = self.sleepers.borrow_mut().take_for_time();
-            let Some(waker) = waker else { break };
-            Waker::wake(waker);
-        }
+        self.time.wake();
     }
 
     /// Ends a watch whose task needs it no more, or is gone; where the session is fenced, as soon as it is not.

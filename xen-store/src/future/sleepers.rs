@@ -2,14 +2,12 @@
 
 use core::task::{Context, Waker};
 
-/// A place for each thing that a task may wait for: an answer, an event, a free slot; and the driver's.
+/// A place for each thing that a task may wait for: an answer, an event; and the driver's.
 #[derive(Debug)]
 pub(super) struct Sleepers<const REQUESTS: usize, const WATCHES: usize> {
     answers: [Option<Waker>; REQUESTS],
-    room: [Option<Waker>; REQUESTS],
     events: [Option<Waker>; WATCHES],
     standing: [Option<Waker>; WATCHES],
-    time: [Option<Waker>; REQUESTS],
     driver: Option<Waker>,
 }
 
@@ -28,10 +26,8 @@ impl<const REQUESTS: usize, const WATCHES: usize> Sleepers<REQUESTS, WATCHES> {
     pub(super) const fn new() -> Self {
         Self {
             answers: [const { None }; REQUESTS],
-            room: [const { None }; REQUESTS],
             events: [const { None }; WATCHES],
             standing: [const { None }; WATCHES],
-            time: [const { None }; REQUESTS],
             driver: None,
         }
     }
@@ -56,26 +52,6 @@ impl<const REQUESTS: usize, const WATCHES: usize> Sleepers<REQUESTS, WATCHES> {
         self.place(wants)?.take()
     }
 
-    /// Has a task woken when a slot is free; `false` if too many wait.
-    pub(super) fn put_for_room(&mut self, cx: &Context<'_>) -> bool {
-        put_into(&mut self.room, cx)
-    }
-
-    /// Has a task woken when it is time; `false` if too many wait.
-    pub(super) fn put_for_time(&mut self, cx: &Context<'_>) -> bool {
-        put_into(&mut self.time, cx)
-    }
-
-    /// Takes one that waits for the clock.
-    pub(super) fn take_for_time(&mut self) -> Option<Waker> {
-        self.time.iter_mut().find_map(Option::take)
-    }
-
-    /// Takes one that waits for a slot.
-    pub(super) fn take_for_room(&mut self) -> Option<Waker> {
-        self.room.iter_mut().find_map(Option::take)
-    }
-
     pub(super) fn put_driver(&mut self, cx: &Context<'_>) {
         self.driver = Some(cx.waker().clone());
     }
@@ -86,16 +62,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Sleepers<REQUESTS, WATCHES> {
 
     /// Takes what is at a place, of all but the driver; `None` behind the last.
     pub(super) fn take_any(&mut self, place: usize) -> Option<Option<Waker>> {
-        let tasks = self.answers.iter_mut().chain(&mut self.room).chain(&mut self.time);
-        tasks.chain(&mut self.events).chain(&mut self.standing).map(Option::take).nth(place)
+        let tasks = self.answers.iter_mut().chain(&mut self.events).chain(&mut self.standing);
+        tasks.map(Option::take).nth(place)
     }
-}
-
-/// Puts a task into its own place or a free one; `false` if there is none.
-fn put_into(places: &mut [Option<Waker>], cx: &Context<'_>) -> bool {
-    let mine = |place: &&mut Option<Waker>| place.as_ref().is_none_or(|waker| waker.will_wake(cx.waker()));
-    let place = places.iter_mut().find(mine);
-    let is_there = place.is_some();
-    place.into_iter().for_each(|place| *place = Some(cx.waker().clone()));
-    is_there
 }

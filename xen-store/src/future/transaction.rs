@@ -1,7 +1,5 @@
 //! Transactions.
 
-use core::future::poll_fn;
-
 use super::Client;
 use super::ask::ACK;
 use crate::{Attempts, End, Link, Refusal, Reply, Request, StoreError, Transaction, Transport};
@@ -77,7 +75,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Open<'_
     async fn commit(&mut self) -> Result<(), StoreError> {
         let client = self.client;
         let Some(transaction) = &self.transaction else { return Ok(()) };
-        let ticket = poll_fn(|cx| client.poll_with_room(cx, |core| core.end(transaction, End::Commit))).await;
+        let ticket = client.with_room(|core| core.end(transaction, End::Commit)).await;
         match ticket {
             Ok(ticket) => {
                 // Whatever comes of it, it is over.

@@ -24,20 +24,20 @@ pub trait Platform {
 
 /// The architecture's part by hypercalls alone.
 pub struct XenArch<'a, H, P> {
-    hook: &'a H,
+    hook: H,
     canary: &'a Canary,
     platform: P,
 }
 
 impl<'a, H: Hypercall, P: Platform> XenArch<'a, H, P> {
     /// Puts hook, canary and platform together.
-    pub const fn new(hook: &'a H, canary: &'a Canary, platform: P) -> Self {
+    pub const fn new(hook: H, canary: &'a Canary, platform: P) -> Self {
         Self { hook, canary, platform }
     }
 
     fn hear_canary(&self) -> Witness {
         let Some(port) = self.canary.port() else { return Witness::Silent };
-        match event_channel::status(self.hook, port) {
+        match event_channel::status(&self.hook, port) {
             Ok(Status { binding: Binding::Ipi, vcpu: Vcpu(0) }) => Witness::Same,
             Ok(_) | Err(Errno::EINVAL | Errno::ENOENT) => Witness::New,
             Err(_) => Witness::Silent,
@@ -45,7 +45,7 @@ impl<'a, H: Hypercall, P: Platform> XenArch<'a, H, P> {
     }
 
     fn hear_callback(&self) -> Witness {
-        match hvm::param(self.hook, Param::CALLBACK_IRQ) {
+        match hvm::param(&self.hook, Param::CALLBACK_IRQ) {
             Ok(0) => Witness::New,
             Ok(_) => Witness::Same,
             Err(_) => Witness::Silent,
@@ -57,7 +57,7 @@ impl<H: Hypercall, P: Platform> ArchOps for XenArch<'_, H, P> {
     fn pre(&mut self, _dark: &Dark<'_>) {}
 
     fn call(&mut self, _dark: &Dark<'_>) -> isize {
-        sched::shutdown(self.hook, Reason::SUSPEND)
+        sched::shutdown(&self.hook, Reason::SUSPEND)
     }
 
     fn probe(&mut self, _dark: &Dark<'_>) -> Witnesses {
@@ -72,7 +72,7 @@ impl<H: Hypercall, P: Platform> ArchOps for XenArch<'_, H, P> {
         self.platform.last_words(fatal);
         // On a real Xen it returns only when it failed. A guest half rebuilt is not to go on for one refusal.
         for _ in 0..ATTEMPTS {
-            if sched::shutdown(self.hook, Reason::CRASH) == 0 {
+            if sched::shutdown(&self.hook, Reason::CRASH) == 0 {
                 return;
             }
         }

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use xen_evtchn::{BindError, BoundPort, Events};
 use xen_hypercall::op::hvm::{self, Param};
 use xen_hypercall::op::memory;
-use xen_hypercall::{Errno, Hypercall, IrqGate, Port, SharedInfo, Vcpu};
+use xen_hypercall::{Errno, Hypercall, IrqGate, Port, Vcpu};
 
 use crate::{Class, CoreService, Dark, Fatal, Stage};
 
@@ -30,16 +30,14 @@ impl Canary {
 
 /// What Xen forgets of a domain's events: the callback, the mapping of `shared_info`, all ports.
 pub struct EventService<'e, H: Hypercall, G: IrqGate> {
-    hook: &'e H,
-    events: &'e Events<'e, &'e H, G>,
-    info: &'e SharedInfo,
+    events: &'e Events<'e, H, G>,
     callback: u64,
     canary: &'e Canary,
-    guard: Option<BoundPort<'e, &'e H, G>>,
+    guard: Option<BoundPort<'e, H, G>>,
 }
 
 impl<'e, H: Hypercall, G: IrqGate> EventService<'e, H, G> {
-    /// Sets the callback to `callback`, masks all ports and binds the canary. `info` is mapped already.
+    /// Sets the callback to `callback`, masks all ports and binds the canary. The events' `shared_info` is mapped already.
     ///
     /// `callback` must not be 0, even in a guest that takes events by other ways or only polls: it is by this parameter
     /// that the toolstack knows a guest that can be told of a cancelled suspend. Make it of
@@ -49,20 +47,15 @@ impl<'e, H: Hypercall, G: IrqGate> EventService<'e, H, G> {
     ///
     /// # Errors
     /// What Xen said; without the canary the resume is classified by the callback alone.
-    pub fn start(
-        hook: &'e H,
-        events: &'e Events<'e, &'e H, G>,
-        info: &'e SharedInfo,
-        (callback, canary): (u64, &'e Canary),
-    ) -> Result<Self, Errno> {
+    pub fn start(events: &'e Events<'e, H, G>, callback: u64, canary: &'e Canary) -> Result<Self, Errno> {
         events.mask_all();
-        hvm::set_param(hook, Param::CALLBACK_IRQ, callback)?;
-        let mut service = Self { hook, events, info, callback, canary, guard: None };
+        hvm::set_param(events.hook(), Param::CALLBACK_IRQ, callback)?;
+        let mut service = Self { events, callback, canary, guard: None };
         service.keep(events.bind_canary());
         Ok(service)
     }
 
-    fn keep(&mut self, bound: Result<BoundPort<'e, &'e H, G>, BindError>) {
+    fn keep(&mut self, bound: Result<BoundPort<'e, H, G>, BindError>) {
         self.guard = bound.ok();
         let number = self.guard.as_ref().map_or(0, |port| port.number().0);
         self.canary.0.store(number, Ordering::Relaxed);
@@ -72,8 +65,8 @@ impl<'e, H: Hypercall, G: IrqGate> EventService<'e, H, G> {
 impl<H: Hypercall, G: IrqGate> CoreService for EventService<'_, H, G> {
     fn rebuild(&mut self, stage: Stage, class: Class, _dark: &Dark<'_>) -> Result<(), Fatal> {
         let done = match (stage, class) {
-            (Stage::Callback, _) => hvm::set_param(self.hook, Param::CALLBACK_IRQ, self.callback),
-            (Stage::SharedInfo, Class::New) => memory::map_shared_info(self.hook, self.info.page()),
+            (Stage::Callback, _) => hvm::set_param(self.events.hook(), Param::CALLBACK_IRQ, self.callback),
+            (Stage::SharedInfo, Class::New) => memory::map_shared_info(self.events.hook(), self.events.info().page()),
             (Stage::Mask, Class::New) => {
                 let chosen = self.events.rebuild().map(drop);
                 return chosen.map_err(|error| Fatal { stage, errno: error.errno() });

@@ -4,8 +4,9 @@ use core::cell::RefCell;
 use core::fmt;
 use core::marker::PhantomData;
 
-use xen_hypercall::{Cpu, Errno, Hypercall, IrqGate, Nanos, SharedPage};
-use xen_store::{Attempts, Link, LinkError, Nodes, Path, PortLink, Request, Store, StoreError, WatchId};
+use xen_hypercall::{Errno, Nanos, SharedPage};
+use xen_store::future::Client;
+use xen_store::{Attempts, HostLink, Link, LinkError, Nodes, Path, Request, Store, StoreError, WatchId};
 
 use crate::{Ack, Class, Control, ControlWord, CoreService, Dark, Fatal, Stage};
 
@@ -27,6 +28,13 @@ pub trait Exclusive<T> {
 impl<T> Exclusive<T> for RefCell<T> {
     fn with<R>(&self, section: impl FnOnce(&mut T) -> R) -> R {
         section(&mut self.borrow_mut())
+    }
+}
+
+/// For a guest whose tasks share a client.
+impl<'p, L: Link, const R: usize, const W: usize> Exclusive<Store<'p, L, R, W>> for Client<'p, L, R, W> {
+    fn with<T>(&self, section: impl FnOnce(&mut Store<'p, L, R, W>) -> T) -> T {
+        Self::with(self, section)
     }
 }
 
@@ -84,6 +92,11 @@ where
         })?;
         let (last, read_at) = (ControlWord::Idle, Nanos::ZERO);
         Ok(Self { store, watch, publisher, last, read_at, shape: PhantomData })
+    }
+
+    /// Returns the watch of `control/shutdown`, for a task to wait by [`Client::heard`] until there is something to do.
+    pub const fn watch(&self) -> WatchId {
+        self.watch
     }
 
     /// Tells whether an event came, or none has come for so long that one may be lost.
@@ -192,52 +205,45 @@ impl<X, L, P, const R: usize, const W: usize> fmt::Debug for StoreControl<'_, '_
     }
 }
 
-/// A store over a port link.
-type Linked<'p, 'e, H, G, C, const R: usize, const W: usize> = Store<'p, &'p PortLink<'e, H, G, C>, R, W>;
-
-/// The port and the ring of xenstore in the rebuild.
-pub struct StoreService<'a, 'p, 'e, X, H: Hypercall, G: IrqGate, C, const R: usize, const W: usize> {
+/// The port and the ring of xenstore in the rebuild: what its [`HostLink`] says.
+pub struct StoreService<'a, 'p, X, L, const R: usize, const W: usize> {
     store: &'a X,
-    hook: &'e H,
-    link: &'p PortLink<'e, H, G, C>,
     page: &'p SharedPage,
-    shape: Shape<'p, 'e, H, G, C, R, W>,
+    shape: PhantomData<fn(Store<'p, L, R, W>)>,
 }
 
-/// Names the store that a service is for, and holds none.
-type Shape<'p, 'e, H, G, C, const R: usize, const W: usize> = PhantomData<fn(Linked<'p, 'e, H, G, C, R, W>)>;
-
-impl<'a, 'p, 'e, X, H, G, C, const R: usize, const W: usize> StoreService<'a, 'p, 'e, X, H, G, C, R, W>
+impl<'a, 'p, X, L, const R: usize, const W: usize> StoreService<'a, 'p, X, L, R, W>
 where
-    X: Exclusive<Linked<'p, 'e, H, G, C, R, W>>,
-    H: Hypercall,
-    G: IrqGate,
-    C: Cpu,
+    X: Exclusive<Store<'p, L, R, W>>,
+    L: HostLink + 'p,
 {
-    /// Puts the store, its link and its page together.
-    pub const fn new(store: &'a X, hook: &'e H, link: &'p PortLink<'e, H, G, C>, page: &'p SharedPage) -> Self {
-        Self { store, hook, link, page, shape: PhantomData }
+    /// Puts the store and the page of its ring together.
+    pub const fn new(store: &'a X, page: &'p SharedPage) -> Self {
+        Self { store, page, shape: PhantomData }
+    }
+
+    /// Finds the way to the server again.
+    fn reconnect(store: &mut Store<'p, L, R, W>, page: &'p SharedPage) -> Result<(), Option<Errno>> {
+        let gfn = patiently(|| store.link().ring_gfn()).map_err(said)?;
+        if gfn != page.gfn() {
+            return Err(None);
+        }
+        patiently(|| store.link().connect()).map_err(said)?;
+        store.rebuild(page).map_err(|_| None)
     }
 }
 
-impl<'p, 'e, X, H, G, C, const R: usize, const W: usize> CoreService for StoreService<'_, 'p, 'e, X, H, G, C, R, W>
+impl<'p, X, L, const R: usize, const W: usize> CoreService for StoreService<'_, 'p, X, L, R, W>
 where
-    X: Exclusive<Linked<'p, 'e, H, G, C, R, W>>,
-    H: Hypercall,
-    G: IrqGate,
-    C: Cpu,
+    X: Exclusive<Store<'p, L, R, W>>,
+    L: HostLink + 'p,
 {
     fn rebuild(&mut self, stage: Stage, _class: Class, _dark: &Dark<'_>) -> Result<(), Fatal> {
         if stage != Stage::Store {
             return Ok(());
         }
-        let lost = |errno| Fatal { stage, errno };
-        let gfn = patiently(|| xen_store::ring_gfn(self.hook)).map_err(|error| lost(said(error)))?;
-        if gfn != self.page.gfn() {
-            return Err(lost(None));
-        }
-        patiently(|| self.link.connect()).map_err(|error| lost(said(error)))?;
-        self.store.with(|store| store.rebuild(self.page)).map_err(|_| lost(None))
+        let done = self.store.with(|store| Self::reconnect(store, self.page));
+        done.map_err(|errno| Fatal { stage, errno })
     }
 }
 
@@ -263,9 +269,7 @@ const fn said(error: LinkError) -> Option<Errno> {
     }
 }
 
-impl<X, H: Hypercall, G: IrqGate, C, const R: usize, const W: usize> fmt::Debug
-    for StoreService<'_, '_, '_, X, H, G, C, R, W>
-{
+impl<X, L, const R: usize, const W: usize> fmt::Debug for StoreService<'_, '_, X, L, R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreService").field("page", &self.page).finish_non_exhaustive()
     }

@@ -37,34 +37,34 @@ impl Registration {
 }
 
 /// vCPU 0's registration across a suspend. Its record stays in `shared_info`, where the clock and the scan look for it.
-pub struct VcpuService<'a, H> {
-    hook: &'a H,
+pub struct VcpuService<H> {
+    hook: H,
     registration: Registration,
 }
 
-impl<'a, H: Hypercall> VcpuService<'a, H> {
+impl<H: Hypercall> VcpuService<H> {
     /// Registers the upcall vector of vCPU 0, if it has one of its own; to be called there.
     ///
     /// # Errors
     /// What Xen said.
-    pub fn start(hook: &'a H, upcall: Option<u8>) -> Result<Self, Errno> {
+    pub fn start(hook: H, upcall: Option<u8>) -> Result<Self, Errno> {
         let registration = Registration { record: None, upcall };
-        registration.make(hook, Vcpu(0), Class::New)?;
+        registration.make(&hook, Vcpu(0), Class::New)?;
         Ok(Self { hook, registration })
     }
 }
 
-impl<H: Hypercall> CoreService for VcpuService<'_, H> {
+impl<H: Hypercall> CoreService for VcpuService<H> {
     fn rebuild(&mut self, stage: Stage, class: Class, _dark: &Dark<'_>) -> Result<(), Fatal> {
         if stage != Stage::PerVcpu {
             return Ok(());
         }
-        let made = self.registration.make(self.hook, Vcpu(0), class);
+        let made = self.registration.make(&self.hook, Vcpu(0), class);
         made.map_err(|errno| Fatal { stage, errno: Some(errno) })
     }
 }
 
-impl<H> fmt::Debug for VcpuService<'_, H> {
+impl<H> fmt::Debug for VcpuService<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VcpuService").field("registration", &self.registration).finish_non_exhaustive()
     }

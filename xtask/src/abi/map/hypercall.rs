@@ -207,6 +207,7 @@ pub(super) const TABLE: Table = Table {
         values("op::sched::Poll::CMD", &["SCHEDOP_poll"]),
         values("op::sched::Poll::NUMBER", &["__HYPERVISOR_sched_op"]),
         values("op::sched::YIELD", &["SCHEDOP_yield"]),
+        values("op::sched::BLOCK", &["SCHEDOP_block"]),
         // Processors, version, console.
         layout("op::vcpu::RegisterVcpuInfo", "struct vcpu_register_vcpu_info", &[]),
         values("op::vcpu::RegisterVcpuInfo::CMD", &["VCPUOP_register_vcpu_info"]),
