@@ -64,6 +64,10 @@
 //! # What it does not do
 //! It has no table of handlers: it names the port, and the owner of the guard knows its number. It maps no page, routes no
 //! interrupt, and binds no physical one ([`bind_pirq`](xen_hypercall::op::event_channel::bind_pirq) does).
+//!
+//! # Where to read on
+//! [`Events`] and [`BoundPort`] come first; [`Delivery`] compares the kinds of interrupts. In the repository, `docs/porting.md` has the
+//! interrupt handler of a kernel, with one processor and with several.
 #![no_std]
 
 mod abi;

@@ -5,26 +5,39 @@
 //! does not read, and silent where there is none.
 //!
 //! # What you must supply
-//! The hook, the [`Events`](xen_evtchn::Events), and the page of the ring.
+//! The [`Events`](xen_evtchn::Events), and the page of the ring.
 //!
 //! # Example
 //! ```
 //! use core::fmt::Write;
-//! use xen_evtchn::Events;
-//! use xen_frontend::console::Console;
-//! use xen_hypercall::{Hypercall, SharedPage};
+//! use xen_frontend::console::{Console, ring_gfn};
+//! # use xen_evtchn::{Events, Slot};
+//! # use xen_hypercall::{EpochCell, Nanos, SharedInfo, op::memory};
 //!
-//! fn greet<'c, H: Hypercall>(events: &'c Events<'c, H>, ring: &'c SharedPage) -> Console<'c, H> {
-//!     let console = Console::new(events, Some(ring));
-//!     if console.connect().is_ok() {
-//!         let _ = writeln!(&console, "hello");
-//!     }
-//!     console
-//! }
+//! # let host = xen_mock::Host::builder().build();
+//! # let (guest, xen) = (host.guest(), host.guest().hook());
+//! # let (epoch, info) = (EpochCell::new(), SharedInfo::new(guest.page()));
+//! # memory::map_shared_info(&xen, info.page())?;
+//! # let slots = [const { Slot::new() }; 32];
+//! # let events = Events::new(&xen, &epoch, &info, &slots);
+//! # events.mask_all();
+//! # let map = |gfn| guest.map(gfn);
+//! let ring = map(ring_gfn(&xen)?); // a frame that the toolstack chose
+//! let console = Console::new(&events, Some(&ring));
+//! writeln!(&console, "kept until there is a backend")?;
+//! console.connect()?;
+//! writeln!(&console, "hello")?;
+//! # events.wait(&[], Some(guest.system_time().after(Nanos::from_millis(1))))?;
+//! assert_eq!(host.console().lines(), ["kept until there is a backend", "hello"]);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
 //! # What it does not do
 //! Disks and network cards are not here yet.
+//!
+//! # Where to read on
+//! [`console::Console`], and [`console::ConsoleDevice`] and [`console::ConsoleService`], which take it through a suspend. In the
+//! repository, `docs/porting.md` has their place in a kernel.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -55,6 +55,10 @@
 //! No transfers, no grants of parts of a page, none handed on (transitive): those have had the most holes in Xen. No mapping
 //! in PV guests. It cannot find out that Xen forgot a mapping (XSA-230): a page whose bytes must never be seen has them
 //! overwritten before it is used for anything else.
+//!
+//! # Where to read on
+//! [`Table`] for offers, [`Mapping`] for the pages of others, [`Pool`] for a queue. In the repository, `docs/porting.md` has the
+//! table's place in a kernel, and `SECURITY.md` what a hostile peer can do with a page that it was given.
 #![no_std]
 
 mod account;

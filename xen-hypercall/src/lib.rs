@@ -6,22 +6,35 @@
 //! what all layers above share: [`SharedPage`], [`IrqGate`], [`Epoch`].
 //!
 //! # What you must supply
-//! A [`Hypercall`] (on x86_64 [`x86_64::Direct`] is ready), and pages: a [`SharedPage`] is the one place where you promise
-//! that memory is mapped.
+//! A [`Hypercall`], the hook by which all crates reach Xen, and a [`Cpu`]; on x86_64 [`x86_64::Direct`] and [`x86_64::Native`]
+//! are ready. And pages: a [`SharedPage`] is the one place where you promise that memory is mapped.
 //!
 //! # Example
 //! ```
-//! use xen_hypercall::op::xen_version;
-//! use xen_hypercall::{Errno, Hypercall};
+//! use xen_hypercall::op::{memory, sched, xen_version};
+//! use xen_hypercall::{Clock, Nanos, SharedInfo, detect};
 //!
-//! fn greet<H: Hypercall>(xen: &H) -> Result<u16, Errno> {
-//!     let version = xen_version::version(xen)?;
-//!     Ok(version.major)
-//! }
+//! # let host = xen_mock::Host::builder().build();
+//! # let (xen, cpu, page) = (host.guest().hook(), host.guest().cpu(), host.guest().page());
+//! detect(&cpu)?; // by CPUID; on x86_64 the processor itself is `x86_64::Native`
+//! assert_eq!(xen_version::version(&xen)?.major, 4); // and the hook is `x86_64::Direct`
+//!
+//! let info = SharedInfo::new(page);
+//! memory::map_shared_info(&xen, info.page())?;
+//! let clock = Clock::new(cpu, &info);
+//! let begin = clock.now();
+//! let deadline = begin.after(Nanos::from_millis(5));
+//! sched::poll(&xen, &[], Some(clock.to_system(deadline)))?; // sleeps
+//! assert!(clock.now() >= deadline);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
 //! # What it does not do
 //! It allocates nothing, maps nothing, keeps no state of ports or grants: those are the crates above.
+//!
+//! # Where to read on
+//! [`op`] lists the hypercalls, [`SharedPage`] says what is promised of a page. In the repository, `docs/porting.md` leads
+//! through an embedding step by step, and `docs/architecture.md` says why there is one hook, and where `unsafe` is.
 #![no_std]
 
 mod arch;

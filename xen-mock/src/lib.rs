@@ -60,7 +60,8 @@
 //! let host = Host::builder().build();
 //! let given = host.dom0().grant(MapMode::Write); // dom0 shares a page
 //! given.write(0, b"hello");
-//! let place = host.guest().hole(); // the guest maps `given.gref()` of domain 0 here, by GNTTABOP_map_grant_ref
+//! // The guest maps `given.gref()` of domain 0 here, by GNTTABOP_map_grant_ref.
+//! let place = host.guest().hole();
 //! # let _ = place;
 //! assert_eq!(given.mappings(), 0, "not yet");
 //! assert!(given.withdraw().is_ok(), "while it is mapped, no domain can take it back");
@@ -97,7 +98,7 @@
 //! event_channel::send(&xen, port).unwrap();
 //! assert_eq!(host.dom0().take_events(backend), 1);
 //! host.dom0().notify(backend);
-//! assert_eq!(host.events().delivery(Vcpu(0)), Delivery::Nothing, "no callback is set: the guest polls");
+//! assert_eq!(host.events().delivery(Vcpu(0)), Delivery::Nothing, "it polls");
 //! ```
 //!
 //! # What it does not do
@@ -105,6 +106,10 @@
 //! polls; [`Events::upcalls`] counts them), no image files: a save and its restore are one operation. A page that the guest
 //! has at two places at once is made equal there at each hypercall, and not in between. One that it maps by a grant to itself
 //! stays in its own place, too; Xen takes it away from there for good.
+//!
+//! # Where to read on
+//! [`Host`] and [`Builder`] come first, then [`Toolstack`] for suspends, [`Peer`] for a backend, [`Faults`] for what shall go
+//! wrong. In the repository, `docs/testing.md` compares the mock with the real Xen.
 #![allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,

@@ -1,35 +1,60 @@
 //! Shared-memory rings, front and back: slot rings and byte rings.
 //!
 //! # What it is for
-//! A front and a back share a page and believe nothing that is in it. [`Front`] and [`Back`] speak the slot rings of
-//! block, network and most other devices; [`ByteSender`] and [`ByteReceiver`] speak the byte rings of xenstore, console and
-//! the flex rings of 9pfs and PV calls ([`flex_front`]); [`Vchan`] is an end of a channel of libxenvchan. A peer that breaks the protocol poisons one object, which from then on returns the same [`Misbehaved`] and
-//! reads nothing more; everything outstanding comes back once through [`Front::abort_all`].
+//! A front and a back share a page and believe nothing that is in it.
 //!
-//! A [`Front`] parts into two halves for two CPUs ([`Front::split`]), is drained ([`Front::quiesce`]), and what it had
-//! outstanding is submitted again on the ring that replaces it ([`ReplaySet`]).
+//! | ring | ends |
+//! |---|---|
+//! | slot rings, of block, network and most other devices | [`Front`] and [`Back`] |
+//! | byte rings of xenstore and console | [`xenstore_front`], [`console_front`]: a [`ByteSender`] and a [`ByteReceiver`] |
+//! | flex rings, of 9pfs and PV calls | [`flex_front`], [`flex_back`]: the same |
+//! | a channel of libxenvchan | [`Vchan`] |
+//!
+//! A peer that breaks the protocol poisons one object, which from then on returns the same [`Misbehaved`] and reads nothing
+//! more; everything outstanding comes back once through [`Front::abort_all`]. A [`Front`] parts into two halves for two CPUs
+//! ([`Front::split`]), is drained ([`Front::quiesce`]), and what it had outstanding is submitted again on the ring that replaces
+//! it ([`ReplaySet`]).
 //!
 //! # What you must supply
 //! A [`SharedPage`](xen_hypercall::SharedPage) or several as [`SharedPages`](xen_hypercall::SharedPages), the event channel
 //! that a [`Notify`] speaks of, and for a slot ring a [`Protocol`] and [`Requests`], the storage of what was asked. Protocols
 //! of disks and network cards are in [`blkif`] and [`netif`]; that of another device is yours: the wire types, and where the
-//! id lies in them. A ring, or half of one, is for one thread at a time; what runs beside a suspend belongs into a gate
-//! section.
+//! id lies in them. A ring, or half of one, is for one thread at a time; what runs beside a suspend belongs into a
+//! section of your gate ([`IrqGate`](xen_hypercall::IrqGate)).
 //!
 //! # Example
 //! ```
-//! use xen_hypercall::{Gfn, SharedPage};
-//! use xen_ring::{xenstore_back, xenstore_front};
+//! use xen_ring::blkif::{Access, Blkif, Disk, Request, Response, Sector, Transfer};
+//! use xen_ring::blkif::{Segment, SegmentLimit, Segments, Status};
+//! use xen_ring::{Back, Front, Notify, Requests, Slots};
 //!
-//! #[repr(align(4096))]
-//! struct Page([u8; 4096]);
+//! # let host = xen_mock::Host::builder().build();
+//! # let (page, buffer) = (host.guest().page(), xen_hypercall::GrantRef(9));
+//! let mut requests: Requests<Blkif, &str, 32> = Requests::new();
+//! let mut front = Front::new(&page, Slots::FULL, &mut requests);
+//! let segments = Segments::new(&[Segment::whole(buffer)])?;
+//! let read = Transfer { access: Access::Read, disk: Disk(0), start: Sector(0), segments };
+//! let slot = front.vacancy()?.expect("an empty ring");
+//! slot.stage(<Blkif>::request(&Request::Transfer(read))?, "the boot sector");
+//! assert_eq!(front.publish()?, Notify::Yes); // send the event
 //!
-//! let memory = core::ptr::NonNull::from(Box::leak(Box::new(Page([0; 4096]))));
-//! // Safe, for it is leaked, aligned, zeroed, and reached through this value alone.
-//! let page = unsafe { SharedPage::new(memory.cast(), Gfn(7)) };
+//! // The other domain takes a copy of the request, and answers.
+//! let mut back: Back<'_, Blkif> = Back::attach(&page, Slots::FULL)?;
+//! let asked = <Blkif>::asked(&back.poll_request()?.expect("a request"), SegmentLimit::MAX);
+//! let done = Response { id: asked.id, operation: asked.operation, status: Status::OKAY };
+//! back.debt()?.expect("one is owed").stage(&<Blkif>::answer(&done));
+//! assert_eq!(back.publish()?, Notify::Yes);
 //!
-//! let (mut requests, _replies) = xenstore_front(&page)?;
-//! let (_, mut daemon) = xenstore_back(&page)?;
+//! let answer = front.poll_answer()?.expect("an answer");
+//! assert_eq!(answer.payload, "the boot sector");
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//! Bytes, here those of a xenstore page:
+//! ```
+//! # let host = xen_mock::Host::builder().build();
+//! # let page = host.guest().page();
+//! let (mut requests, _replies) = xen_ring::xenstore_front(&page)?;
+//! let (_, mut daemon) = xen_ring::xenstore_back(&page)?;
 //! assert_eq!(requests.send(b"ping")?, 4); // more than none: notify the peer
 //! let mut got = [0; 16];
 //! assert_eq!(daemon.receive(&mut got)?, 4);
@@ -39,6 +64,10 @@
 //!
 //! # What it does not do
 //! It makes no hypercall, sends no event, grants no page, waits for nothing and reads no clock.
+//!
+//! # Where to read on
+//! [`Front`], then [`Protocol`] for a device of your own. In the repository, `docs/rings.md` has the order of memory, draining and
+//! replay, and the wire types; `SECURITY.md` what a hostile peer can do.
 #![no_std]
 
 mod at;

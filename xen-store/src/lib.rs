@@ -8,40 +8,32 @@
 //!
 //! # What you must supply
 //! The page of the store as a [`SharedPage`](xen_hypercall::SharedPage), a place for the [`Core`] (4240 bytes a request in
-//! flight, 464 a watch, 4568 besides), and a [`Link`]: the event port and a clock. [`Nodes`] has what can be done with nodes; bring it into scope.
+//! flight, 464 a watch, 4568 besides), and a [`Link`], the event port and a clock: [`PortLink`] is ready. [`Nodes`] has what
+//! can be done with nodes; bring it into scope.
 //!
 //! A program of the control domain supplies nothing but the feature `std`: its `SocketStore` is a [`Store`] over the Unix
 //! socket of the server (`examples/xenstore-ls.rs`).
 //!
 //! # Example
 //! ```
-//! use xen_hypercall::op::hvm::{self, Param};
-//! use xen_hypercall::op::{event_channel, sched};
-//! use xen_hypercall::{Gfn, Nanos, Port};
-//! use xen_mock::{Guest, Hook, Host};
-//! use xen_store::{Attempts, Core, Link, Nodes, Path, Store};
+//! use xen_store::{Attempts, Core, Nodes, Path, PortLink, Store};
 //!
-//! struct StorePort(Guest, Hook, Port);
-//!
-//! impl Link for StorePort {
-//!     fn notify(&self) {
-//!         event_channel::send(&self.1, self.2).expect("our port");
-//!     }
-//!     fn now(&self) -> Nanos {
-//!         self.0.system_time()
-//!     }
-//!     fn wait(&self, deadline: Nanos) {
-//!         sched::poll(&self.1, &[self.2], Some(deadline)).expect("our port"); // and clear what was pending
-//!     }
-//! }
-//!
-//! let host = Host::builder().name("tested").build();
-//! let (guest, xen) = (host.guest(), host.guest().hook());
-//! let page = guest.map(Gfn(hvm::param(&xen, Param::STORE_PFN)?));
-//! let port = Port(u32::try_from(hvm::param(&xen, Param::STORE_EVTCHN)?)?);
-//!
+//! # use xen_hypercall::op::memory;
+//! # let host = xen_mock::Host::builder().name("tested").build();
+//! # let (guest, xen) = (host.guest(), host.guest().hook());
+//! # let (epoch, info) = (xen_hypercall::EpochCell::new(), xen_hypercall::SharedInfo::new(guest.page()));
+//! # memory::map_shared_info(&xen, info.page())?;
+//! # let slots = [const { xen_evtchn::Slot::new() }; 32];
+//! # let events = xen_evtchn::Events::new(&xen, &epoch, &info, &slots);
+//! # events.mask_all();
+//! # let clock = xen_hypercall::Clock::new(guest.cpu(), &info);
+//! # let map = |gfn| guest.map(gfn);
+//! let link = PortLink::new(&events, &clock);
+//! link.connect()?;
+//! let page = map(xen_store::ring_gfn(&xen)?); // a frame that the toolstack chose
 //! let mut core: Core = Core::new();
-//! let mut store = Store::attach(&page, &mut core, StorePort(guest, xen, port))?;
+//! let mut store = Store::attach(&page, &mut core, &link)?;
+//!
 //! assert_eq!(store.read(Path::literal("name"), &mut [0; 64])?, b"tested");
 //! let seen = store.watch(Path::literal("data/seen"))?;
 //! store.transaction(Attempts(3), |nodes| {
@@ -49,8 +41,9 @@
 //!     nodes.write(Path::literal("data/seen"), if domain == 1 { b"first" } else { b"later" })
 //! })?;
 //! assert_eq!(host.store().read("data/seen").as_deref(), Some("first"));
-//! assert_eq!(store.poll_event()?.map(|event| event.watch), Some(seen)); // a hint to read it again
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! // An event is a hint to read again what is watched.
+//! assert_eq!(store.poll_event()?.map(|event| event.watch), Some(seen));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
 //! # Across a suspend
@@ -67,6 +60,10 @@
 //! broken ring anew by itself: all watches and transactions go with that, so it is up to the embedder, by
 //! [`Store::reconnect`] where the server offers it. An answer that never comes keeps its slot until a later one was answered
 //! or the connection is replaced.
+//!
+//! # Where to read on
+//! [`Store`] and [`Nodes`] for a guest with one thread, [`future`] for tasks, [`Connection`] for the greeting of a device's two
+//! ends. In the repository, `docs/porting.md` has the store's place in a kernel.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -6,7 +6,7 @@ use xen_hypercall::Nanos;
 
 use crate::{Abort, Class, ControlWord, Fatal, Refusal, Witnesses};
 
-/// A fact. All but the first five answer the action that was polled last.
+/// A fact that the coordinator takes in. All but the first five answer the action that was polled last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A watch event came, and `control/shutdown` held this word. At any time.

@@ -17,7 +17,7 @@ impl Dark<'_> {
     }
 }
 
-/// A clock that never goes back.
+/// Tells the time, which never goes back.
 pub trait Clock {
     /// Returns the time. Must work with interrupts off, and between the return of the call and the rebuild.
     fn now(&self) -> Nanos;
@@ -32,7 +32,7 @@ pub trait Clock {
     fn release(&self) {}
 }
 
-/// Whether and how the guest wants to be suspended.
+/// Says whether the guest may be suspended now.
 pub trait Policy {
     /// Allows a suspend, and takes the lock against what excludes it: ballooning, hotplug, kexec, a stop.
     ///
@@ -56,7 +56,7 @@ impl Policy for Willing {
     fn release(&mut self) {}
 }
 
-/// The operating system's producers of I/O, and its way to wait.
+/// Stops the operating system's producers of I/O and lets them go on, and waits as it waits.
 pub trait OsQuiesce {
     /// Stops the producers.
     ///
@@ -71,7 +71,7 @@ pub trait OsQuiesce {
     fn wait(&mut self, until: Nanos);
 }
 
-/// The processors.
+/// Brings the other processors to a standstill for a suspend, and lets them go.
 pub trait VcpuPark {
     /// Parks all other processors outside of critical sections and goes to vCPU 0; tells whether all came by `until`.
     ///
@@ -93,7 +93,7 @@ pub trait VcpuPark {
     fn release(&mut self);
 }
 
-/// The architecture.
+/// Makes the suspend call, and what comes right before and after it, as the architecture wants.
 pub trait ArchOps {
     /// Does what must be done last before the call.
     fn pre(&mut self, dark: &Dark<'_>);
@@ -180,7 +180,7 @@ pub trait CoreService {
     }
 }
 
-/// A device with a backend in another domain.
+/// Takes a device with a backend in another domain through a suspend.
 ///
 /// Hooks that return [`Poll`] are asked again while they say `Pending`. `Pending` and errors may leave a part done:
 /// the undoing hook follows.
@@ -209,7 +209,7 @@ pub trait DeviceSuspend {
     fn degrade(&mut self);
 }
 
-/// xenstore, as far as the coordinator needs it.
+/// Reaches xenstore, as far as the coordinator needs it.
 pub trait Control {
     /// Returns the word of `control/shutdown`, an absent node being idle; `None` if it could not be read.
     fn read(&mut self) -> Option<ControlWord>;

@@ -15,20 +15,86 @@
 //! [`SuspendCoordinator::handle`] itself.
 //!
 //! # Example
+//! A guest with one processor, moved to another host; without [`services`] each member of the embedder is yours.
 //! ```
-//! use xen_hypercall::Nanos;
-//! use xen_suspend::{Action, ControlWord, Deadlines, Event, Refusal, State, SuspendCoordinator};
-//!
-//! let mut coordinator = SuspendCoordinator::new([], Deadlines::default());
-//! coordinator.handle(Nanos::ZERO, Event::Word(ControlWord::Suspend));
-//! assert_eq!(coordinator.poll(), Action::Admit);
-//! // The policy refuses: nothing is acknowledged, and the guest goes on.
-//! coordinator.handle(Nanos::ZERO, Event::Admitted(Err(Refusal::Policy)));
-//! assert!(matches!(coordinator.poll(), Action::Finish(_)));
+//! # use std::cell::RefCell;
+//! # use xen_evtchn::Events;
+//! # use xen_hypercall::op::{hvm, memory};
+//! # use xen_hypercall::{Clock, EpochCell, Nanos, NoGate, SharedInfo};
+//! # use xen_mock::{Destination, Host, Outcome as Ended, Save};
+//! # use xen_store::{Core, PortLink, Store};
+//! # use xen_suspend::services::{
+//! #     Canary, ClockService, EventService, Features, GrantService, Platform, SoleVcpu, StoreControl, StoreService, XenArch,
+//! # };
+//! # use xen_suspend::{
+//! #     Blind, Deadlines, Embedder, Fatal, OsQuiesce, Outcome, Refusal, Runner, SuspendCoordinator, Willing,
+//! # };
+//! # struct Os<'e, H: xen_hypercall::Hypercall>(&'e Events<'e, H>);
+//! # impl<H: xen_hypercall::Hypercall> OsQuiesce for Os<'_, H> {
+//! #     fn freeze(&mut self) -> Result<(), Refusal> { Ok(()) }
+//! #     fn thaw(&mut self) {}
+//! #     fn wait(&mut self, _: Nanos) {}
+//! # }
+//! # struct Machine;
+//! # impl Platform for Machine {
+//! #     fn moved(&mut self) {}
+//! #     fn last_words(&mut self, fatal: Fatal) { panic!("{fatal}") }
+//! # }
+//! # let host = Host::builder().build();
+//! # let (guest, xen) = (host.guest(), host.guest().hook());
+//! # let (epoch, canary, info) = (EpochCell::new(), Canary::new(), SharedInfo::new(guest.page()));
+//! # memory::map_shared_info(&xen, info.page())?;
+//! # let (ports, entries) = ([const { xen_evtchn::Slot::new() }; 64], [const { xen_grant::Slot::new() }; 64]);
+//! # let events = Events::new(&xen, &epoch, &info, &ports);
+//! # let clock = Clock::new(guest.cpu(), &info);
+//! # let frames = [guest.page()];
+//! # let grants = xen_grant::Table::new(&xen, &epoch, &frames, &entries);
+//! # grants.rebuild()?;
+//! # let mut event_service = EventService::start(&events, hvm::callback_vector(0xF3), &canary)?;
+//! # let link = PortLink::new(&events, &clock);
+//! # link.connect()?;
+//! # let (ring, mut core) = (guest.map(xen_store::ring_gfn(&xen)?), Core::<4, 4>::new());
+//! # let store = RefCell::new(Store::attach(&ring, &mut core, &link)?);
+//! let mut coordinator = SuspendCoordinator::new([], Deadlines::default()); // a slot a device
+//! let embedder = Embedder {
+//!     clock: &clock,
+//!     epoch: &epoch,
+//!     policy: &mut Willing,
+//!     os: &mut Os(&events),                            // yours: impl OsQuiesce
+//!     park: &mut SoleVcpu,
+//!     arch: &mut XenArch::new(&xen, &canary, Machine), // yours: impl Platform
+//!     control: &mut StoreControl::start(&store, Features)?,
+//!     core: &mut [
+//!         &mut event_service,
+//!         &mut GrantService(&grants),
+//!         &mut ClockService(&clock),
+//!         &mut StoreService::new(&store, &ring),
+//!     ],
+//!     devices: &mut [],                                // yours: impl DeviceSuspend
+//!     observer: &mut Blind,
+//! };
+//! let mut runner = Runner::new(&mut coordinator, embedder, &NoGate);
+//! # let move_it = host.toolstack().save(Save::Restore(Destination::default()));
+//! let before = epoch.now();
+//! while host.state() == xen_mock::State::Running {
+//!     assert_eq!(runner.run(), Outcome::Idle);         // serves a request, if there is one
+//!     # if host.toolstack().outcome(move_it).is_some() { break; }
+//!     let until = guest.system_time().after(Nanos::from_millis(10));
+//!     events.wait(&[], Some(until))?;                  // or halt, until the upcall
+//! }
+//! assert_ne!(epoch.now(), before); // all of the old domain is void, and was made anew
+//! # assert!(matches!(host.toolstack().outcome(move_it), Some(Ended::Restored(_))));
+//! # host.check().unwrap();
+//! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
 //! # What it does not do
 //! It makes no hypercall but through your [`ArchOps`], saves no device state, and knows no driver.
+//!
+//! # Where to read on
+//! [`Runner`] and [`Embedder`] for the loop, [`DeviceSuspend`] for a driver, [`services`] for what is ready. In the
+//! repository, `docs/suspend.md` tells how a guest suspends and what becomes of it when a step fails, and `docs/porting.md` how a
+//! kernel, or a driver in somebody else's operating system, embeds this crate.
 #![no_std]
 #![forbid(unsafe_code)]
 
