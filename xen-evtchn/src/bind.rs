@@ -18,6 +18,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_alloc_unbound`.
+    #[doc(alias("EVTCHNOP_alloc_unbound", "xenbus_alloc_evtchn", "bind_evtchn_to_irqhandler", "evtchn_alloc_unbound"))]
     pub fn alloc_unbound(&self, remote: DomId) -> Result<BoundPort<'_, H, G>, BindError> {
         self.open_by((Kind::Channel, Vcpu(0)), |hook| event_channel::alloc_unbound(hook, remote))
     }
@@ -31,6 +32,11 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_bind_interdomain`.
+    #[doc(alias(
+        "EVTCHNOP_bind_interdomain",
+        "bind_interdomain_evtchn_to_irqhandler_lateeoi",
+        "evtchn_bind_interdomain"
+    ))]
     pub fn bind_interdomain(&self, remote: DomId, port: Port) -> Result<BoundPort<'_, H, G>, BindError> {
         self.open_by((Kind::Channel, Vcpu(0)), |hook| event_channel::bind_interdomain(hook, remote, port))
     }
@@ -42,6 +48,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_bind_virq`.
+    #[doc(alias("EVTCHNOP_bind_virq", "bind_virq_to_irqhandler"))]
     pub fn bind_virq(&self, virq: Virq, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
         self.open_by((Kind::Local, vcpu), |hook| event_channel::bind_virq(hook, virq, vcpu))
     }
@@ -53,6 +60,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_bind_ipi`.
+    #[doc(alias("EVTCHNOP_bind_ipi", "bind_ipi_to_irqhandler"))]
     pub fn bind_ipi(&self, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
         self.open_by((Kind::Local, vcpu), |hook| event_channel::bind_ipi(hook, vcpu))
     }
@@ -63,6 +71,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ///
     /// # Errors
     /// [`BindError`], save that of Xen.
+    #[doc(alias("bind_evtchn_to_irqhandler", "bind_evtchn"))]
     pub fn adopt(&self, port: Port) -> Result<BoundPort<'_, H, G>, BindError> {
         self.gate.run(|| {
             // Xen may tell another processor of it, if it was told to: that outlives a guard.

@@ -42,6 +42,7 @@ pub enum Acknowledge {
 ///
 /// # Xen
 /// `HVMOP_set_evtchn_upcall_vector`, Xen 4.5.
+#[doc(alias = "HVMOP_set_evtchn_upcall_vector")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VcpuVector(pub u8);
 
@@ -67,6 +68,7 @@ impl Delivery for VcpuVector {
 ///
 /// # Xen
 /// `HVM_PARAM_CALLBACK_TYPE_VECTOR`.
+#[doc(alias = "HVM_PARAM_CALLBACK_TYPE_VECTOR")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallbackVector(pub u8);
 
@@ -88,6 +90,7 @@ impl Delivery for CallbackVector {
 ///
 /// # Xen
 /// `HVM_PARAM_CALLBACK_TYPE_GSI`, `HVM_PARAM_CALLBACK_TYPE_PCI_INTX`.
+#[doc(alias("HVM_PARAM_CALLBACK_TYPE_GSI", "HVM_PARAM_CALLBACK_TYPE_PCI_INTX"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallbackLine {
     /// A global system interrupt.
@@ -118,6 +121,7 @@ impl Delivery for CallbackLine {
 ///
 /// # Xen
 /// `HVM_PARAM_CALLBACK_TYPE_PPI`; read, and not set, by the guest.
+#[doc(alias = "HVM_PARAM_CALLBACK_TYPE_PPI")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ppi {
     /// Its number among the private interrupts.

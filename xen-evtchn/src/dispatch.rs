@@ -18,6 +18,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     /// Ports without a guard are masked and counted, as by [`Events::poll_pending`]. A handler may bind, mask and close any
     /// port. It must not wait for the event of another one, which may have been taken together with its own: who does that
     /// takes them one by one, by [`Events::poll_pending`].
+    #[doc(alias("xen_evtchn_do_upcall", "do_hypervisor_callback"))]
     #[inline(always)]
     pub fn dispatch(&self, budget: usize, handler: impl FnMut(Port)) -> usize {
         self.dispatch_of(self.seat(), budget, handler)

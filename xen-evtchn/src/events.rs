@@ -87,6 +87,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     ///
     /// # Xen
     /// `SCHEDOP_poll`.
+    #[doc(alias = "SCHEDOP_poll")]
     pub fn wait(&self, ports: &[Port], deadline: Option<Nanos>) -> Result<(), Errno> {
         sched::poll(&self.hook, ports, deadline)
     }

@@ -165,6 +165,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_init_control` for vCPU 0, `EVTCHNOP_expand_array` for each page; Xen 4.4.
+    #[doc(alias("EVTCHNOP_init_control", "xen_evtchn_fifo_init"))]
     pub fn choose(&self) -> Result<Abi, AbiError> {
         self.gate.run(|| {
             if self.slots.iter().any(|slot| slot.kind().is_live()) {
@@ -211,6 +212,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_init_control`.
+    #[doc(alias = "EVTCHNOP_init_control")]
     pub fn join(&self, scanner: &Scanner<'_>) -> Result<(), AbiError> {
         self.gate.run(|| {
             scanner.reset();
@@ -235,6 +237,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_reset`.
+    #[doc(alias = "EVTCHNOP_reset")]
     pub fn reset(&mut self) -> Result<(), Errno> {
         self.gate.run(|| {
             self.mask_all();

@@ -70,6 +70,7 @@ pub struct LatePort<'e, H: Hypercall, G: IrqGate = NoGate> {
 
 impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// Makes a port that is acknowledged late; it is masked, or not, as it was.
+    #[doc(alias = "bind_evtchn_to_irqhandler_lateeoi")]
     #[must_use]
     pub fn late(self, patience: Patience) -> LatePort<'e, H, G> {
         LatePort { port: self, patience, taken: Taken(0), in_vain: 0, due: None }
@@ -161,6 +162,7 @@ impl<H: Hypercall, G: IrqGate> Late<'_, '_, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_unmask`, if an event is pending.
+    #[doc(alias("xen_irq_lateeoi", "XEN_EOI_FLAG_SPURIOUS"))]
     pub fn end(mut self, taken: Taken, now: Nanos) -> Result<Option<Nanos>, PortError> {
         self.ended = true;
         let penalty = self.late.judge(taken);

@@ -54,6 +54,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_send`.
+    #[doc(alias("EVTCHNOP_send", "notify_remote_via_evtchn", "notify_remote_via_irq"))]
     pub fn notify(&self) -> Result<(), PortError> {
         self.fresh(|| event_channel::send(&self.events.hook, self.port).map_err(PortError::from))?
     }
@@ -65,6 +66,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_status`.
+    #[doc(alias = "EVTCHNOP_status")]
     pub fn binding(&self) -> Result<Binding, PortError> {
         let status = self.fresh(|| event_channel::status(&self.events.hook, self.port))?;
         Ok(status?.binding)
@@ -74,6 +76,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Errors
     /// [`Stale`] if the guard is of an earlier epoch.
+    #[doc(alias = "mask_evtchn")]
     pub fn mask(&self) -> Result<(), Stale> {
         self.fresh(|| self.events.mask(self.port))
     }
@@ -87,6 +90,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_unmask`, if an event is pending.
+    #[doc(alias("EVTCHNOP_unmask", "unmask_evtchn"))]
     pub fn unmask(&self) -> Result<(), PortError> {
         self.fresh(|| self.events.unmask(self.port).map_err(PortError::from))?
     }
@@ -102,6 +106,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_bind_vcpu`; `EVTCHNOP_unmask`, if an event is pending in the 2-level ABI.
+    #[doc(alias("EVTCHNOP_bind_vcpu", "xen_rebind_evtchn_to_cpu"))]
     pub fn tell(&self, vcpu: Vcpu) -> Result<(), PortError> {
         self.fresh(|| {
             let Some(slot) = self.events.slot(self.port) else { return Ok(()) };
@@ -124,6 +129,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_set_priority`, Xen 4.4.
+    #[doc(alias("EVTCHNOP_set_priority", "xen_set_irq_priority"))]
     pub fn set_priority(&self, priority: Priority) -> Result<(), PortError> {
         self.fresh(|| event_channel::set_priority(&self.events.hook, self.port, priority).map_err(PortError::from))?
     }
@@ -132,6 +138,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Errors
     /// [`Stale`] if the guard is of an earlier epoch.
+    #[doc(alias("test_evtchn", "xen_test_irq_pending"))]
     pub fn is_pending(&self) -> Result<bool, Stale> {
         self.fresh(|| self.events.is_pending(self.port))
     }
@@ -140,6 +147,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Errors
     /// [`Stale`] if the guard is of an earlier epoch.
+    #[doc(alias("clear_evtchn", "xen_clear_irq_pending"))]
     pub fn take_pending(&self) -> Result<bool, Stale> {
         self.fresh(|| self.events.take_pending(self.port))
     }
@@ -151,6 +159,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_close`.
+    #[doc(alias("EVTCHNOP_close", "unbind_from_irqhandler", "xenbus_free_evtchn", "unbind_evtchn"))]
     pub fn close(self) -> Result<(), CloseError<'e, H, G>> {
         // The guard's own attempt is this one: it shall not try again.
         let port = ManuallyDrop::new(self);

@@ -22,6 +22,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ///
     /// # Xen
     /// In the 2-level ABI no hypercall, else those of [`Events::choose`]: one, and one a page of event words.
+    #[doc(alias = "xen_irq_resume")]
     pub fn rebuild(&self) -> Result<Abi, AbiError> {
         self.gate.run(|| {
             self.forget();
@@ -67,6 +68,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_bind_virq`; on `EEXIST`, `EVTCHNOP_status` of each port without a guard, at most twice.
+    #[doc(alias = "EVTCHNOP_bind_virq")]
     pub fn rebind_virq(&self, virq: Virq, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
         let bound = self.bind_virq(virq, vcpu);
         if bound.as_ref().err() != Some(&BindError::Xen(Errno::EEXIST)) {
@@ -87,6 +89,7 @@ impl<H: Hypercall, G: IrqGate> Events<'_, H, G> {
     ///
     /// # Xen
     /// `EVTCHNOP_status`, `EVTCHNOP_bind_ipi`.
+    #[doc(alias = "EVTCHNOP_bind_ipi")]
     pub fn rebind_ipi(&self, vcpu: Vcpu) -> Result<BoundPort<'_, H, G>, BindError> {
         let ours = |status| status == Status { binding: Binding::Ipi, vcpu };
         self.take_over(self.kept(), ours).unwrap_or_else(|| self.bind_ipi(vcpu))

@@ -148,6 +148,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// # Xen
     /// `SCHEDOP_poll`, which sees events on masked ports, and such as came before. It does not see one that a handler takes at the
     /// moment when the sleep begins: of a port that is dispatched, that is told at `deadline`.
+    #[doc(alias("SCHEDOP_poll", "xen_poll_irq_timeout"))]
     pub fn poll_until(&self, deadline: Nanos) -> Result<bool, Errno> {
         match self.take_event() {
             Ok(false) => self.events().wait(&[self.number()], Some(deadline))?,

@@ -93,6 +93,7 @@ struct Inner<'c, H: Hypercall, G: IrqGate> {
 /// written then is kept and dropped as if nobody read, so that the next [`Console::connect`] brings the oldest of it.
 ///
 /// The hook runs within the console's lock: it must not write to the console itself.
+#[doc(alias("xencons_interface", "init_consfront"))]
 pub struct Console<'c, H: Hypercall, G: IrqGate = NoGate> {
     events: &'c Events<'c, H, G>,
     page: Option<&'c SharedPage>,
@@ -106,6 +107,7 @@ pub struct Console<'c, H: Hypercall, G: IrqGate = NoGate> {
 ///
 /// # Xen
 /// `HVM_PARAM_CONSOLE_PFN`.
+#[doc(alias = "HVM_PARAM_CONSOLE_PFN")]
 pub fn ring_gfn<H: Hypercall + ?Sized>(hook: &H) -> Result<Gfn, ConnectError> {
     match hvm::param(hook, Param::CONSOLE_PFN) {
         Ok(0 | u64::MAX) => Err(ConnectError::Missing),
@@ -177,6 +179,7 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
     }
 
     /// Writes what the ring takes, keeps what the backlog takes, drops the rest.
+    #[doc(alias = "domU_write_console")]
     pub fn write(&self, bytes: &[u8]) -> Written {
         self.locked(|inner| inner.write(bytes))
     }
@@ -184,6 +187,7 @@ impl<'c, H: Hypercall, G: IrqGate> Console<'c, H, G> {
     /// Reads what was typed, as much as there is and fits; returns the number of bytes.
     ///
     /// They are another domain's: escape them before they are logged.
+    #[doc(alias = "domU_read_console")]
     pub fn read(&self, to: &mut [u8]) -> usize {
         self.locked(|inner| inner.read(to))
     }

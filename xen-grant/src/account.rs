@@ -29,6 +29,7 @@ impl<'t, G: IrqGate> Account<'t, G> {
     ///
     /// # Xen
     /// As [`Table::offer_read`](crate::Table::offer_read).
+    #[doc(alias = "gnttab_grant_foreign_access")]
     pub fn offer_read<P: Grantable>(&self, page: P, peer: DomId) -> Result<Offer<'t, Read, G, P>, OfferError<P>> {
         Offer::make(self.core, page, self.claim(peer))
     }
@@ -40,6 +41,7 @@ impl<'t, G: IrqGate> Account<'t, G> {
     ///
     /// # Xen
     /// As [`Table::offer_read`](crate::Table::offer_read).
+    #[doc(alias = "gnttab_grant_foreign_access")]
     pub fn offer_write<P: Grantable>(&self, page: P, peer: DomId) -> Result<Offer<'t, Write, G, P>, OfferError<P>> {
         Offer::make(self.core, page, self.claim(peer))
     }
@@ -48,6 +50,7 @@ impl<'t, G: IrqGate> Account<'t, G> {
     ///
     /// # Errors
     /// [`Refusal::NotAPeer`].
+    #[doc(alias = "gnttab_alloc_grant_references")]
     pub fn pool<const N: usize>(&self, peer: DomId) -> Result<Pool<'t, G, N>, Refusal> {
         Pool::new(self.core, self.claim(peer))
     }

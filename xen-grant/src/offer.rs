@@ -140,6 +140,7 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     /// # Xen
     /// No hypercall: the steps of `grant_table.h`. Version 1: compare and swap on the entry. Version 2: flags cleared, full
     /// barrier, status read.
+    #[doc(alias("gnttab_end_foreign_access", "gnttab_try_end_foreign_access", "gnttab_end_access"))]
     pub fn end(self) -> Result<P, StillMapped<'t, A, G, P>> {
         self.end_by(|core, grant, _| core.finish(grant, A::FLAGS))
     }

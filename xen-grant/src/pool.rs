@@ -50,6 +50,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     ///
     /// # Xen
     /// No hypercall: the steps of `grant_table.h`, "Introducing a valid entry".
+    #[doc(alias = "gnttab_grant_foreign_access_ref")]
     #[inline(always)]
     pub fn offer_read<P: Grantable>(&mut self, page: P) -> Result<Offer<'t, Read, G, P>, OfferError<P>> {
         self.offer(page)
@@ -62,6 +63,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     ///
     /// # Xen
     /// As [`Pool::offer_read`].
+    #[doc(alias = "gnttab_grant_foreign_access_ref")]
     #[inline(always)]
     pub fn offer_write<P: Grantable>(&mut self, page: P) -> Result<Offer<'t, Write, G, P>, OfferError<P>> {
         self.offer(page)
@@ -76,6 +78,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     ///
     /// # Xen
     /// As [`Offer::end`].
+    #[doc(alias = "gnttab_try_end_foreign_access")]
     #[inline(always)]
     pub fn end<A: Access, P: Grantable>(&mut self, offer: Offer<'t, A, G, P>) -> Result<P, StillMapped<'t, A, G, P>> {
         let own = self.core;
@@ -91,6 +94,7 @@ impl<'t, G: IrqGate, const N: usize> Pool<'t, G, N> {
     }
 
     /// Gets entries from the table until there are so many, at most `N`, and returns how many there are.
+    #[doc(alias = "gnttab_alloc_grant_references")]
     pub fn reserve(&mut self, count: usize) -> usize {
         self.core.gate.run(|| {
             self.renew();

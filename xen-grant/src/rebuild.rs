@@ -18,6 +18,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     /// # Xen
     /// `GNTTABOP_set_version`, `GNTTABOP_query_size` of `grant_table.h`; `XENMEM_add_to_physmap` of `memory.h` for each frame,
     /// the highest first.
+    #[doc(alias("GNTTABOP_set_version", "gnttab_resume", "gnttab_init"))]
     pub fn rebuild(&self) -> Result<usize, TableError> {
         self.remake(&mut Physmap(&self.hook))
     }
@@ -31,6 +32,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     ///
     /// # Xen
     /// `GNTTABOP_set_version`, `GNTTABOP_query_size`, `GNTTABOP_setup_table`, `GNTTABOP_get_status_frames` of `grant_table.h`.
+    #[doc(alias = "GNTTABOP_setup_table")]
     pub fn rebuild_listed(
         &self,
         list: &mut [u64],

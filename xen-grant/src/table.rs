@@ -81,6 +81,7 @@ impl<'s, H: Hypercall, G: IrqGate> Table<'s, H, G> {
     ///
     /// # Xen
     /// No hypercall: the steps of `grant_table.h`, "Introducing a valid entry".
+    #[doc(alias("gnttab_grant_foreign_access", "gnttab_grant_access"))]
     pub fn offer_read<P: Grantable>(&self, page: P, peer: DomId) -> Result<Offer<'_, Read, G, P>, OfferError<P>> {
         Offer::make(&self.core, page, Claim::new(Owner::NONE, peer))
     }
@@ -92,6 +93,7 @@ impl<'s, H: Hypercall, G: IrqGate> Table<'s, H, G> {
     ///
     /// # Xen
     /// As [`Table::offer_read`].
+    #[doc(alias("gnttab_grant_foreign_access", "gnttab_grant_access"))]
     pub fn offer_write<P: Grantable>(&self, page: P, peer: DomId) -> Result<Offer<'_, Write, G, P>, OfferError<P>> {
         Offer::make(&self.core, page, Claim::new(Owner::NONE, peer))
     }
@@ -104,6 +106,7 @@ impl<'s, H: Hypercall, G: IrqGate> Table<'s, H, G> {
     /// Tries so many times to end what is in quarantine, and returns the first page that the peer has let go.
     ///
     /// It goes on where it stopped. After [`Table::rebuild`] all pages of before come back.
+    #[doc(alias = "gnttab_handle_deferred")]
     pub fn poll_quarantine(&self, budget: u32) -> Option<Page> {
         self.core.poll_quarantine(budget)
     }

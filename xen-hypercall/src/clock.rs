@@ -20,6 +20,7 @@ const TO_SYSTEM_MUL: usize = 6;
 const TSC_SHIFT: usize = 7;
 
 /// Xen's `vcpu_time_info`, copied out whole.
+#[doc(alias("vcpu_time_info", "pvclock_vcpu_time_info"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TimeInfo {
     /// TSC at the record's time.
@@ -135,6 +136,7 @@ impl<'a, C: Cpu> Clock<'a, C> {
     }
 
     /// Returns the guest's monotonic time. Works with interrupts off.
+    #[doc(alias("pvclock_clocksource_read", "xen_clocksource_read", "monotonic_clock"))]
     pub fn now(&self) -> Nanos {
         self.now_on(self.info.vcpu0())
     }
@@ -185,6 +187,7 @@ impl<'a, C: Cpu> Clock<'a, C> {
     }
 
     /// Returns the time of day, since 1970; `None` if Xen's record stays in the making.
+    #[doc(alias = "pvclock_read_wallclock")]
     pub fn wall_clock(&self) -> Option<Nanos> {
         let base = (0..RETRIES).find_map(|_| self.wall_clock_base())?;
         Some(base.after(self.system_time()?))

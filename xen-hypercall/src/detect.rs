@@ -39,6 +39,7 @@ const SIGNATURE: &[u8; 12] = b"XenVMMXenVMM";
 ///
 /// # Xen
 /// `arch-x86/cpuid.h`: the leaves may stand at any multiple of 0x100 from 0x4000_0000 on.
+#[doc(alias = "xen_cpuid_base")]
 pub fn detect<C: Cpu + ?Sized>(cpu: &C) -> Result<Presence, NoXen> {
     (FIRST..=LAST).step_by(STEP).find_map(|base| at(cpu, base)).ok_or(NoXen)
 }

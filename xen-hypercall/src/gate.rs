@@ -9,9 +9,11 @@ pub trait IrqGate {
     type Saved;
 
     /// Turns interrupts off and returns what they were.
+    #[doc(alias = "local_irq_save")]
     fn off(&self) -> Self::Saved;
 
     /// Makes interrupts what they were.
+    #[doc(alias = "local_irq_restore")]
     fn restore(&self, saved: Self::Saved);
 
     /// Runs `section` with interrupts off.

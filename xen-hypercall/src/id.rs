@@ -22,6 +22,7 @@ id! {
     ///
     /// # Xen
     /// `domid_t` of `xen.h`.
+    #[doc(alias = "domid_t")]
     DomId(u16)
 }
 id! {
@@ -29,6 +30,7 @@ id! {
     ///
     /// # Xen
     /// `evtchn_port_t` of `event_channel.h`.
+    #[doc(alias = "evtchn_port_t")]
     Port(u32)
 }
 id! {
@@ -36,6 +38,7 @@ id! {
     ///
     /// # Xen
     /// `grant_ref_t` of `grant_table.h`.
+    #[doc(alias = "grant_ref_t")]
     GrantRef(u32)
 }
 id! {
@@ -43,6 +46,7 @@ id! {
     ///
     /// # Xen
     /// `xen_pfn_t` of `xen.h`.
+    #[doc(alias = "xen_pfn_t")]
     Gfn(u64)
 }
 id! {

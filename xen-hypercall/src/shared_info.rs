@@ -35,6 +35,7 @@ pub(crate) const TIME_WORDS: usize = 8;
 ///
 /// # Xen
 /// `shared_info` of `xen.h`, x86_64: 32 × `vcpu_info` (64 bytes each), 64 words pending, 64 words mask, wall clock.
+#[doc(alias("shared_info", "HYPERVISOR_shared_info"))]
 #[derive(Debug)]
 pub struct SharedInfo(SharedPage);
 
@@ -54,6 +55,7 @@ impl SharedInfo {
     }
 
     /// Returns the bits of events that have come (`evtchn_pending`): set by Xen, cleared by the guest.
+    #[doc(alias = "evtchn_pending")]
     #[inline]
     #[must_use]
     pub fn pending(&self) -> &[AtomicU64; EVENT_WORDS] {
@@ -61,6 +63,7 @@ impl SharedInfo {
     }
 
     /// Returns the bits of ports that shall not disturb (`evtchn_mask`): written by the guest.
+    #[doc(alias = "evtchn_mask")]
     #[inline]
     #[must_use]
     pub fn mask(&self) -> &[AtomicU64; EVENT_WORDS] {
@@ -96,6 +99,7 @@ impl SharedInfo {
 ///
 /// # Xen
 /// `vcpu_info` of `xen.h`, x86_64.
+#[doc(alias = "vcpu_info")]
 #[derive(Debug, Clone, Copy)]
 pub struct VcpuInfo<'a>(pub(crate) Place<'a, VCPU_INFO_SIZE>);
 
@@ -111,6 +115,7 @@ impl<'a> VcpuInfo<'a> {
     }
 
     /// Returns `evtchn_upcall_pending`: set by Xen when there is a new event, cleared by the guest before it looks.
+    #[doc(alias = "evtchn_upcall_pending")]
     #[inline]
     #[must_use]
     pub fn upcall_pending(self) -> &'a AtomicU8 {
@@ -119,6 +124,7 @@ impl<'a> VcpuInfo<'a> {
     }
 
     /// Returns `evtchn_pending_sel`: a bit for each word of [`SharedInfo::pending`] that is worth a look.
+    #[doc(alias = "evtchn_pending_sel")]
     #[inline]
     #[must_use]
     pub fn pending_sel(self) -> &'a AtomicU64 {

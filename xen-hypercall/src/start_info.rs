@@ -9,6 +9,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout};
 ///
 /// # Xen
 /// `hvm_start_info` of `arch-x86/hvm/start_info.h`, since Xen 4.7; all fields are written by the toolstack.
+#[doc(alias = "hvm_start_info")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, FromBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct StartInfo {

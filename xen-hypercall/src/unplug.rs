@@ -136,6 +136,7 @@ const MAGIC: u16 = 0x49D2;
 ///
 /// # Xen
 /// `docs/misc/hvm-emulated-unplug`.
+#[doc(alias = "xen_unplug_emulated_devices")]
 pub fn unplug<P: PlatformPorts + ?Sized>(ports: &P, drivers: Drivers, devices: Devices) -> Result<(), NotUnplugged> {
     if ports.magic() != MAGIC {
         return Err(NotUnplugged::NoPlatform);

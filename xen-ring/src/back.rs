@@ -26,6 +26,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Panics
     /// If the slots do not fit the memory.
+    #[doc(alias("BACK_RING_INIT", "BACK_RING_ATTACH"))]
     pub fn attach(page: &'p W, slots: Slots<P>) -> Result<Self, Misbehaved> {
         slots.assert_within(page);
         let start = Index::new(page.load(RSP_PROD));
@@ -38,6 +39,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias("RING_GET_REQUEST", "RING_COPY_REQUEST", "RING_FINAL_CHECK_FOR_REQUESTS"))]
     #[inline]
     pub fn poll_request(&mut self) -> Result<Option<P::Request>, Misbehaved> {
         if self.ready()? == 0 && self.arm()? == More::No {
@@ -68,6 +70,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias = "RING_HAS_UNCONSUMED_REQUESTS")]
     #[inline]
     pub fn sweep(&mut self, budget: u32, mut sink: impl FnMut(P::Request)) -> Result<u32, Misbehaved> {
         let count = self.ready()?.min(budget);
@@ -103,6 +106,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias = "RING_FINAL_CHECK_FOR_REQUESTS")]
     #[inline]
     pub fn arm(&mut self) -> Result<More, Misbehaved> {
         let allowed = self.allowed();
@@ -142,6 +146,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias = "RING_PUSH_RESPONSES_AND_CHECK_NOTIFY")]
     #[inline]
     pub fn publish(&mut self) -> Result<Notify, Misbehaved> {
         self.requests.sound()?;
@@ -157,6 +162,7 @@ pub struct Debt<'b, 'p, P: Protocol, W = SharedPage> {
 
 impl<P: Protocol, W: Words> Debt<'_, '_, P, W> {
     /// Stages the answer, which the peer does not see before [`Back::publish`].
+    #[doc(alias = "RING_GET_RESPONSE")]
     #[inline]
     pub fn stage(self, response: &P::Response) {
         let Back { page, slots, responses, .. } = self.back;

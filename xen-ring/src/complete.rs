@@ -33,6 +33,7 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias("RING_GET_RESPONSE", "RING_COPY_RESPONSE"))]
     #[inline]
     pub fn poll_answer(&mut self) -> Result<Option<Answer<P::Response, T>>, Misbehaved> {
         self.poll_by(P::id)
@@ -83,6 +84,7 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on; the answers before it were given to `sink`.
+    #[doc(alias = "RING_HAS_UNCONSUMED_RESPONSES")]
     #[inline]
     pub fn sweep(&mut self, budget: u32, mut sink: impl FnMut(Answer<P::Response, T>)) -> Result<u32, Misbehaved> {
         self.sweep_by(budget, P::id, &mut sink)
@@ -108,6 +110,7 @@ impl<P: Protocol, T, const N: usize, W: Words> Complete<'_, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias = "RING_FINAL_CHECK_FOR_RESPONSES")]
     #[inline]
     pub fn arm(&mut self) -> Result<More, Misbehaved> {
         let table = &mut self.table;

@@ -9,6 +9,7 @@ pub type Bytes<'p, W> = (ByteSender<'p, W>, ByteReceiver<'p, W>);
 ///
 /// # Errors
 /// [`Misbehaved::Overrun`] if the indices in the page are impossible.
+#[doc(alias = "xenstore_domain_interface")]
 pub fn xenstore_front<W: Words>(page: &W) -> Result<Bytes<'_, W>, Misbehaved> {
     Ok((ByteSender::attach(page, xenstore::REQ)?, ByteReceiver::attach(page, xenstore::RSP)?))
 }
@@ -25,6 +26,7 @@ pub fn xenstore_back<W: Words>(page: &W) -> Result<Bytes<'_, W>, Misbehaved> {
 ///
 /// # Errors
 /// [`Misbehaved::Overrun`] if the indices in the page are impossible.
+#[doc(alias = "xencons_interface")]
 pub fn console_front<W: Words>(page: &W) -> Result<Bytes<'_, W>, Misbehaved> {
     Ok((ByteSender::attach(page, console::OUT)?, ByteReceiver::attach(page, console::IN)?))
 }

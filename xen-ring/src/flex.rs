@@ -123,6 +123,7 @@ pub fn flex_accept<W: Words>(indices: &W, grants: &mut [GrantRef]) -> Result<Fle
 /// # Xen
 /// `DEFINE_XEN_FLEX_RING_AND_INTF` of `io/ring.h`; protocols with an interface of their own (PV calls) have the indices in the
 /// same places.
+#[doc(alias("DEFINE_XEN_FLEX_RING", "DEFINE_XEN_FLEX_RING_AND_INTF"))]
 pub fn flex_front<'m, W, D>(indices: &'m W, data: &'m D) -> Result<Bytes<'m, W>, Misbehaved>
 where
     W: Words,

@@ -26,6 +26,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Panics
     /// If there are more than `N` slots, or more than ids can name, or than fit the memory.
+    #[doc(alias("SHARED_RING_INIT", "FRONT_RING_INIT", "XEN_FRONT_RING_INIT"))]
     #[must_use]
     pub fn new(page: &'r W, slots: Slots<P>, requests: &'r mut Requests<P, T, N>) -> Self {
         Self::starting_at(page, slots, requests, 0)
@@ -49,6 +50,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Panics
     /// As [`Front::new`].
+    #[doc(alias = "FRONT_RING_ATTACH")]
     pub fn attach(page: &'r W, slots: Slots<P>, requests: &'r mut Requests<P, T, N>) -> Result<Self, Misbehaved> {
         let (seen, now) = (page.load(RSP_PROD), page.load(REQ_PROD));
         if seen != now {
@@ -89,6 +91,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias = "RING_FREE_REQUESTS")]
     pub fn room(&self) -> Result<u32, Misbehaved> {
         self.submit.room()
     }
@@ -97,6 +100,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias("RING_GET_REQUEST", "RING_FULL"))]
     #[inline]
     pub fn vacancy(&mut self) -> Result<Option<Vacancy<'_, 'r, P, T, N, W>>, Misbehaved> {
         self.submit.vacancy()
@@ -115,6 +119,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias = "RING_PUSH_REQUESTS_AND_CHECK_NOTIFY")]
     #[inline]
     pub fn publish(&mut self) -> Result<Notify, Misbehaved> {
         self.submit.publish()
@@ -124,6 +129,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias("RING_GET_RESPONSE", "RING_COPY_RESPONSE", "RING_FINAL_CHECK_FOR_RESPONSES"))]
     #[inline]
     pub fn poll_answer(&mut self) -> Result<Option<Answer<P::Response, T>>, Misbehaved> {
         self.complete.poll_answer()
@@ -142,6 +148,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on; the answers before it were given to `sink`.
+    #[doc(alias = "RING_HAS_UNCONSUMED_RESPONSES")]
     #[inline]
     pub fn sweep(&mut self, budget: u32, sink: impl FnMut(Answer<P::Response, T>)) -> Result<u32, Misbehaved> {
         self.complete.sweep(budget, sink)
@@ -151,6 +158,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Front<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer on.
+    #[doc(alias = "RING_FINAL_CHECK_FOR_RESPONSES")]
     #[inline]
     pub fn arm(&mut self) -> Result<More, Misbehaved> {
         self.complete.arm()

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::RequestId;
 
 /// Says how the peer broke the protocol; the object that says so is dead and can only be replaced.
+#[doc(alias("RING_REQUEST_PROD_OVERFLOW", "RING_RESPONSE_PROD_OVERFLOW"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misbehaved {

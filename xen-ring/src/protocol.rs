@@ -16,6 +16,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 /// - Receive rings of the network are `IN_ORDER`: answer number `n` takes request number `n`. An extra info among the
 ///   answers has no id and settles the buffer of its slot, which comes back to be posted again. That a slot is one is known
 ///   from the slot before it: [`Complete::poll_unnamed`](crate::Complete::poll_unnamed).
+#[doc(alias = "DEFINE_RING_TYPES")]
 pub trait Protocol {
     /// What the front asks.
     type Request: FromBytes + IntoBytes + Immutable;

@@ -25,6 +25,7 @@ pub const MAX_ORDER: u32 = 9;
 ///
 /// # Xen
 /// `__CONST_RING_SIZE` of `io/ring.h`.
+#[doc(alias("__RING_SIZE", "__CONST_RING_SIZE"))]
 pub struct Slots<P> {
     /// As wide as an address, so that a place needs no widening.
     mask: usize,

@@ -24,6 +24,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, once the peer was found to lie.
+    #[doc(alias = "RING_FREE_REQUESTS")]
     #[inline]
     pub fn room(&self) -> Result<u32, Misbehaved> {
         let (limit, staged) = (self.table.limit(), self.requests.staged());
@@ -39,6 +40,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, once the peer was found to lie.
+    #[doc(alias("RING_GET_REQUEST", "RING_FULL"))]
     #[inline]
     pub fn vacancy(&mut self) -> Result<Option<Vacancy<'_, 'r, P, T, N, W>>, Misbehaved> {
         if self.requests.staged() < self.table.limit() {
@@ -71,6 +73,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
     ///
     /// # Errors
     /// The reason, once the peer was found to lie.
+    #[doc(alias = "RING_PUSH_REQUESTS_AND_CHECK_NOTIFY")]
     #[inline]
     pub fn publish(&mut self) -> Result<Notify, Misbehaved> {
         self.table.sound()?;

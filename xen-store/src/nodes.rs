@@ -24,6 +24,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait; [`StoreError::BufferTooSmall`] if the value does not fit.
+    #[doc(alias("XS_READ", "xenbus_read"))]
     fn read<'b>(&mut self, path: Path<'_>, buffer: &'b mut [u8]) -> Result<&'b [u8], StoreError> {
         self.perform(Request::Read(path))?.copy_to(buffer)
     }
@@ -32,6 +33,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait; [`Reject::BadNumber`] if the value is anything else.
+    #[doc(alias("xenbus_scanf", "xenbus_read_unsigned", "xenbus_read_integer"))]
     fn read_number(&mut self, path: Path<'_>) -> Result<u64, StoreError> {
         number(self.perform(Request::Read(path))?.value()).map_err(StoreError::Rejected)
     }
@@ -50,6 +52,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait.
+    #[doc(alias("XS_WRITE", "xenbus_write", "xenbus_printf"))]
     fn write(&mut self, path: Path<'_>, value: &[u8]) -> Result<(), StoreError> {
         self.perform(Request::Write(path, value)).map(drop)
     }
@@ -58,6 +61,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait.
+    #[doc(alias("XS_MKDIR", "xenbus_mkdir"))]
     fn mkdir(&mut self, path: Path<'_>) -> Result<(), StoreError> {
         self.perform(Request::MakeDirectory(path)).map(drop)
     }
@@ -66,6 +70,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait.
+    #[doc(alias("XS_RM", "xenbus_rm"))]
     fn rm(&mut self, path: Path<'_>) -> Result<(), StoreError> {
         self.perform(Request::Remove(path)).map(drop)
     }
@@ -74,6 +79,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait; [`StoreError::BufferTooSmall`] if they do not fit. `E2BIG` if the server does not know of parts.
+    #[doc(alias("XS_DIRECTORY", "xenbus_directory", "xenbus_ls"))]
     fn directory<'b>(&mut self, path: Path<'_>, buffer: &'b mut [u8]) -> Result<Names<'b>, StoreError> {
         let whole = self.perform(Request::Directory(path)).and_then(|reply| Ok(reply.copy_to(buffer)?.len()));
         match whole {
@@ -90,6 +96,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait; [`StoreError::BufferTooSmall`] if they do not fit, [`Reject::Unsteady`] if the node changes each time.
+    #[doc(alias = "XS_DIRECTORY_PART")]
     fn directory_in_parts<'b>(&mut self, path: Path<'_>, buffer: &'b mut [u8]) -> Result<Names<'b>, StoreError> {
         let mut listing = Listing::new(buffer);
         while listing.take(&self.perform(listing.request(path))?)? == Listed::More {}
@@ -100,6 +107,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait; [`StoreError::BufferTooSmall`] if they do not fit.
+    #[doc(alias("XS_GET_PERMS", "xenbus_get_perms"))]
     fn permissions<'b>(&mut self, path: Path<'_>, buffer: &'b mut [u8]) -> Result<Permissions<'b>, StoreError> {
         let body = self.perform(Request::Permissions(path))?.copy_to(buffer)?;
         Permissions::parse(body).map_err(StoreError::Rejected)
@@ -109,6 +117,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait.
+    #[doc(alias("XS_SET_PERMS", "xenbus_set_perms"))]
     fn set_permissions(&mut self, path: Path<'_>, permissions: &[Permission]) -> Result<(), StoreError> {
         self.perform(Request::SetPermissions(path, permissions)).map(drop)
     }
@@ -117,6 +126,7 @@ pub trait Nodes {
     ///
     /// # Errors
     /// As the trait.
+    #[doc(alias("XS_GET_DOMAIN_PATH", "xs_get_domain_path"))]
     fn home(&mut self, domain: DomId) -> Result<PathBuf, StoreError> {
         let reply = self.perform(Request::Home(domain))?;
         PathBuf::new(reply.path()?).map_err(|_| StoreError::Rejected(Reject::BadPath))

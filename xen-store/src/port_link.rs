@@ -41,6 +41,7 @@ impl core::error::Error for LinkError {}
 ///
 /// # Xen
 /// `HVM_PARAM_STORE_PFN`.
+#[doc(alias = "HVM_PARAM_STORE_PFN")]
 pub fn ring_gfn<H: Hypercall + ?Sized>(hook: &H) -> Result<Gfn, LinkError> {
     match hvm::param(hook, Param::STORE_PFN) {
         Ok(0 | u64::MAX) => Err(LinkError::Missing),

@@ -55,6 +55,7 @@ pub(crate) struct Stamps {
 ///
 /// Errors of a step before the call lead back to running through the same undoing that a cancelled suspend takes;
 /// the record of what is held says what there is to undo, so that no step can be forgotten or done twice.
+#[doc(alias = "do_suspend")]
 #[derive(Debug)]
 pub struct SuspendCoordinator<D> {
     pub(crate) state: State,

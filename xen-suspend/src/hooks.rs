@@ -62,9 +62,11 @@ pub trait OsQuiesce {
     ///
     /// # Errors
     /// The refusal; [`OsQuiesce::thaw`] follows.
+    #[doc(alias = "freeze_processes")]
     fn freeze(&mut self) -> Result<(), Refusal>;
 
     /// Lets the producers go on.
+    #[doc(alias = "thaw_processes")]
     fn thaw(&mut self);
 
     /// Does something else until an event comes, or until `until`.
@@ -72,6 +74,7 @@ pub trait OsQuiesce {
 }
 
 /// Brings the other processors to a standstill for a suspend, and lets them go.
+#[doc(alias = "stop_machine")]
 pub trait VcpuPark {
     /// Parks all other processors outside of critical sections and goes to vCPU 0; tells whether all came by `until`.
     ///
@@ -96,15 +99,18 @@ pub trait VcpuPark {
 /// Makes the suspend call, and what comes right before and after it, as the architecture wants.
 pub trait ArchOps {
     /// Does what must be done last before the call.
+    #[doc(alias = "xen_arch_pre_suspend")]
     fn pre(&mut self, dark: &Dark<'_>);
 
     /// Makes the suspend call and returns its raw result.
+    #[doc(alias("xen_suspend", "SCHEDOP_shutdown"))]
     fn call(&mut self, dark: &Dark<'_>) -> isize;
 
     /// Hears the witnesses.
     fn probe(&mut self, dark: &Dark<'_>) -> Witnesses;
 
     /// Undoes [`ArchOps::pre`], or in a new domain adapts to the processor: before the first rebuild step.
+    #[doc(alias = "xen_arch_post_suspend")]
     fn post(&mut self, class: Class, dark: &Dark<'_>);
 
     /// Prints the message and stops the guest as crashed. Returns only if Xen refuses even that.

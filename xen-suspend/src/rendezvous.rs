@@ -90,6 +90,7 @@ const ORDER: u32 = (1 << ORDER_BITS) - 1;
 /// A processor looks at its [duty](Rendezvous::duty) with interrupts off, from the interrupt by which it is called or
 /// between two pieces of work, and outside of every section of the gate: so it is never parked in the middle of one. The
 /// state that vCPU 0 touches meanwhile must be changed within such sections only.
+#[doc(alias = "stop_machine")]
 #[derive(Debug)]
 pub struct Rendezvous<'s> {
     seats: &'s [Seat],

@@ -86,6 +86,7 @@ impl<'r, 'a, D: DeviceSlots, G: IrqGate> Runner<'r, 'a, D, G> {
     /// Does whatever there is to do after a watch event, if one came, and until all is at rest.
     ///
     /// An event that came with the last answer is served too, so that the embedder may sleep on the port afterwards.
+    #[doc(alias = "do_suspend")]
     pub fn run(&mut self) -> Outcome {
         for _ in 0..ROUNDS {
             let heard = self.listen();

@@ -77,6 +77,7 @@ impl<H: Hypercall, G: IrqGate> fmt::Debug for ConsoleDevice<'_, '_, H, G> {
 }
 
 /// The console in the rebuild: connected before anything that may fail later, and never a reason to crash.
+#[doc(alias = "xen_console_resume")]
 pub struct ConsoleService<'a, 'c, H: Hypercall, G: IrqGate>(pub &'a Console<'c, H, G>);
 
 impl<H: Hypercall, G: IrqGate> CoreService for ConsoleService<'_, '_, H, G> {

@@ -34,6 +34,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     ///
     /// # Xen
     /// `GNTTABOP_copy` of `grant_table.h`, all in one call, and one more for each that is tried again.
+    #[doc(alias("GNTTABOP_copy", "gnttab_batch_copy"))]
     pub fn copy(&self, copies: &mut [Copy<'_>], mut backoff: Backoff<impl FnMut(u32)>) -> Result<(), CopyError> {
         copies.iter_mut().for_each(Copy::renew);
         let called = grant_table::copy(&self.hook, copies);

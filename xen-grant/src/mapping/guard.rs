@@ -81,6 +81,7 @@ impl<'t, A: Access, H: Hypercall, G: IrqGate> Mapping<'t, A, H, G> {
     ///
     /// # Xen
     /// `GNTTABOP_cache_flush` of `grant_table.h`; Arm.
+    #[doc(alias = "GNTTABOP_cache_flush")]
     pub fn flush(&self, offset: usize, len: usize) -> Result<(), FlushError> {
         let flush = Flush::clean_and_invalidate(self.bus, offset, len).map_err(FlushError::Span)?;
         self.core.gate.run(|| {
@@ -96,6 +97,7 @@ impl<'t, A: Access, H: Hypercall, G: IrqGate> Mapping<'t, A, H, G> {
     ///
     /// # Xen
     /// `GNTTABOP_unmap_grant_ref` of `grant_table.h`.
+    #[doc(alias("GNTTABOP_unmap_grant_ref", "gnttab_unmap_refs", "xenbus_unmap_ring_vfree", "gntmap_munmap"))]
     pub fn unmap(mut self) -> Result<Hole, UnmapError<'t, A, H, G>> {
         match self.let_go() {
             Ok(Some(hole)) => Ok(hole),

@@ -17,6 +17,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     /// # Xen
     /// `GNTTABOP_map_grant_ref` of `grant_table.h`, all in one call, and one more for each that is tried again;
     /// `GNTTABOP_unmap_grant_ref` for each that is undone.
+    #[doc(alias = "gnttab_map_refs")]
     pub fn map_all_read<const N: usize>(
         &self,
         peer: DomId,
@@ -33,6 +34,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     ///
     /// # Xen
     /// As [`Table::map_all_read`].
+    #[doc(alias = "gnttab_map_refs")]
     pub fn map_all_write<const N: usize>(
         &self,
         peer: DomId,

@@ -40,6 +40,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     ///
     /// # Xen
     /// `GNTTABOP_map_grant_ref` of `grant_table.h`; HVM and PVH.
+    #[doc(alias("GNTTABOP_map_grant_ref", "gnttab_map_refs", "xenbus_map_ring_valloc", "gntmap_map_grant_refs"))]
     pub fn map_read(
         &self,
         hole: Hole,
@@ -56,6 +57,7 @@ impl<H: Hypercall, G: IrqGate> Table<'_, H, G> {
     ///
     /// # Xen
     /// As [`Table::map_read`].
+    #[doc(alias("GNTTABOP_map_grant_ref", "gnttab_map_refs", "xenbus_map_ring_valloc", "gntmap_map_grant_refs"))]
     pub fn map_write(
         &self,
         hole: Hole,

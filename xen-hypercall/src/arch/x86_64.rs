@@ -106,6 +106,7 @@ unsafe impl Hypercall for Direct {
 /// Text for emergencies: Xen prints each whole line written to I/O port 0xe9 on its own console.
 ///
 /// Works before anything is set up and after everything is lost, in HVM and PVH guests.
+#[doc(alias = "xen_raw_console_write")]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DebugPort;
 

@@ -12,6 +12,7 @@ const WRITE: usize = 0;
 ///
 /// # Xen
 /// `CONSOLEIO_write`. Text for emergencies goes to [`DebugPort`](crate::x86_64::DebugPort), which is open to all.
+#[doc(alias = "CONSOLEIO_write")]
 pub fn write<H: Hypercall + ?Sized>(hook: &H, text: &[u8]) -> Result<(), Errno> {
     Errno::value(issue_text(hook, WRITE, text)).map(drop)
 }

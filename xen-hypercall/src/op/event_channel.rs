@@ -23,12 +23,16 @@ pub struct Virq(pub u32);
 
 impl Virq {
     /// The timer of each processor.
+    #[doc(alias = "VIRQ_TIMER")]
     pub const TIMER: Self = Self(0);
     /// A debug request.
+    #[doc(alias = "VIRQ_DEBUG")]
     pub const DEBUG: Self = Self(1);
     /// An overflow in a profile.
+    #[doc(alias = "VIRQ_XENOPROF")]
     pub const XENOPROF: Self = Self(7);
     /// An overflow of a performance counter.
+    #[doc(alias = "VIRQ_XENPMU")]
     pub const XENPMU: Self = Self(13);
 
     /// Tells whether each processor has it for itself; of any other the domain has one, bound on vCPU 0.
@@ -113,6 +117,7 @@ command!(9, 4, "evtchn_unmask", Unmask { port: u32 });
 ///
 /// # Xen
 /// `EVTCHNOP_alloc_unbound`.
+#[doc(alias = "EVTCHNOP_alloc_unbound")]
 pub fn alloc_unbound<H: Hypercall + ?Sized>(hook: &H, remote: DomId) -> Result<Port, Errno> {
     let mut block = AllocUnbound { dom: DomId::SELF.0, remote_dom: remote.0, port: 0 };
     Errno::exact(issue(hook, &mut block))?;
@@ -126,6 +131,7 @@ pub fn alloc_unbound<H: Hypercall + ?Sized>(hook: &H, remote: DomId) -> Result<P
 ///
 /// # Xen
 /// `EVTCHNOP_bind_interdomain`.
+#[doc(alias = "EVTCHNOP_bind_interdomain")]
 pub fn bind_interdomain<H: Hypercall + ?Sized>(hook: &H, remote: DomId, port: Port) -> Result<Port, Errno> {
     let mut block = BindInterdomain { remote_dom: remote.0, pad: 0, remote_port: port.0, local_port: 0 };
     Errno::exact(issue(hook, &mut block))?;
@@ -139,6 +145,7 @@ pub fn bind_interdomain<H: Hypercall + ?Sized>(hook: &H, remote: DomId, port: Po
 ///
 /// # Xen
 /// `EVTCHNOP_bind_virq`.
+#[doc(alias = "EVTCHNOP_bind_virq")]
 pub fn bind_virq<H: Hypercall + ?Sized>(hook: &H, virq: Virq, vcpu: Vcpu) -> Result<Port, Errno> {
     let mut block = BindVirq { virq: virq.0, vcpu: vcpu.0, port: 0 };
     Errno::exact(issue(hook, &mut block))?;
@@ -163,6 +170,7 @@ const WILL_SHARE: u32 = 1;
 ///
 /// # Xen
 /// `EVTCHNOP_bind_pirq`.
+#[doc(alias = "EVTCHNOP_bind_pirq")]
 pub fn bind_pirq<H: Hypercall + ?Sized>(hook: &H, pirq: u32, share: Share) -> Result<Port, Errno> {
     let flags = if share == Share::Others { WILL_SHARE } else { 0 };
     let mut block = BindPirq { pirq, flags, port: 0 };
@@ -177,6 +185,7 @@ pub fn bind_pirq<H: Hypercall + ?Sized>(hook: &H, pirq: u32, share: Share) -> Re
 ///
 /// # Xen
 /// `EVTCHNOP_bind_ipi`.
+#[doc(alias = "EVTCHNOP_bind_ipi")]
 pub fn bind_ipi<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<Port, Errno> {
     let mut block = BindIpi { vcpu: vcpu.0, port: 0 };
     Errno::exact(issue(hook, &mut block))?;
@@ -190,6 +199,7 @@ pub fn bind_ipi<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<Port, Err
 ///
 /// # Xen
 /// `EVTCHNOP_bind_vcpu`.
+#[doc(alias = "EVTCHNOP_bind_vcpu")]
 pub fn bind_vcpu<H: Hypercall + ?Sized>(hook: &H, port: Port, vcpu: Vcpu) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut BindVcpu { port: port.0, vcpu: vcpu.0 }))
 }
@@ -201,6 +211,7 @@ pub fn bind_vcpu<H: Hypercall + ?Sized>(hook: &H, port: Port, vcpu: Vcpu) -> Res
 ///
 /// # Xen
 /// `EVTCHNOP_close`.
+#[doc(alias = "EVTCHNOP_close")]
 pub fn close<H: Hypercall + ?Sized>(hook: &H, port: Port) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut Close { port: port.0 }))
 }
@@ -212,6 +223,7 @@ pub fn close<H: Hypercall + ?Sized>(hook: &H, port: Port) -> Result<(), Errno> {
 ///
 /// # Xen
 /// `EVTCHNOP_send`.
+#[doc(alias = "EVTCHNOP_send")]
 pub fn send<H: Hypercall + ?Sized>(hook: &H, port: Port) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut Send { port: port.0 }))
 }
@@ -223,6 +235,7 @@ pub fn send<H: Hypercall + ?Sized>(hook: &H, port: Port) -> Result<(), Errno> {
 ///
 /// # Xen
 /// `EVTCHNOP_unmask`.
+#[doc(alias = "EVTCHNOP_unmask")]
 pub fn unmask<H: Hypercall + ?Sized>(hook: &H, port: Port) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut Unmask { port: port.0 }))
 }
@@ -234,6 +247,7 @@ pub fn unmask<H: Hypercall + ?Sized>(hook: &H, port: Port) -> Result<(), Errno> 
 ///
 /// # Xen
 /// `EVTCHNOP_status`.
+#[doc(alias = "EVTCHNOP_status")]
 pub fn status<H: Hypercall + ?Sized>(hook: &H, port: Port) -> Result<Status, Errno> {
     let mut block = GetStatus { dom: DomId::SELF.0, pad: 0, port: port.0, status: 0, vcpu: 0, u0: 0, u1: 0 };
     Errno::exact(issue(hook, &mut block))?;

@@ -12,14 +12,19 @@ pub struct Param(pub u32);
 
 impl Param {
     /// How Xen tells the guest of events; not saved with a guest.
+    #[doc(alias = "HVM_PARAM_CALLBACK_IRQ")]
     pub const CALLBACK_IRQ: Self = Self(0);
     /// Guest frame of the xenstore ring.
+    #[doc(alias = "HVM_PARAM_STORE_PFN")]
     pub const STORE_PFN: Self = Self(1);
     /// Our port to xenstored.
+    #[doc(alias = "HVM_PARAM_STORE_EVTCHN")]
     pub const STORE_EVTCHN: Self = Self(2);
     /// Guest frame of the console ring.
+    #[doc(alias = "HVM_PARAM_CONSOLE_PFN")]
     pub const CONSOLE_PFN: Self = Self(17);
     /// Our port to the console daemon.
+    #[doc(alias = "HVM_PARAM_CONSOLE_EVTCHN")]
     pub const CONSOLE_EVTCHN: Self = Self(18);
 }
 
@@ -33,6 +38,7 @@ const CALLBACK_KIND_SHIFT: u32 = 56;
 ///
 /// # Xen
 /// `HVM_PARAM_CALLBACK_TYPE_VECTOR` in the top byte.
+#[doc(alias("HVM_PARAM_CALLBACK_TYPE_VECTOR", "HVM_CALLBACK_VECTOR"))]
 #[must_use]
 pub const fn callback_vector(vector: u8) -> u64 {
     #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
@@ -47,6 +53,7 @@ pub const fn callback_vector(vector: u8) -> u64 {
 ///
 /// # Xen
 /// `HVM_PARAM_CALLBACK_TYPE_GSI` in the top byte.
+#[doc(alias = "HVM_PARAM_CALLBACK_TYPE_GSI")]
 #[must_use]
 pub const fn callback_gsi(gsi: u8) -> u64 {
     #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
@@ -61,6 +68,7 @@ pub const fn callback_gsi(gsi: u8) -> u64 {
 ///
 /// # Xen
 /// `HVM_PARAM_CALLBACK_TYPE_PCI_INTX` in the top byte; `hvm/params.h` has the other fields.
+#[doc(alias = "HVM_PARAM_CALLBACK_TYPE_PCI_INTX")]
 #[must_use]
 pub const fn callback_pci_intx(devfn: u8, pin: u8) -> u64 {
     #[expect(clippy::as_conversions, reason = "widening in a constant function, where From is not to be had")]
@@ -104,6 +112,7 @@ const fn block(param: Param, value: u64) -> Set {
 ///
 /// # Xen
 /// `HVMOP_get_param`.
+#[doc(alias("HVMOP_get_param", "hvm_get_parameter"))]
 pub fn param<H: Hypercall + ?Sized>(hook: &H, param: Param) -> Result<u64, Errno> {
     let mut get = Get(block(param, 0));
     Errno::exact(issue(hook, &mut get))?;
@@ -117,6 +126,7 @@ pub fn param<H: Hypercall + ?Sized>(hook: &H, param: Param) -> Result<u64, Errno
 ///
 /// # Xen
 /// `HVMOP_set_param`.
+#[doc(alias("HVMOP_set_param", "hvm_set_parameter"))]
 pub fn set_param<H: Hypercall + ?Sized>(hook: &H, param: Param, value: u64) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut block(param, value)))
 }
@@ -145,6 +155,7 @@ unsafe impl Command for SetUpcallVector {
 ///
 /// # Xen
 /// `HVMOP_set_evtchn_upcall_vector`, Xen 4.5.
+#[doc(alias("HVMOP_set_evtchn_upcall_vector", "xen_set_upcall_vector"))]
 pub fn set_upcall_vector<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, vector: u8) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut SetUpcallVector { vcpu: vcpu.0, vector, pad: [0; 3] }))
 }

@@ -42,6 +42,7 @@ fn add<H: Hypercall + ?Sized>(hook: &H, space: u32, idx: u32, page: &SharedPage)
 ///
 /// # Xen
 /// `XENMEM_add_to_physmap`, space `XENMAPSPACE_shared_info`; HVM and PVH.
+#[doc(alias("XENMEM_add_to_physmap", "XENMAPSPACE_shared_info", "xen_hvm_init_shared_info"))]
 pub fn map_shared_info<H: Hypercall + ?Sized>(hook: &H, page: &SharedPage) -> Result<(), Errno> {
     add(hook, SHARED_INFO, 0, page)
 }
@@ -53,6 +54,7 @@ pub fn map_shared_info<H: Hypercall + ?Sized>(hook: &H, page: &SharedPage) -> Re
 ///
 /// # Xen
 /// `XENMEM_add_to_physmap`, space `XENMAPSPACE_grant_table`; HVM and PVH.
+#[doc(alias("XENMEM_add_to_physmap", "XENMAPSPACE_grant_table"))]
 pub fn map_grant_frame<H: Hypercall + ?Sized>(hook: &H, index: u32, page: &SharedPage) -> Result<(), Errno> {
     add(hook, GRANT_TABLE, index, page)
 }
@@ -64,6 +66,7 @@ pub fn map_grant_frame<H: Hypercall + ?Sized>(hook: &H, index: u32, page: &Share
 ///
 /// # Xen
 /// `XENMEM_add_to_physmap`, space `XENMAPSPACE_grant_table`, index with `XENMAPIDX_grant_table_status`; HVM and PVH.
+#[doc(alias("XENMEM_add_to_physmap", "XENMAPIDX_grant_table_status"))]
 pub fn map_grant_status_frame<H: Hypercall + ?Sized>(hook: &H, index: u32, page: &SharedPage) -> Result<(), Errno> {
     add(hook, GRANT_TABLE, index | GRANT_TABLE_STATUS, page)
 }

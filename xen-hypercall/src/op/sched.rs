@@ -17,12 +17,16 @@ pub struct Reason(pub u32);
 
 impl Reason {
     /// Clean and for good.
+    #[doc(alias = "SHUTDOWN_poweroff")]
     pub const POWEROFF: Self = Self(0);
     /// Clean, to start anew.
+    #[doc(alias = "SHUTDOWN_reboot")]
     pub const REBOOT: Self = Self(1);
     /// To be saved, and resumed here or elsewhere.
+    #[doc(alias = "SHUTDOWN_suspend")]
     pub const SUSPEND: Self = Self(2);
     /// The guest is broken.
+    #[doc(alias = "SHUTDOWN_crash")]
     pub const CRASH: Self = Self(3);
 }
 
@@ -46,6 +50,7 @@ unsafe impl Command for Shutdown {
 ///
 /// # Xen
 /// `SCHEDOP_shutdown`.
+#[doc(alias("SCHEDOP_shutdown", "HYPERVISOR_shutdown", "HYPERVISOR_suspend"))]
 pub fn shutdown<H: Hypercall + ?Sized>(hook: &H, reason: Reason) -> isize {
     issue(hook, &mut Shutdown { reason: reason.0 })
 }
@@ -59,6 +64,7 @@ const YIELD: usize = 0;
 ///
 /// # Xen
 /// `SCHEDOP_yield`.
+#[doc(alias = "SCHEDOP_yield")]
 pub fn yield_now<H: Hypercall + ?Sized>(hook: &H) -> Result<(), Errno> {
     Errno::exact(issue_plain(hook, Number::SCHED_OP, YIELD))
 }
@@ -74,6 +80,7 @@ const BLOCK: usize = 1;
 ///
 /// # Xen
 /// `SCHEDOP_block`.
+#[doc(alias = "SCHEDOP_block")]
 pub fn block<H: Hypercall + ?Sized>(hook: &H) -> Result<(), Errno> {
     Errno::exact(issue_plain(hook, Number::SCHED_OP, BLOCK))
 }
@@ -104,6 +111,7 @@ unsafe impl Command for Poll<'_> {
 ///
 /// # Xen
 /// `SCHEDOP_poll`; a deadline of 0 is for ever, so [`Nanos::ZERO`] is sent as 1.
+#[doc(alias = "SCHEDOP_poll")]
 pub fn poll<H: Hypercall + ?Sized>(hook: &H, ports: &[Port], deadline: Option<Nanos>) -> Result<(), Errno> {
     let nr_ports = u32::try_from(ports.len()).map_err(|_| Errno::EINVAL)?;
     let timeout = deadline.map_or(0, |at| at.0.max(1));

@@ -34,6 +34,7 @@ fn exact<H: Hypercall + ?Sized, C: Command>(hook: &H, vcpu: Vcpu, block: &mut C)
 ///
 /// # Xen
 /// `VCPUOP_is_up`.
+#[doc(alias = "VCPUOP_is_up")]
 pub fn is_up<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<bool, Errno> {
     let number = usize::try_from(vcpu.0).map_err(|_| Errno::ENOENT)?;
     Errno::value(issue_vcpu_plain(hook, number, IS_UP)).map(|up| up != 0)
@@ -54,6 +55,7 @@ pub fn count<H: Hypercall + ?Sized>(hook: &H, limit: u32) -> u32 {
 ///
 /// # Xen
 /// `VCPUOP_up`.
+#[doc(alias = "VCPUOP_up")]
 pub fn up<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<(), Errno> {
     plain(hook, vcpu, UP)
 }
@@ -65,6 +67,7 @@ pub fn up<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<(), Errno> {
 ///
 /// # Xen
 /// `VCPUOP_down`; with the last processor the domain powers off.
+#[doc(alias = "VCPUOP_down")]
 pub fn down<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<(), Errno> {
     plain(hook, vcpu, DOWN)
 }
@@ -76,6 +79,7 @@ pub fn down<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<(), Errno> {
 ///
 /// # Xen
 /// `VCPUOP_stop_periodic_timer`; only on the processor itself.
+#[doc(alias = "VCPUOP_stop_periodic_timer")]
 pub fn stop_periodic_timer<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<(), Errno> {
     plain(hook, vcpu, STOP_PERIODIC_TIMER)
 }
@@ -87,6 +91,7 @@ pub fn stop_periodic_timer<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Resul
 ///
 /// # Xen
 /// `VCPUOP_stop_singleshot_timer`; only on the processor itself.
+#[doc(alias = "VCPUOP_stop_singleshot_timer")]
 pub fn stop_singleshot_timer<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu) -> Result<(), Errno> {
     plain(hook, vcpu, STOP_SINGLESHOT_TIMER)
 }
@@ -113,6 +118,7 @@ unsafe impl Command for SetSingleshotTimer {
 ///
 /// # Xen
 /// `VCPUOP_set_singleshot_timer`, without `VCPU_SSHOTTMR_future`; only on the processor itself.
+#[doc(alias = "VCPUOP_set_singleshot_timer")]
 pub fn set_singleshot_timer<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, at: Nanos) -> Result<(), Errno> {
     exact(hook, vcpu, &mut SetSingleshotTimer { timeout_abs_ns: at.0, flags: 0, pad: 0 })
 }
@@ -142,6 +148,7 @@ unsafe impl Command for RegisterVcpuInfo {
 ///
 /// # Xen
 /// `VCPUOP_register_vcpu_info`.
+#[doc(alias("VCPUOP_register_vcpu_info", "xen_vcpu_setup"))]
 pub fn register_vcpu_info<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, place: VcpuInfo<'static>) -> Result<(), Errno> {
     let (page, offset) = place.0.location();
     let offset = u32::try_from(offset).map_err(|_| Errno::EINVAL)?;

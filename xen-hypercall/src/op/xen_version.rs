@@ -24,6 +24,7 @@ const VERSION: usize = 0;
 ///
 /// # Xen
 /// `XENVER_version`, every version.
+#[doc(alias = "XENVER_version")]
 pub fn version<H: Hypercall + ?Sized>(hook: &H) -> Result<Version, Errno> {
     let raw = Errno::value(issue_plain(hook, Number::XEN_VERSION, VERSION))?;
     let [b0, b1, b2, b3, ..] = raw.to_le_bytes();
@@ -51,6 +52,7 @@ unsafe impl Command for FeatureInfo {
 ///
 /// # Xen
 /// `XENVER_get_features`, every version.
+#[doc(alias("XENVER_get_features", "xen_setup_features"))]
 pub fn features<H: Hypercall + ?Sized>(hook: &H, submap: u32) -> Result<u32, Errno> {
     let mut block = FeatureInfo { submap_idx: submap, submap: 0 };
     Errno::exact(issue(hook, &mut block))?;

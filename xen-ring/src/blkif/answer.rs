@@ -14,10 +14,13 @@ pub struct Status(pub i16);
 
 impl Status {
     /// It was done. Of a read that does not mean that the back wrote the buffer.
+    #[doc(alias = "BLKIF_RSP_OKAY")]
     pub const OKAY: Self = Self(0);
     /// It failed.
+    #[doc(alias = "BLKIF_RSP_ERROR")]
     pub const ERROR: Self = Self(-1);
     /// The back does not do such a thing.
+    #[doc(alias = "BLKIF_RSP_EOPNOTSUPP")]
     pub const EOPNOTSUPP: Self = Self(-2);
 
     /// Returns whether it was done; nothing but 0 says so.

@@ -15,18 +15,24 @@ pub struct Operation(pub u8);
 
 impl Operation {
     /// Reads sectors.
+    #[doc(alias = "BLKIF_OP_READ")]
     pub const READ: Self = Self(0);
     /// Writes sectors.
+    #[doc(alias = "BLKIF_OP_WRITE")]
     pub const WRITE: Self = Self(1);
     /// Writes sectors after all that was asked before it, and before all that is asked after it.
+    #[doc(alias = "BLKIF_OP_WRITE_BARRIER")]
     pub const WRITE_BARRIER: Self = Self(2);
     /// Has the disk empty its cache.
+    #[doc(alias = "BLKIF_OP_FLUSH_DISKCACHE")]
     pub const FLUSH_DISKCACHE: Self = Self(3);
     /// Has no meaning here.
     pub const RESERVED_1: Self = Self(4);
     /// Gives sectors up.
+    #[doc(alias = "BLKIF_OP_DISCARD")]
     pub const DISCARD: Self = Self(5);
     /// Reads or writes by a list of segments that is in pages of its own.
+    #[doc(alias = "BLKIF_OP_INDIRECT")]
     pub const INDIRECT: Self = Self(6);
 }
 

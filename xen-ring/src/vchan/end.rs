@@ -70,6 +70,7 @@ impl<'m, W: Flags> Vchan<'m, W> {
     ///
     /// # Panics
     /// If a ring's pages are missing, or fewer than its order says.
+    #[doc(alias = "libxenvchan_server_init")]
     pub fn serve<D>(memory: &VchanMemory<'m, W, D>, shape: VchanShape) -> Result<Self, Misbehaved>
     where
         D: Words<Area<'m> = W::Area<'m>>,
@@ -86,6 +87,7 @@ impl<'m, W: Flags> Vchan<'m, W> {
     ///
     /// # Panics
     /// If a ring's pages are missing, or fewer than its order says.
+    #[doc(alias = "libxenvchan_client_init")]
     pub fn join<D>(memory: &VchanMemory<'m, W, D>, shape: VchanShape) -> Result<Self, Misbehaved>
     where
         D: Words<Area<'m> = W::Area<'m>>,
@@ -112,6 +114,7 @@ impl<'m, W: Flags> Vchan<'m, W> {
     }
 
     /// Returns what the peer says of itself; one that is gone does not come back.
+    #[doc(alias = "libxenvchan_is_open")]
     pub fn peer(&mut self) -> VchanPeer {
         let [_, live] = self.live;
         let said = if self.gone { GONE } else { self.page.byte(live) };
@@ -129,6 +132,7 @@ impl<'m, W: Flags> Vchan<'m, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer that is met on.
+    #[doc(alias = "libxenvchan_write")]
     pub fn send(&mut self, pieces: &[&[u8]]) -> Result<Transfer, Misbehaved> {
         // Before the live byte: of a liar nothing is read, not even that it is gone.
         self.sender.sound()?;
@@ -155,6 +159,7 @@ impl<'m, W: Flags> Vchan<'m, W> {
     ///
     /// # Errors
     /// The reason, from the first lie of the peer that is met on.
+    #[doc(alias = "libxenvchan_read")]
     pub fn receive(&mut self, pieces: &mut [&mut [u8]]) -> Result<Transfer, Misbehaved> {
         if self.over {
             return Ok(Transfer::Closed);
@@ -178,6 +183,7 @@ impl<'m, W: Flags> Vchan<'m, W> {
     }
 
     /// Says that this end is gone; notify the peer, which may still receive what was sent.
+    #[doc(alias = "libxenvchan_close")]
     pub fn close(self) -> Notify {
         let [live, _] = self.live;
         self.page.set_byte(live, GONE);

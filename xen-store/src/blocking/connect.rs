@@ -11,6 +11,7 @@ impl<'a, L: Link, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQU
     /// # Errors
     /// [`StoreError::Poisoned`] if the indices in the page are impossible, or the server has stopped; with
     /// [`Fault::Reconnecting`] if it has not begun yet: see [`attach_by`](Self::attach_by).
+    #[doc(alias("xb_init_comms", "init_xenbus"))]
     pub fn attach(page: &'a SharedPage, core: &'a mut Core<REQUESTS, WATCHES>, link: L) -> Result<Self, StoreError> {
         let ring = Ring::attach(page).map_err(StoreError::Poisoned)?;
         core.follow(ring.messages_before());

@@ -13,6 +13,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     ///
     /// # Errors
     /// [`StoreError::TimedOut`] at the deadline, [`StoreError::Poisoned`]: the fence is open again, do not suspend.
+    #[doc(alias = "xs_suspend")]
     pub fn fence(&mut self, deadline: Nanos) -> Result<(), StoreError> {
         self.core.fence();
         let quiet = |store: &mut Self| store.core.is_quiet() && store.is_drained();
@@ -24,6 +25,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     }
 
     /// Admits requests again: after a cancelled suspend this is all there is to do.
+    #[doc(alias = "xs_suspend_cancel")]
     pub const fn unfence(&mut self) {
         self.core.unfence();
     }
@@ -37,6 +39,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     ///
     /// # Errors
     /// [`StoreError::TimedOut`] at the deadline, [`StoreError::Poisoned`].
+    #[doc(alias = "xs_resume")]
     pub fn reregister(&mut self, deadline: Nanos) -> Result<(), StoreError> {
         self.core.rewatch();
         for _ in 0..ATTEMPTS {

@@ -27,6 +27,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     ///
     /// # Errors
     /// As [`Nodes::perform`].
+    #[doc(alias("XS_TRANSACTION_START", "xenbus_transaction_start"))]
     pub fn begin(&mut self) -> Result<Transaction, StoreError> {
         self.ask(Request::Begin, None)?.into_transaction()
     }
@@ -41,6 +42,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     /// # Errors
     /// `EAGAIN` if it collided with another or its connection was replaced; [`StoreError::TransactionGone`];
     /// [`StoreError::TimedOut`], and nobody knows. The error gives the transaction back if nothing was sent.
+    #[doc(alias("XS_TRANSACTION_END", "xenbus_transaction_end"))]
     pub fn commit(&mut self, transaction: Transaction) -> Result<(), EndError> {
         self.end(transaction, End::Commit)
     }
@@ -49,6 +51,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     ///
     /// # Errors
     /// As [`commit`](Self::commit), save that one of an earlier connection is abandoned already.
+    #[doc(alias("XS_TRANSACTION_END", "xenbus_transaction_end"))]
     pub fn abandon(&mut self, transaction: Transaction) -> Result<(), EndError> {
         self.end(transaction, End::Abandon)
     }
@@ -59,6 +62,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     ///
     /// # Errors
     /// What `body` or the server said; `EAGAIN` if no attempt is left.
+    #[doc(alias("xenbus_transaction_start", "xenbus_transaction_end"))]
     pub fn transaction<V>(
         &mut self,
         attempts: Attempts,

@@ -47,6 +47,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     /// })
     /// # }
     /// ```
+    #[doc(alias("xenbus_wait_for_value", "xenbus_wait_for_state_change"))]
     pub fn wait_until<V>(
         &mut self,
         deadline: Nanos,

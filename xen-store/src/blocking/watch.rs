@@ -10,6 +10,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     ///
     /// # Errors
     /// As [`Core::watch`](crate::Core::watch), and what the server said. On an error there is no watch.
+    #[doc(alias("XS_WATCH", "register_xenbus_watch", "xenbus_watch_path_token"))]
     pub fn watch(&mut self, path: Path<'_>) -> Result<WatchId, StoreError> {
         let watch = self.core.watch(path)?;
         self.until_registered(watch)
@@ -39,6 +40,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     ///
     /// # Errors
     /// As [`Core::unwatch`](crate::Core::unwatch).
+    #[doc(alias("XS_UNWATCH", "unregister_xenbus_watch", "xenbus_unwatch_path_token"))]
     pub fn unwatch(&mut self, watch: WatchId) -> Result<(), StoreError> {
         self.core.unwatch(watch)?;
         self.pump()
@@ -48,6 +50,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     ///
     /// # Errors
     /// [`StoreError::InUse`] while a transaction or a watch of ours is there; what the server said.
+    #[doc(alias("XS_RESET_WATCHES", "xs_reset_watches"))]
     pub fn reset(&mut self) -> Result<(), StoreError> {
         let ticket = self.core.reset()?;
         self.wait_for(ticket).map(drop)
@@ -77,6 +80,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     ///
     /// # Errors
     /// [`StoreError::Poisoned`] if the session is over.
+    #[doc(alias = "xenbus_wait_for_watch")]
     pub fn wait_event(&mut self, deadline: xen_hypercall::Nanos) -> Result<Option<WatchEvent>, StoreError> {
         let mut event = None;
         let waited = self.until(deadline, |store| {

@@ -17,6 +17,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     ///
     /// What came of each is told by [`Connection::outcome`]; one that fails does not hold up others. At the deadline those
     /// that wait still fail. Returns the number of waves.
+    #[doc(alias("xenbus_switch_state", "talk_to_otherend"))]
     pub fn connect_all(&mut self, connections: &mut [Connection<'_>], deadline: Nanos) -> usize {
         if waves::refuses(self.core, connections) {
             return 0;
@@ -28,6 +29,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'
     /// Closes devices in order, all at once: each says so, waits until its other end goes too or is not there, and is closed.
     ///
     /// At the deadline the rest is given up: see [`Connection::outcome`]. Their watches are over. Returns the number of waves.
+    #[doc(alias("xenbus_switch_state", "xenbus_frontend_closed"))]
     pub fn close_all(&mut self, connections: &mut [Connection<'_>], deadline: Nanos) -> usize {
         if waves::refuses(self.core, connections) {
             return 0;

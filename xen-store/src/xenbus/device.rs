@@ -49,6 +49,7 @@ impl core::error::Error for Unfit {}
 /// The calls for one device come in this order: [`locate`](Self::locate), then for each [`Phase`] the values that are
 /// [`wanted`](Self::wanted), [`judge`](Self::judge), and the nodes that it [publishes](Self::publish). Values may come more
 /// than once: the last ones count.
+#[doc(alias("xenbus_driver", "xenbus_device"))]
 pub trait Device {
     /// Returns the directory of this end, such as `device/vbd/51712`.
     fn directory(&self) -> Path<'_>;

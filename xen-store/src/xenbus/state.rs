@@ -11,22 +11,31 @@ use crate::{Reject, number};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum XenbusState {
     /// The end is not there, or not any more.
+    #[doc(alias = "XenbusStateUnknown")]
     Unknown,
     /// It begins.
+    #[doc(alias = "XenbusStateInitialising")]
     Initialising,
     /// It has begun, and waits for information from the other end or the toolstack.
+    #[doc(alias = "XenbusStateInitWait")]
     InitWait,
     /// It waits for the other end to connect.
+    #[doc(alias = "XenbusStateInitialised")]
     Initialised,
     /// It serves.
+    #[doc(alias = "XenbusStateConnected")]
     Connected,
     /// It ends.
+    #[doc(alias = "XenbusStateClosing")]
     Closing,
     /// It has ended.
+    #[doc(alias = "XenbusStateClosed")]
     Closed,
     /// It changes.
+    #[doc(alias = "XenbusStateReconfiguring")]
     Reconfiguring,
     /// It has changed.
+    #[doc(alias = "XenbusStateReconfigured")]
     Reconfigured,
     /// A number that no header names.
     Other(u32),

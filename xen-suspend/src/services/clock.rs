@@ -23,6 +23,7 @@ impl<C: Cpu> Clock for XenClock<'_, C> {
 }
 
 /// Moves the clock in a new domain so that it goes on from where it was.
+#[doc(alias = "xen_timer_resume")]
 #[derive(Debug)]
 pub struct ClockService<'a, 'i, C>(pub &'a XenClock<'i, C>);
 

@@ -6,6 +6,7 @@ use xen_hypercall::{Hypercall, IrqGate};
 use crate::{Class, CoreService, Dark, Fatal, Stage};
 
 /// Maps the frames of the grant table again, or finds them mapped.
+#[doc(alias("gnttab_resume", "gnttab_suspend"))]
 #[derive(Debug)]
 pub struct GrantService<'a, 's, H: Hypercall, G: IrqGate>(pub &'a Table<'s, H, G>);
 

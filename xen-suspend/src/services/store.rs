@@ -66,6 +66,7 @@ impl Publisher for Features {
 }
 
 /// The coordinator's view of xenstore, over the blocking facade behind a lock `X` of the embedder's.
+#[doc(alias = "shutdown_handler")]
 pub struct StoreControl<'a, 'p, X, L, P, const R: usize, const W: usize> {
     store: &'a X,
     watch: WatchId,
@@ -206,6 +207,7 @@ impl<X, L, P, const R: usize, const W: usize> fmt::Debug for StoreControl<'_, '_
 }
 
 /// The port and the ring of xenstore in the rebuild: what its [`HostLink`] says.
+#[doc(alias = "xs_resume")]
 pub struct StoreService<'a, 'p, X, L, const R: usize, const W: usize> {
     store: &'a X,
     page: &'p SharedPage,

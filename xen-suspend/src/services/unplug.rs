@@ -5,6 +5,7 @@ use xen_hypercall::{Devices, Drivers, NotUnplugged, PlatformPorts, unplug};
 use crate::{Class, CoreService, Dark, Fatal, Stage};
 
 /// Keeps emulated devices away: a new domain has them again. As a service it is shared: a rebuild changes nothing in it.
+#[doc(alias = "xen_unplug_emulated_devices")]
 #[derive(Debug)]
 pub struct UnplugService<P> {
     ports: P,

@@ -37,6 +37,7 @@ impl Registration {
 }
 
 /// vCPU 0's registration across a suspend. Its record stays in `shared_info`, where the clock and the scan look for it.
+#[doc(alias = "xen_vcpu_restore")]
 pub struct VcpuService<H> {
     hook: H,
     registration: Registration,

@@ -12,6 +12,8 @@
 //!
 //! The other side is one C program (`probe`) with a line for each fact, compiled on the spot.
 
+#[cfg(test)]
+mod alias;
 mod fact;
 mod item;
 mod layout;

@@ -32,6 +32,7 @@ impl core::error::Error for NoHypercallPage {}
 ///
 /// # Xen
 /// `arch-x86/cpuid.h`, leaf base + 2: EBX is the register to which the frame is written. Stub `n` is at byte `32 n`.
+#[doc(alias = "hypercall_page")]
 #[derive(Debug)]
 pub struct HypercallPage {
     stubs: NonNull<u8>,

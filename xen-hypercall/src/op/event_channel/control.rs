@@ -61,6 +61,7 @@ const_assert_eq!(HEAD + 4 * QUEUES, CONTROL_SIZE);
 ///
 /// # Xen
 /// `evtchn_fifo_control_block` of `event_channel.h`.
+#[doc(alias = "evtchn_fifo_control_block")]
 #[derive(Debug, Clone, Copy)]
 pub struct ControlBlock<'a> {
     place: Place<'a, STRIDE>,

@@ -37,6 +37,7 @@ unsafe impl Command for InitControl {
 ///
 /// # Xen
 /// `EVTCHNOP_init_control`, Xen 4.4.
+#[doc(alias = "EVTCHNOP_init_control")]
 pub fn init_control<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, control: ControlBlock<'_>) -> Result<u8, Errno> {
     let (page, offset) = control.location();
     let offset = u32::try_from(offset).map_err(|_| Errno::EINVAL)?;
@@ -68,6 +69,7 @@ unsafe impl Command for ExpandArray {
 ///
 /// # Xen
 /// `EVTCHNOP_expand_array`, Xen 4.4.
+#[doc(alias = "EVTCHNOP_expand_array")]
 pub fn expand_array<H: Hypercall + ?Sized>(hook: &H, page: &SharedPage) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut ExpandArray { array_gfn: page.gfn().0 }))
 }
@@ -93,6 +95,7 @@ unsafe impl Command for SetPriority {
 ///
 /// # Xen
 /// `EVTCHNOP_set_priority`, Xen 4.4.
+#[doc(alias = "EVTCHNOP_set_priority")]
 pub fn set_priority<H: Hypercall + ?Sized>(hook: &H, port: Port, priority: Priority) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut SetPriority { port: port.0, priority: priority.number() }))
 }

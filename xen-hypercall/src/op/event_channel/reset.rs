@@ -29,6 +29,7 @@ unsafe impl Command for Reset {
 ///
 /// # Xen
 /// `EVTCHNOP_reset`.
+#[doc(alias = "EVTCHNOP_reset")]
 pub fn reset<H: Hypercall + ?Sized>(hook: &H) -> Result<(), Errno> {
     Errno::exact(issue(hook, &mut Reset { dom: DomId::SELF.0 }))
 }

@@ -87,6 +87,7 @@ const SOURCE_GREF: u16 = 1 << 0;
 const DEST_GREF: u16 = 1 << 1;
 
 /// One copy, of bytes that are within a page at both ends.
+#[doc(alias = "gnttab_copy")]
 #[derive(Debug)]
 #[repr(C)]
 pub struct Copy<'p> {
@@ -142,6 +143,7 @@ impl<'p> Copy<'p> {
 ///
 /// # Xen
 /// `GNTTABOP_copy` of `grant_table.h`.
+#[doc(alias = "GNTTABOP_copy")]
 pub fn copy<H: Hypercall + ?Sized>(hook: &H, blocks: &mut [Copy<'_>]) -> Result<(), Errno> {
     Errno::exact(issue_all(hook, blocks))
 }

@@ -60,6 +60,7 @@ impl Flush {
 ///
 /// # Xen
 /// `GNTTABOP_cache_flush` of `grant_table.h`; by bus address, since Xen does it by grant reference on no processor.
+#[doc(alias = "GNTTABOP_cache_flush")]
 pub fn cache_flush<H: Hypercall + ?Sized>(hook: &H, blocks: &mut [Flush]) -> Result<(), Errno> {
     Errno::exact(issue_all(hook, blocks))
 }

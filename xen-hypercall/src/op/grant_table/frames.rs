@@ -40,6 +40,7 @@ unsafe impl Command for SetupTable<'_> {
 ///
 /// # Xen
 /// `GNTTABOP_setup_table` of `grant_table.h`.
+#[doc(alias = "GNTTABOP_setup_table")]
 pub fn setup_table<H: Hypercall + ?Sized>(hook: &H, list: &mut [u64]) -> Result<(), GrantError> {
     let (nr_frames, frame_list) = prepare(list)?;
     let (dom, status) = (DomId::SELF.0, GrantStatus::UNWRITTEN.0);
@@ -73,6 +74,7 @@ unsafe impl Command for StatusFrames<'_> {
 ///
 /// # Xen
 /// `GNTTABOP_get_status_frames` of `grant_table.h`.
+#[doc(alias = "GNTTABOP_get_status_frames")]
 pub fn status_frames<H: Hypercall + ?Sized>(hook: &H, list: &mut [u64]) -> Result<(), GrantError> {
     let (nr_frames, frame_list) = prepare(list)?;
     let (dom, status) = (DomId::SELF.0, GrantStatus::UNWRITTEN.0);

@@ -34,6 +34,7 @@ const HOST_MAP: u32 = 1 << 1;
 const READONLY: u32 = 1 << 2;
 
 /// One page to be mapped.
+#[doc(alias("gnttab_map_grant_ref", "gnttab_set_map_op"))]
 #[derive(Debug)]
 #[repr(C)]
 pub struct Map<'h> {
@@ -102,6 +103,7 @@ impl<'h> Map<'h> {
 ///
 /// # Xen
 /// `GNTTABOP_map_grant_ref` of `grant_table.h`, by host address: the guest-physical one in HVM and PVH guests.
+#[doc(alias = "GNTTABOP_map_grant_ref")]
 pub fn map<H: Hypercall + ?Sized>(hook: &H, blocks: &mut [Map<'_>]) -> Result<(), Errno> {
     Errno::exact(issue_all(hook, blocks))
 }

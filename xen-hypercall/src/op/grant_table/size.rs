@@ -42,6 +42,7 @@ unsafe impl Command for QuerySize {
 ///
 /// # Xen
 /// `GNTTABOP_query_size` of `grant_table.h`.
+#[doc(alias = "GNTTABOP_query_size")]
 pub fn query_size<H: Hypercall + ?Sized>(hook: &H) -> Result<Size, GrantError> {
     let status = GrantStatus::UNWRITTEN.0;
     let mut block = QuerySize { dom: DomId::SELF.0, pad: 0, nr_frames: 0, max_nr_frames: 0, status, pad2: 0 };

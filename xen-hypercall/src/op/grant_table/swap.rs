@@ -58,6 +58,7 @@ impl Swap {
 ///
 /// # Xen
 /// `GNTTABOP_swap_grant_ref` of `grant_table.h`.
+#[doc(alias = "GNTTABOP_swap_grant_ref")]
 pub fn swap<H: Hypercall + ?Sized>(hook: &H, blocks: &mut [Swap]) -> Result<(), Errno> {
     Errno::exact(issue_all(hook, blocks))
 }

@@ -10,6 +10,7 @@ use crate::command::{Command, issue_all};
 use crate::{Errno, Hole, Hypercall, Number};
 
 /// One page to be let go.
+#[doc(alias("gnttab_unmap_grant_ref", "gnttab_set_unmap_op"))]
 #[derive(Debug)]
 #[repr(C)]
 pub struct Unmap<'h> {
@@ -53,6 +54,7 @@ impl<'h> Unmap<'h> {
 ///
 /// # Xen
 /// `GNTTABOP_unmap_grant_ref` of `grant_table.h`.
+#[doc(alias = "GNTTABOP_unmap_grant_ref")]
 pub fn unmap<H: Hypercall + ?Sized>(hook: &H, blocks: &mut [Unmap<'_>]) -> Result<(), Errno> {
     Errno::exact(issue_all(hook, blocks))
 }

@@ -29,6 +29,7 @@ unsafe impl Command for SetVersion {
 ///
 /// # Xen
 /// `GNTTABOP_set_version` of `grant_table.h`.
+#[doc(alias = "GNTTABOP_set_version")]
 pub fn set_version<H: Hypercall + ?Sized>(hook: &H, version: u32) -> Result<u32, Errno> {
     let mut block = SetVersion { version };
     Errno::exact(issue(hook, &mut block))?;
@@ -58,6 +59,7 @@ unsafe impl Command for GetVersion {
 ///
 /// # Xen
 /// `GNTTABOP_get_version` of `grant_table.h`.
+#[doc(alias = "GNTTABOP_get_version")]
 pub fn version<H: Hypercall + ?Sized>(hook: &H) -> Result<u32, Errno> {
     let mut block = GetVersion { dom: DomId::SELF.0, pad: 0, version: 0 };
     Errno::exact(issue(hook, &mut block))?;

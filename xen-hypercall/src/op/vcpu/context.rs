@@ -75,6 +75,7 @@ unsafe impl Command for Initialise {
 ///
 /// # Xen
 /// `VCPUOP_initialise` with `VCPU_HVM_MODE_64B`.
+#[doc(alias = "VCPUOP_initialise")]
 pub unsafe fn initialise<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, start: LongMode) -> Result<(), Errno> {
     let number = usize::try_from(vcpu.0).map_err(|_| Errno::ENOENT)?;
     let mut block = Initialise { mode: MODE_64B, pad: 0, x86_64: start, rest: 0 };
