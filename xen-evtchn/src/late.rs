@@ -145,6 +145,17 @@ impl<H: Hypercall, G: IrqGate> fmt::Debug for LatePort<'_, H, G> {
 }
 
 /// An event that is being served, its port masked; dropped, it unmasks the port and judges nobody.
+///
+/// Nobody unmasks the port behind its back:
+/// ```compile_fail,E0502
+/// # use xen_evtchn::{LatePort, Taken};
+/// # use xen_hypercall::Nanos;
+/// # fn wrong(mut late: LatePort<'_, xen_mock::Hook>, taken: Taken, now: Nanos) {
+/// let served = late.attend().unwrap();
+/// late.port().unmask();
+/// served.end(taken, now);
+/// # }
+/// ```
 #[must_use = "the port is masked while this lives"]
 pub struct Late<'l, 'e, H: Hypercall, G: IrqGate> {
     late: &'l mut LatePort<'e, H, G>,

@@ -46,6 +46,34 @@ impl Access for Write {
 /// with it; else both go to quarantine, from where [`Table::poll_quarantine`](crate::Table::poll_quarantine) gives the page
 /// back once the peer has let go. A forgotten offer stays, page and all, and [`Table::holdings`](crate::Table::holdings) tells
 /// whose it was.
+///
+/// It ends once:
+/// ```compile_fail,E0382
+/// # use xen_grant::{Access, Offer};
+/// # fn wrong<A: Access>(offer: Offer<'_, A>) {
+/// let page = offer.end();
+/// let again = offer.end();
+/// # }
+/// ```
+///
+/// Its page is offered, not copied: who has the page has no offer of it.
+/// ```compile_fail,E0382
+/// # use xen_grant::Table;
+/// # use xen_hypercall::{DomId, Hypercall, SharedPage};
+/// # fn wrong<H: Hypercall>(table: &Table<'_, H>, page: SharedPage) {
+/// let offer = table.offer_write(page, DomId::DOM0);
+/// page.zero(); // through `offer.page()`, if at all
+/// # }
+/// ```
+///
+/// A page for reading is none for writing:
+/// ```compile_fail,E0308
+/// # use xen_grant::{Offer, Read, Write};
+/// # fn wrong(offer: Offer<'_, Read>) {
+/// fn answers(buffer: Offer<'_, Write>) {} // the peer is to write there
+/// answers(offer);
+/// # }
+/// ```
 #[must_use = "dropping an offer loses its page"]
 pub struct Offer<'t, A: Access, G: IrqGate = NoGate, P: Grantable = SharedPage> {
     pub(crate) core: &'t Core<'t, G>,
@@ -123,6 +151,16 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
     }
 
     /// Returns the page.
+    ///
+    /// What uses the page, such as a ring, is gone before the offer ends:
+    /// ```compile_fail,E0505
+    /// # use xen_grant::{Offer, Write};
+    /// # fn wrong(offer: Offer<'_, Write>) {
+    /// let page = offer.page();
+    /// let ended = offer.end();
+    /// page.zero();
+    /// # }
+    /// ```
     #[must_use]
     pub fn page(&self) -> &P {
         self.page.as_ref().unwrap_or_else(|| unreachable!("there until the offer is consumed"))

@@ -24,6 +24,18 @@ const NEVER: u64 = u64::MAX;
 /// another peer knows come back late.
 ///
 /// Offers do not borrow the pool: they end here, or by themselves, and outlive it.
+///
+/// It is for one thread at a time:
+/// ```compile_fail,E0499
+/// # use xen_grant::Pool;
+/// # use xen_hypercall::SharedPage;
+/// # fn wrong(pool: &mut Pool<'_>, one: SharedPage, other: SharedPage) {
+/// std::thread::scope(|threads| {
+///     threads.spawn(|| drop(pool.offer_read(one)));
+///     threads.spawn(|| drop(pool.offer_read(other)));
+/// });
+/// # }
+/// ```
 pub struct Pool<'t, G: IrqGate = NoGate, const N: usize = 32> {
     core: &'t Core<'t, G>,
     claim: Claim,

@@ -28,6 +28,12 @@ id! {
 id! {
     /// An event channel port of this domain.
     ///
+    /// No other number is taken for it:
+    /// ```compile_fail,E0308
+    /// use xen_hypercall::{GrantRef, Port};
+    /// let port: Port = GrantRef(9);
+    /// ```
+    ///
     /// # Xen
     /// `evtchn_port_t` of `event_channel.h`.
     #[doc(alias = "evtchn_port_t")]

@@ -15,6 +15,20 @@ pub const PAGE_SIZE: usize = 4096;
 /// No reference to its bytes is ever made, save to atomics; bulk bytes go through [`SharedPage::copy_in`] and
 /// [`SharedPage::copy_out`].
 ///
+/// Its bytes are never lent out, for they may change while they are looked at:
+/// ```compile_fail,E0308
+/// # fn wrong(page: &xen_hypercall::SharedPage) {
+/// let bytes: &[u8] = page;
+/// # }
+/// ```
+///
+/// And there is one value for a page:
+/// ```compile_fail,E0599
+/// # fn wrong(page: xen_hypercall::SharedPage) {
+/// let second = page.clone();
+/// # }
+/// ```
+///
 /// # Invariants
 /// 1. `ptr` is aligned to a page and the page stays mapped, readable and writable, as long as the value lives.
 /// 2. Nobody on this side reaches the page but through this value.

@@ -32,6 +32,13 @@ impl Number {
 /// One argument of a hypercall: a number, or a pointer with its provenance.
 ///
 /// It lives on the stack of one call only, hence it is neither `Send` nor `Sync`.
+///
+/// No other thread has it:
+/// ```compile_fail,E0277
+/// # fn wrong(word: xen_hypercall::Word) {
+/// std::thread::spawn(move || word.addr());
+/// # }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Word(*mut ());
 

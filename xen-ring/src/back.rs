@@ -155,6 +155,17 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
 }
 
 /// An answer that a [`Back`] owes.
+///
+/// It is paid once:
+/// ```compile_fail,E0382
+/// # use xen_ring::blkif::Blkif;
+/// # use xen_ring::*;
+/// # fn wrong(back: &mut Back<'_, Blkif>, answer: <Blkif as Protocol>::Response) {
+/// let debt = back.debt().unwrap().unwrap();
+/// debt.stage(&answer);
+/// debt.stage(&answer);
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Debt<'b, 'p, P: Protocol, W = SharedPage> {
     back: &'b mut Back<'p, P, W>,

@@ -4,6 +4,17 @@ use crate::Misbehaved;
 use crate::index::Index;
 
 /// Says whether the peer asked for an event; this crate sends none.
+///
+/// It is not forgotten where warnings are errors:
+/// ```compile_fail
+/// # use xen_ring::blkif::Blkif;
+/// # use xen_ring::*;
+/// # fn wrong(front: &mut Front<'_, Blkif, (), 32>) -> Result<(), Misbehaved> {
+/// #![deny(unused_must_use)]
+/// front.publish()?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a peer that asked for an event and gets none sleeps for ever"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notify {

@@ -7,6 +7,16 @@ use crate::{Answer, Front, Misbehaved, More, Outstanding, Protocol, Words};
 /// A [`Front`] at rest: it submits nothing, and takes answers until a deadline.
 ///
 /// What is staged and was not published stays so.
+///
+/// What drains takes no new request:
+/// ```compile_fail,E0599
+/// # use xen_ring::blkif::Blkif;
+/// # use xen_ring::*;
+/// # fn wrong(front: Front<'_, Blkif, (), 32>, deadline: xen_hypercall::Nanos) {
+/// let mut quiet = front.quiesce(deadline);
+/// quiet.vacancy();
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Quiesced<'r, P: Protocol, T, const N: usize, W = SharedPage> {
     front: Front<'r, P, T, N, W>,

@@ -101,6 +101,15 @@ impl<'r, P: Protocol, T, const N: usize> ReplaySet<'r, P, T, N> {
 }
 
 /// A new ring that submits the set of an old one, and nothing else until the set is published.
+///
+/// Nothing new is asked before the old set is published:
+/// ```compile_fail,E0599
+/// # use xen_ring::blkif::Blkif;
+/// # use xen_ring::*;
+/// # fn wrong(mut replay: Replay<'_, '_, Blkif, (), 32, 32>) {
+/// replay.vacancy();
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Replay<'r, 'n, P: Protocol, T, const N: usize, const M: usize, W = SharedPage> {
     set: ReplaySet<'r, P, T, N>,

@@ -83,6 +83,17 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
 }
 
 /// A free slot of a [`Front`](crate::Front).
+///
+/// It is filled before anything else is done with the ring:
+/// ```compile_fail,E0499
+/// # use xen_ring::blkif::Blkif;
+/// # use xen_ring::*;
+/// # fn wrong(front: &mut Front<'_, Blkif, (), 32>, request: <Blkif as Protocol>::Request) {
+/// let slot = front.vacancy().unwrap().unwrap();
+/// front.publish();
+/// slot.stage(request, ());
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Vacancy<'f, 'r, P: Protocol, T, const N: usize, W = SharedPage> {
     half: &'f mut Submit<'r, P, T, N, W>,

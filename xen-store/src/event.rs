@@ -8,6 +8,12 @@ use crate::{Path, PathBuf, special};
 pub const BELOW_MAX: usize = 64;
 
 /// Names a watch, as long as it is kept: through every resume, until [`Store::unwatch`](crate::Store::unwatch).
+///
+/// Nobody makes one up:
+/// ```compile_fail,E0423
+/// use xen_store::WatchId;
+/// let mine = WatchId(3);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct WatchId(pub(crate) u32);
 

@@ -3,6 +3,15 @@
 use crate::{Features, Header, MessageType, Names, Part, Path, Permissions, Reject, StoreError, Transaction, decode};
 
 /// Stands for a request under way, until it is answered or given up.
+///
+/// It is redeemed once:
+/// ```compile_fail,E0382
+/// # use xen_store::{Core, Ticket};
+/// # fn wrong(core: &mut Core, ticket: Ticket) {
+/// core.poll_reply(ticket);
+/// core.poll_reply(ticket); // `Answer` gives it back as long as there is none
+/// # }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "its slot is in use until the ticket is polled to its end, or given up"]
 pub struct Ticket(pub(crate) u32);

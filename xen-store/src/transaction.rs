@@ -5,6 +5,28 @@ use crate::StoreError;
 /// A transaction that is open on the server: end it by a commit or an abandon.
 ///
 /// After the connection was replaced a commit says `EAGAIN` and an abandon succeeds, both without a message.
+///
+/// It ends once:
+/// ```compile_fail,E0382
+/// # use xen_store::{Link, Store, StoreError};
+/// # fn wrong<L: Link>(store: &mut Store<'_, L>) -> Result<(), StoreError> {
+/// let transaction = store.begin()?;
+/// store.commit(transaction)?;
+/// store.abandon(transaction)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// And nothing is done in one that has ended:
+/// ```compile_fail,E0382
+/// # use xen_store::{Link, Nodes, Path, Store, StoreError};
+/// # fn wrong<L: Link>(store: &mut Store<'_, L>) -> Result<(), StoreError> {
+/// let transaction = store.begin()?;
+/// store.commit(transaction)?;
+/// store.within(&transaction).write(Path::literal("data/a"), b"1")?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a transaction that is not ended stays open on the server"]
 pub struct Transaction {

@@ -8,6 +8,19 @@ use xen_hypercall::Nanos;
 use crate::{Ack, Class, ControlWord, Ending, Fatal, Refusal, State, Witnesses};
 
 /// The proof that vCPU 0 runs alone, with interrupts off. Nobody but the runner can make one.
+///
+/// Nobody keeps it beyond the hook that was given it:
+/// ```compile_fail
+/// # use xen_suspend::{Class, CoreService, Dark, Fatal, Stage};
+/// struct Keeper(Option<&'static Dark<'static>>);
+///
+/// impl CoreService for Keeper {
+///     fn pre_dark(&mut self, dark: &Dark<'_>) {
+///         self.0 = Some(dark);
+///     }
+/// #    fn rebuild(&mut self, _: Stage, _: Class, _: &Dark<'_>) -> Result<(), Fatal> { Ok(()) }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Dark<'a>(PhantomData<&'a mut ()>);
 

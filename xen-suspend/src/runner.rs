@@ -69,6 +69,17 @@ const ROUNDS: usize = 64;
 /// [`Runner::run`] blocks until nothing is left to do: for guests that have a thread for it, or nothing else. A driver that
 /// is called back goes by [`Runner::step`]. Between steps the runner holds nothing: it may be made anew for each callback, of
 /// the same coordinator.
+///
+/// As long as there is one, nobody else moves the coordinator:
+/// ```compile_fail,E0499
+/// # use xen_hypercall::{Nanos, NoGate};
+/// # use xen_suspend::{Embedder, Event, Runner, SuspendCoordinator};
+/// # fn wrong(mut coordinator: SuspendCoordinator<[xen_suspend::DeviceSlot; 0]>, embedder: Embedder<'_>) {
+/// let mut runner = Runner::new(&mut coordinator, embedder, &NoGate);
+/// coordinator.handle(Nanos::ZERO, Event::Tick); // `runner.feed`, which tells the observer too
+/// runner.step();
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Runner<'r, 'a, D, G: IrqGate> {
     coordinator: &'r mut SuspendCoordinator<D>,

@@ -143,6 +143,15 @@ unsafe impl Command for RegisterVcpuInfo {
 /// To be called on that processor: older versions of Xen accept it from no other running one. Xen marks every event word
 /// of the record as worth a look. A processor from [`LEGACY_VCPUS`](crate::LEGACY_VCPUS) on can do nothing without.
 ///
+/// Xen writes there for ever, so the page is there for ever:
+/// ```compile_fail,E0597
+/// # use xen_hypercall::{SharedPage, Vcpu, VcpuInfo, op::vcpu};
+/// # fn wrong(hook: &xen_mock::Hook, page: SharedPage) {
+/// let record = VcpuInfo::new(&page, 0).expect("the first place");
+/// vcpu::register_vcpu_info(hook, Vcpu(1), record);
+/// # }
+/// ```
+///
 /// # Errors
 /// What Xen said; `EBUSY` (before Xen 4.17 also `EINVAL`) if it is registered already.
 ///

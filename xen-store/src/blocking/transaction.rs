@@ -60,6 +60,14 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     ///
     /// If `body` fails the transaction is abandoned.
     ///
+    /// The body reaches the nodes as the transaction sees them, and not around it:
+    /// ```compile_fail,E0500
+    /// # use xen_store::{Attempts, Link, Nodes, Path, Store, StoreError};
+    /// # fn wrong<L: Link>(store: &mut Store<'_, L>) -> Result<(), StoreError> {
+    /// store.transaction(Attempts(3), |_| store.write(Path::literal("data/a"), b"1"))
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// What `body` or the server said; `EAGAIN` if no attempt is left.
     #[doc(alias("xenbus_transaction_start", "xenbus_transaction_end"))]
