@@ -290,7 +290,12 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max, x
 static const char *place(const char *path, char changed[108])
 {
     const char *name = strrchr(path, '/');
+    const char *folder = getenv("XENSTORED_RUNDIR");
 
+    if (folder && !strncmp(path, RUN, strlen(RUN))) {
+        snprintf(changed, 108, "%s/%s", folder, path + strlen(RUN));
+        return changed;
+    }
     if (!name || (strncmp(path, "/proc/xen/", 10) && strncmp(path, "/dev/xen/", 9)))
         return path;
     if (!strcmp(name, "/xsd_kva"))
@@ -312,17 +317,26 @@ int open(const char *path, int flags, ...)
 
 int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 
-/* The daemon in OCaml has its socket at a fixed place. */
+/* Asked whether there is a dump of the old one's to be read. */
+int stat64(const char *path, struct stat64 *found)
+{
+    char changed[108];
+
+    return (int)syscall(SYS_newfstatat, AT_FDCWD, place(path, changed), found, 0);
+}
+
+/* The daemon in OCaml has its socket and its dump at a fixed place. */
 int bind(int fd, const struct sockaddr *to, socklen_t len)
 {
     const struct sockaddr_un *name = (const void *)to;
     struct sockaddr_un moved = { .sun_family = AF_UNIX };
-    const char *folder = getenv("XENSTORED_RUNDIR");
+    char changed[108];
+    const char *path;
 
-    if (!folder || to->sa_family != AF_UNIX || strncmp(name->sun_path, RUN, strlen(RUN)))
+    if (to->sa_family != AF_UNIX || (path = place(name->sun_path, changed)) == name->sun_path)
         return (int)syscall(SYS_bind, fd, to, len);
-    snprintf(moved.sun_path, sizeof(moved.sun_path), "%s/%s", folder, name->sun_path + strlen(RUN));
-    unlink(moved.sun_path);
+    strcpy(moved.sun_path, path);
+    unlink(path);
     return (int)syscall(SYS_bind, fd, &moved, sizeof(moved));
 }
 

@@ -84,21 +84,25 @@ impl Wire {
         }
     }
 
-    /// Waits for the answer to a request.
+    /// Waits for the answer to a request, and stops between two messages: the next who reads may be another.
     fn hear<L: Link, T: Transport, const R: usize, const W: usize>(
         &mut self,
         store: &mut Store<'_, L, R, W, T>,
         request: u32,
     ) -> (u32, Vec<u8>) {
         let deadline = store.link().now().after(PATIENCE);
+        let mut said = None;
         loop {
             while let Some(([kind, answers, ..], body)) = self.take() {
                 if kind == EVENT {
                     self.events.push(body);
                 } else {
                     assert_eq!(answers, request, "an answer to something else");
-                    return (kind, body);
+                    said = Some((kind, body));
                 }
+            }
+            if let Some(said) = said.take_if(|_| self.bytes.is_empty()) {
+                return said;
             }
             if !self.pull(store) {
                 assert!(store.link().now() < deadline, "no answer");

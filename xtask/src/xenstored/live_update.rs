@@ -3,9 +3,12 @@
 use super::daemon::Daemon;
 use super::domain::Domain;
 use super::hands::Hands;
+use crate::xen::plan;
 use anyhow::{Context as _, Result, ensure};
 use std::collections::VecDeque;
 use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 use xen_hypercall::{DomId, Nanos};
 use xen_sim::store_suite::FarEnd as _;
 use xen_store::{Answer, Core, Link, Nodes as _, Path, Place, Request, Store, StoreError, Ticket};
@@ -18,6 +21,8 @@ const TIMES: usize = 5;
 const LOAD: usize = 400;
 /// Requests in flight.
 const REQUESTS: usize = 40;
+/// How long going over may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const NODE: Path<'_> = Path::literal("load/node");
 const WATCHED: Path<'_> = Path::literal("load/watched");
@@ -42,6 +47,7 @@ pub(super) fn run(daemon: &mut Daemon) -> Result<()> {
     let mut store: Client<'_> = Store::attach(domain.page(), &mut core, &domain)?;
     store.watch(WATCHED)?;
     told(&mut store)?;
+    not_amid_a_transaction(daemon, &mut store, &mut hands)?;
     let mut load = Load::default();
     for _ in 0..TIMES {
         load.go_on(&mut store, LOAD)?;
@@ -62,14 +68,42 @@ pub(super) fn run(daemon: &mut Daemon) -> Result<()> {
 
 /// Has the daemon go over into a new one of the same program.
 fn replace(daemon: &mut Daemon, hands: &mut Hands) -> Result<()> {
-    let program = daemon.program().display().to_string();
-    let said = hands.control(&["live-update", "-f", &program])?;
-    ensure!(said == "OK", "live-update -f: {said}");
-    let said = hands.control(&["live-update", "-s", "-t", "10"])?;
+    let said = go_over(daemon, hands, "10")?;
     ensure!(said == "OK", "live-update -s: {said}");
     let line = fs::read_to_string(format!("/proc/{}/cmdline", daemon.id()))?;
-    ensure!(line.split('\0').any(|word| word == "-U"), "it is the old one still");
+    let new = match daemon.kind() {
+        plan::Daemon::C => "-U",
+        plan::Daemon::Ocaml => "--live",
+    };
+    ensure!(line.split('\0').any(|word| word == new), "it is the old one still");
     daemon.check()
+}
+
+/// Asks for it, and returns the daemon's last word. The one in C has none before it is done; the one in OCaml says that it is
+/// busy, and tells the end to who asks again.
+fn go_over(daemon: &Daemon, hands: &mut Hands, seconds: &str) -> Result<String> {
+    let said = hands.control(&["live-update", "-f", &daemon.program().display().to_string()])?;
+    ensure!(said == "OK", "live-update -f: {said}");
+    let begin = Instant::now();
+    loop {
+        let said = hands.control(&["live-update", "-s", "-t", seconds])?;
+        if said != "BUSY" {
+            return Ok(said);
+        }
+        ensure!(begin.elapsed() < PATIENCE, "it is busy still");
+        sleep(Duration::from_millis(1));
+    }
+}
+
+/// Neither daemon takes a transaction with it: it waits for the end, here in vain, and goes on as it is.
+fn not_amid_a_transaction(daemon: &Daemon, store: &mut Client<'_>, hands: &mut Hands) -> Result<()> {
+    let transaction = store.begin()?;
+    let said = go_over(daemon, hands, "0")?;
+    ensure!(said != "OK" && said.contains(&GUEST.to_string()), "live-update amid a transaction: {said}");
+    store.within(&transaction).write(NODE, b"within")?;
+    store.commit(transaction)?;
+    ensure!(hands.read("load/node").as_deref() == Some(b"within"), "what was committed");
+    Ok(())
 }
 
 impl Load {

@@ -79,6 +79,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("a ring that the guest breaks", breakage::run),
     ("killed and started again, over the socket", outage::over_socket),
     ("killed and started again, over the ring", outage::over_ring),
+    ("replaced by itself amid requests", live_update::run),
 ];
 
 type Check = fn(&mut Daemon) -> Result<()>;
@@ -115,7 +116,6 @@ fn on(kind: plan::Daemon, binaries: &Binaries, args: &Args) -> Result<usize> {
         missed += one(&mut daemon, name, *check)?;
     }
     if kind == plan::Daemon::C {
-        missed += one(&mut daemon, "replaced by itself amid requests", live_update::run)?;
         let scripts = args.scripts();
         let name = format!("{scripts} random scripts beside the mock host, from seed {}", args.seed);
         missed += one(&mut daemon, &name, |daemon| differential::run(daemon, (args.seed, scripts)))?;
