@@ -12,6 +12,7 @@ pub use wait_until::Watching;
 
 use xen_hypercall::Nanos;
 
+use crate::watch::REREAD;
 use crate::{
     Answer, Core, Fault, Link, Nodes, Pipeline, Reply, Request, Requests, Ring, StoreError, Ticket, Transaction,
     Transport,
@@ -19,8 +20,6 @@ use crate::{
 
 /// How long an answer is waited for, unless [`Store::set_patience`] says otherwise.
 const PATIENCE: Nanos = Nanos::from_secs(5);
-/// How long a watch is relied on where something is waited for: servers lose events.
-pub(crate) const REREAD: Nanos = Nanos::from_secs(1);
 /// Bytes taken at once.
 const PIECE: usize = 256;
 /// The most pieces taken before time is looked at: four rings.

@@ -12,6 +12,9 @@ use crate::{Depth, Features, MessageType, Path, PathBuf, Place, Refusal, StoreEr
 /// The longest path that can be watched, in bytes.
 pub const WATCHED_PATH_MAX: usize = 256;
 
+/// How long a watch is relied on where something is waited for: servers lose events.
+pub(crate) const REREAD: Nanos = Nanos::from_secs(1);
+
 /// How often the server is told of the end of a watch, should it refuse.
 const FAREWELLS: u8 = 3;
 

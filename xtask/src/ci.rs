@@ -69,7 +69,7 @@ const CHECKS: &[Check] = &[
     check("demo", &["xtask", "demo"]),
     check("hosted driver", &["run", "-p", "hosted-driver"]),
     check("test", &["test", "--workspace"]),
-    check("xenstored", &["xtask", "xenstored", "--quick"]),
+    check("xenstored", &["xtask", "xenstored", "--quick", "--release", "own,trixie"]),
     check("faults", &["xtask", "faults", "--quick"]),
     check("hostile", &["xtask", "hostile", "ring", "--quick"]),
     check("hostile, event channels", &["xtask", "hostile", "evtchn", "--quick"]),

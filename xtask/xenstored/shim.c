@@ -11,6 +11,8 @@
  * The ports that wait for the daemon are an epoll set, which survives its live update as the descriptor that Xen's does.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -34,6 +36,7 @@
 
 enum { VIRQ_PORT = 1, FIRST_PORT = 16, PORTS = 4096, PAGE = 4096 };
 #define RUN "/var/run/xenstored/"
+#define PLUGINS "/xsd_glue/"
 
 /* Stands for every handle; nothing in it is looked at. */
 static long handle[64];
@@ -265,6 +268,7 @@ const xc_error *xc_get_last_error(xc_interface *xch)
     return &none;
 }
 
+#if XEN_DOMCTL_INTERFACE_VERSION < 0x16
 int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max, xc_dominfo_t *info)
 {
     (void)xch;
@@ -274,6 +278,15 @@ int xc_domain_getinfo(xc_interface *xch, uint32_t first, unsigned int max, xc_do
     info->domid = first;
     return 1;
 }
+#else
+int xc_domain_getinfo_single(xc_interface *xch, uint32_t domid, xc_domaininfo_t *info)
+{
+    if (xc_domain_getinfolist(xch, domid, 1, info) == 1)
+        return 0;
+    errno = ESRCH;
+    return -1;
+}
+#endif
 
 int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max, xc_domaininfo_t *info)
 {
@@ -287,13 +300,17 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned int max, x
 
 /* Files and limits. */
 
-static const char *place(const char *path, char changed[108])
+static const char *place(const char *path, char changed[PAGE])
 {
     const char *name = strrchr(path, '/');
-    const char *folder = getenv("XENSTORED_RUNDIR");
+    const char *folder = getenv("XENSTORED_RUNDIR"), *tree = getenv("XEN_TREE");
 
     if (folder && !strncmp(path, RUN, strlen(RUN))) {
-        snprintf(changed, 108, "%s/%s", folder, path + strlen(RUN));
+        snprintf(changed, PAGE, "%s/%s", folder, path + strlen(RUN));
+        return changed;
+    }
+    if (tree && strstr(path, PLUGINS)) {
+        snprintf(changed, PAGE, "%s%s", tree, path);
         return changed;
     }
     if (!name || (strncmp(path, "/proc/xen/", 10) && strncmp(path, "/dev/xen/", 9)))
@@ -305,7 +322,7 @@ static const char *place(const char *path, char changed[108])
 
 int open(const char *path, int flags, ...)
 {
-    char changed[108];
+    char changed[PAGE];
     va_list rest;
     int mode;
 
@@ -317,27 +334,43 @@ int open(const char *path, int flags, ...)
 
 int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 
-/* Asked whether there is a dump of the old one's to be read. */
-int stat64(const char *path, struct stat64 *found)
-{
-    char changed[108];
-
-    return (int)syscall(SYS_newfstatat, AT_FDCWD, place(path, changed), found, 0);
-}
-
-/* The daemon in OCaml has its socket and its dump at a fixed place. */
+/* The daemon in OCaml has its socket, the dump that a live update leaves, and its plugin at fixed places. */
 int bind(int fd, const struct sockaddr *to, socklen_t len)
 {
     const struct sockaddr_un *name = (const void *)to;
     struct sockaddr_un moved = { .sun_family = AF_UNIX };
-    char changed[108];
-    const char *path;
+    char changed[PAGE];
 
-    if (to->sa_family != AF_UNIX || (path = place(name->sun_path, changed)) == name->sun_path)
+    if (to->sa_family != AF_UNIX || place(name->sun_path, changed) != changed)
         return (int)syscall(SYS_bind, fd, to, len);
-    strcpy(moved.sun_path, path);
-    unlink(path);
+    if (strlen(changed) >= sizeof(moved.sun_path))
+        abort();
+    strcpy(moved.sun_path, changed);
+    unlink(changed);
     return (int)syscall(SYS_bind, fd, &moved, sizeof(moved));
+}
+
+int stat64(const char *path, struct stat64 *found)
+{
+    char changed[PAGE];
+
+    return (int)syscall(SYS_newfstatat, AT_FDCWD, place(path, changed), found, 0);
+}
+
+DIR *opendir(const char *path)
+{
+    char changed[PAGE];
+    int fd = raw_open(place(path, changed), O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    return fd < 0 ? NULL : fdopendir(fd);
+}
+
+void *dlopen(const char *path, int flags)
+{
+    void *(*real)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+    char changed[PAGE];
+
+    return real(path ? place(path, changed) : path, flags);
 }
 
 /* More descriptors than an ordinary user may have. */

@@ -114,18 +114,19 @@ pub fn on_mock(name: &str) {
     play(&host, name, Tested::over(Drip::new(ring, &held), &mut core, Tap::new(&link, &held)));
 }
 
-/// Does a script's steps on a mock host of its own, and returns what came of each.
+/// Does a script's steps on a mock host of its own, which counts as `server` does, and returns what came of each.
 ///
 /// # Panics
 /// If an answer does not come.
 #[must_use]
-pub fn said_by_mock(steps: &[Step]) -> Vec<Said> {
-    let host = Host::builder().build();
+pub fn said_by_mock(server: Server, steps: &[Step]) -> Vec<Said> {
+    let host = Host::builder().quotas(server.quotas()).build();
     let (link, page) = StorePort::open(&host);
     let mut core = Box::new(Core::new());
     let store = Tested::attach(&page, &mut core, &link).unwrap();
     let who = Who::Guest(host.guest().domid());
     let mut scene = Scene { store, who, server: Server::Mock, far: Box::new(Hands(host.clone())) };
     scene.prepare();
-    replay(&mut scene, steps)
+    let said = replay(&mut scene, steps);
+    steps.iter().zip(said).map(|(step, said)| said.of(server, step)).collect()
 }

@@ -33,6 +33,7 @@ pub use script::{Said, Step, replay};
 pub use wire::Wire;
 
 use xen_hypercall::DomId;
+use xen_mock::Quotas;
 use xen_store::{Link, Nodes, Path, Refusal, Store, StoreError, Transport};
 
 /// The client under test: with so many requests in flight as make a server stop listening for a while, and with more watches
@@ -49,8 +50,10 @@ pub const WATCHES: usize = 136;
 pub enum Server {
     /// The mock host's.
     Mock,
-    /// The daemon in C.
+    /// The daemon in C up to Xen 4.17.
     C,
+    /// The daemon in C since Xen 4.18.
+    LaterC,
     /// The daemon in OCaml.
     Ocaml,
 }
@@ -60,7 +63,7 @@ impl Server {
     #[must_use]
     pub const fn quota(self) -> Refusal {
         match self {
-            Self::Mock | Self::C => Refusal::NoSpace,
+            Self::Mock | Self::C | Self::LaterC => Refusal::NoSpace,
             Self::Ocaml => Refusal::Quota,
         }
     }
@@ -69,8 +72,19 @@ impl Server {
     #[must_use]
     pub const fn no_transaction(self) -> &'static str {
         match self {
-            Self::Mock | Self::C => "ENOENT",
+            Self::Mock | Self::C | Self::LaterC => "ENOENT",
             Self::Ocaml => "EIO",
+        }
+    }
+
+    /// What the mock host must allow a guest to be as this server.
+    #[must_use]
+    pub fn quotas(self) -> Quotas {
+        let quotas = Quotas::default();
+        match self {
+            // It counts 16 bytes for a node where the other one counts 24, and allows 2048 itself, too.
+            Self::LaterC => Quotas { node_size: quotas.node_size + 8 + 1, ..quotas },
+            Self::Mock | Self::C | Self::Ocaml => quotas,
         }
     }
 }

@@ -63,8 +63,16 @@ pub(super) fn names<L: Link, T: Transport>(scene: &mut Scene<'_, L, T>) {
             refused(scene, kind, (path.as_bytes(), "EINVAL"));
         }
     }
+    let unwatched = if scene.server == Server::LaterC { "EINVAL" } else { "ENOENT" };
+    refused(scene, UNWATCH, (b"suite//a\0token\0", unwatched));
     for path in [long, long_relative] {
-        refused(scene, WRITE, (path.as_bytes(), "EINVAL"));
+        if (scene.server, scene.who) == (Server::LaterC, Who::Control) {
+            // Only a guest's are bounded.
+            assert_eq!(scene.raw((WRITE, 0), path.as_bytes()), Ok(b"OK\0".to_vec()));
+            assert_eq!(scene.raw((RM, 0), path.as_bytes()), Ok(b"OK\0".to_vec()));
+        } else {
+            refused(scene, WRITE, (path.as_bytes(), "EINVAL"));
+        }
     }
     alive(scene);
 }

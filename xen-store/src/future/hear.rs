@@ -8,7 +8,7 @@ use xen_hypercall::Nanos;
 use super::Client;
 use super::queue::Place;
 use super::sleepers::Wants;
-use crate::blocking::REREAD;
+use crate::watch::REREAD;
 use crate::{Core, Link, StoreError, Transport, WatchId};
 
 /// What is waited for, and the watches whose events tell of it.

@@ -54,7 +54,7 @@ pub(crate) fn image(release: &Release, cache: &Path, how: (&Args, DeviceModel)) 
 }
 
 /// Nothing, and a word about it, instead of the error that a suite cannot be had here.
-fn or_skipped<T>(result: Result<T>) -> Result<Option<T>> {
+pub(crate) fn or_skipped<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(error) => match error.downcast_ref::<NotHere>() {

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use xen_sim::store_suite::Server;
 
 /// How long a daemon may take to start.
 const START: Duration = Duration::from_secs(20);
@@ -51,6 +52,15 @@ impl Daemon {
     /// Which one it is.
     pub(crate) const fn kind(&self) -> plan::Daemon {
         self.kind
+    }
+
+    /// What the suite may expect of it.
+    pub(crate) fn server(&self) -> Server {
+        match self.kind {
+            plan::Daemon::C if self.binaries.minor() < 18 => Server::C,
+            plan::Daemon::C => Server::LaterC,
+            plan::Daemon::Ocaml => Server::Ocaml,
+        }
     }
 
     /// The program.
@@ -134,8 +144,7 @@ fn spawn(program: &Path, words: &[String], (binaries, folder): (&Binaries, &Path
     let mut command = Command::new(program);
     command
         .args(words)
-        .env("LD_PRELOAD", binaries.shim())
-        .env("LD_LIBRARY_PATH", binaries.libraries())
+        .env("XEN_TREE", binaries.tree())
         .env("XEN_RIG", folder)
         .env("XENSTORED_RUNDIR", folder)
         .env("XENSTORED_ROOTDIR", folder)

@@ -6,7 +6,7 @@ use super::hands::Hands;
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use xen_hypercall::DomId;
-use xen_sim::store_suite::{Said, Scene, Server, Step, Tested, Who, replay, said_by_mock, script};
+use xen_sim::store_suite::{Said, Scene, Step, Tested, Who, replay, said_by_mock, script};
 use xen_store::Core;
 
 /// The guest's number, which is that of the mock host's.
@@ -28,7 +28,7 @@ pub(super) fn run(daemon: &Daemon, (seed, scripts): (u64, u64)) -> Result<()> {
 }
 
 fn differs(daemon: &Daemon, steps: &[Step]) -> Result<bool> {
-    Ok(said_by_mock(steps) != said_by(daemon, steps)?)
+    Ok(said_by_mock(daemon.server(), steps) != said_by(daemon, steps)?)
 }
 
 /// Leaves away what is not needed for a difference.
@@ -45,7 +45,7 @@ fn shrink(daemon: &Daemon, mut steps: Vec<Step>) -> Result<Vec<Step>> {
 
 fn told(daemon: &Daemon, steps: &[Step]) -> Result<String> {
     let mut text = String::new();
-    let said = said_by_mock(steps).into_iter().zip(said_by(daemon, steps)?);
+    let said = said_by_mock(daemon.server(), steps).into_iter().zip(said_by(daemon, steps)?);
     for (step, (mock, real)) in steps.iter().zip(said) {
         let verdict = if mock == real { "" } else { "  <-- differs" };
         writeln!(text, "  {step:?}\n    mock {mock:?}\n    real {real:?}{verdict}")?;
@@ -61,7 +61,7 @@ fn said_by(daemon: &Daemon, steps: &[Step]) -> Result<Vec<Said>> {
     let mut core = Box::new(Core::new());
     let store = Tested::attach(domain.page(), &mut core, &domain)?;
     let far = Box::new(Hands::connect(&daemon.socket(), GUEST)?);
-    let mut scene = Scene { store, who: Who::Guest(GUEST), server: Server::C, far };
+    let mut scene = Scene { store, who: Who::Guest(GUEST), server: daemon.server(), far };
     scene.prepare();
     let said = replay(&mut scene, steps);
     // Its number is to be used again at once.

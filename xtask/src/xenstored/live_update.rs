@@ -51,7 +51,7 @@ pub(super) fn run(daemon: &mut Daemon) -> Result<()> {
     let mut load = Load::default();
     for _ in 0..TIMES {
         load.go_on(&mut store, LOAD)?;
-        replace(daemon, &mut hands)?;
+        replace(daemon, &mut store, &mut hands)?;
         load.go_on(&mut store, LOAD)?;
         load.finish(&mut store)?;
         hands.write("load/watched", format!("{}", load.written).as_bytes());
@@ -67,8 +67,8 @@ pub(super) fn run(daemon: &mut Daemon) -> Result<()> {
 }
 
 /// Has the daemon go over into a new one of the same program.
-fn replace(daemon: &mut Daemon, hands: &mut Hands) -> Result<()> {
-    let said = go_over(daemon, hands, "10")?;
+fn replace(daemon: &mut Daemon, store: &mut Client<'_>, hands: &mut Hands) -> Result<()> {
+    let said = go_over(daemon, (store, hands), "10")?;
     ensure!(said == "OK", "live-update -s: {said}");
     let line = fs::read_to_string(format!("/proc/{}/cmdline", daemon.id()))?;
     let new = match daemon.kind() {
@@ -81,7 +81,9 @@ fn replace(daemon: &mut Daemon, hands: &mut Hands) -> Result<()> {
 
 /// Asks for it, and returns the daemon's last word. The one in C has none before it is done; the one in OCaml says that it is
 /// busy, and tells the end to who asks again.
-fn go_over(daemon: &Daemon, hands: &mut Hands, seconds: &str) -> Result<String> {
+///
+/// The guest goes on meanwhile: the daemon in OCaml waits until none of its clients has sent a message in part.
+fn go_over(daemon: &Daemon, (store, hands): (&mut Client<'_>, &mut Hands), seconds: &str) -> Result<String> {
     let said = hands.control(&["live-update", "-f", &daemon.program().display().to_string()])?;
     ensure!(said == "OK", "live-update -f: {said}");
     let begin = Instant::now();
@@ -91,6 +93,7 @@ fn go_over(daemon: &Daemon, hands: &mut Hands, seconds: &str) -> Result<String> 
             return Ok(said);
         }
         ensure!(begin.elapsed() < PATIENCE, "it is busy still");
+        store.pump()?;
         sleep(Duration::from_millis(1));
     }
 }
@@ -98,7 +101,7 @@ fn go_over(daemon: &Daemon, hands: &mut Hands, seconds: &str) -> Result<String> 
 /// Neither daemon takes a transaction with it: it waits for the end, here in vain, and goes on as it is.
 fn not_amid_a_transaction(daemon: &Daemon, store: &mut Client<'_>, hands: &mut Hands) -> Result<()> {
     let transaction = store.begin()?;
-    let said = go_over(daemon, hands, "0")?;
+    let said = go_over(daemon, (&mut *store, &mut *hands), "0")?;
     ensure!(said != "OK" && said.contains(&GUEST.to_string()), "live-update amid a transaction: {said}");
     store.within(&transaction).write(NODE, b"within")?;
     store.commit(transaction)?;

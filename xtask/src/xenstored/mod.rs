@@ -9,12 +9,14 @@ mod domain;
 mod hands;
 mod live_update;
 mod outage;
+mod pyxs;
 mod speed;
 mod suite;
 mod tools;
 
 use crate::workspace;
 use crate::xen::plan;
+use crate::xen::release::{self, Release};
 use anyhow::{Result, bail};
 use binaries::Binaries;
 use daemon::Daemon;
@@ -27,6 +29,9 @@ pub(crate) struct Args {
     /// Which daemon, `c` or `ocaml`; both if none is named.
     #[arg(value_name = "DAEMON")]
     daemons: Vec<plan::Daemon>,
+    /// Those of each of these releases: `own` (the system's), or another suite of the archive that the system comes from.
+    #[arg(long, value_delimiter = ',', default_value = "own", value_name = "SUITE")]
+    release: Vec<Release>,
     /// Fewer rounds of what is random.
     #[arg(long)]
     quick: bool,
@@ -56,19 +61,26 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return workspace::skipped(&lacking);
     }
     let cache = workspace::root()?.join("target").join("xen");
-    std::fs::create_dir_all(&cache)?;
-    let binaries = Binaries::prepare(&cache)?;
-    println!("xenstored: the daemons of Xen {}", binaries.version());
-    let all = [plan::Daemon::C, plan::Daemon::Ocaml];
-    let kinds = if args.daemons.is_empty() { &all[..] } else { &args.daemons };
     let mut missed = 0;
-    for kind in kinds {
-        missed += on(*kind, &binaries, args)?;
+    for release in &args.release {
+        let (apt, folder) = release.open(&cache);
+        std::fs::create_dir_all(&folder)?;
+        if let Some(binaries) = release::or_skipped(Binaries::prepare(&folder, &apt))? {
+            missed += all(&binaries, args)?;
+        }
     }
     if missed > 0 {
         bail!("{missed} missed");
     }
     Ok(())
+}
+
+/// Runs everything on the daemons of one release.
+fn all(binaries: &Binaries, args: &Args) -> Result<usize> {
+    println!("xenstored: the daemons of Xen {}", binaries.version());
+    let all = [plan::Daemon::C, plan::Daemon::Ocaml];
+    let kinds = if args.daemons.is_empty() { &all[..] } else { &args.daemons };
+    kinds.iter().try_fold(0, |missed, kind| Ok(missed + on(*kind, binaries, args)?))
 }
 
 /// What is checked beside the suite.
@@ -114,6 +126,10 @@ fn on(kind: plan::Daemon, binaries: &Binaries, args: &Args) -> Result<usize> {
     let mut missed = suite::run(&mut daemon)?;
     for (name, check) in CHECKS {
         missed += one(&mut daemon, name, *check)?;
+    }
+    match binaries.pyxs() {
+        Ok(_) => missed += one(&mut daemon, "pyxs", pyxs::run)?,
+        Err(why) => workspace::skipped(&format!("{why} ({}, pyxs)", kind.word()))?,
     }
     if kind == plan::Daemon::C {
         let scripts = args.scripts();

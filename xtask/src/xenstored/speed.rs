@@ -4,11 +4,10 @@
 use super::daemon::Daemon;
 use super::domain::Domain;
 use super::hands::Hands;
-use crate::shell;
 use crate::xen::plan;
 use anyhow::{Context as _, Result, bail, ensure};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Instant;
 use xen_hypercall::DomId;
 use xen_sim::store_suite::FarEnd as _;
@@ -131,15 +130,8 @@ struct Library {
 
 impl Library {
     fn start(daemon: &Daemon) -> Result<Self> {
-        let program = daemon.binaries().made("serial");
-        let source = daemon.binaries().made("serial.c");
-        std::fs::write(&source, SERIAL)?;
-        let mut compile = Command::new("cc");
-        compile.args(["-O2", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&program).arg(&source).arg("-lxenstore");
-        shell::output(&mut compile).context("the C compiler does not take the reader")?;
-        let mut command = Command::new(program);
-        command.arg(format!("/local/domain/{GUEST}/{NODE}")).env("LD_LIBRARY_PATH", daemon.binaries().libraries());
-        command.env("XENSTORED_RUNDIR", daemon.folder()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut command = daemon.binaries().reader(SERIAL, daemon.folder())?;
+        command.arg(format!("/local/domain/{GUEST}/{NODE}")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let (input, output) = child.stdin.take().zip(child.stdout.take()).context("no pipes")?;
         Ok(Self { child, input, output: BufReader::new(output) })

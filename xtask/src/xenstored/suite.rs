@@ -3,13 +3,12 @@
 use super::daemon::Daemon;
 use super::domain::Domain;
 use super::hands::Hands;
-use crate::xen::plan;
 use anyhow::Result;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 use xen_hypercall::DomId;
-use xen_sim::store_suite::{Case, Drip, For, REQUESTS, Scene, Server, Tap, Tested, WATCHES, Who, cases};
+use xen_sim::store_suite::{Case, Drip, For, REQUESTS, Scene, Tap, Tested, WATCHES, Who, cases};
 use xen_store::{Core, Link, Ring, Socket, Transport};
 
 /// The first domain's number; each case has a domain of its own.
@@ -91,12 +90,8 @@ fn play<L: Link, T: Transport>(daemon: &Daemon, (who, case): (Who, usize), store
     if *audience == For::Guests && who == Who::Control {
         return Ok(false);
     }
-    let server = match daemon.kind() {
-        plan::Daemon::C => Server::C,
-        plan::Daemon::Ocaml => Server::Ocaml,
-    };
     let far = Box::new(Hands::connect(&daemon.socket(), who.domain())?);
-    let mut scene = Scene { store, who, server, far };
+    let mut scene = Scene { store, who, server: daemon.server(), far };
     scene.prepare();
     run(&mut scene);
     Ok(true)

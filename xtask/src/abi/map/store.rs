@@ -37,7 +37,7 @@ pub(super) const TABLE: Table = Table {
         ours("refusal::ERROR_NAME_MAX"),
         values("xenbus::state::STATES::*", &["XenbusState{}"]),
         ours("xenbus::round::VALUE_MAX"),
-        ours("blocking::REREAD"),
+        ours("watch::REREAD"),
         ours("exchange::PLACE_BITS"),
         ours("exchange::PLACE_MASK"),
         ours("exchange::PLACES"),
