@@ -23,7 +23,10 @@ const TOOLS: [&str; 3] = ["xtask", "xen-benches", "xen-fuzz"];
 /// Examples of embedders, which nobody names, and what each of them may name of the family.
 const EMBEDDERS: [(&str, &[&str]); 2] = [
     ("hosted-driver", &["xen-hypercall", "xen-suspend"]),
-    ("toy-kernel", &["xen-hypercall", "xen-evtchn", "xen-grant", "xen-store", "xen-suspend", "xen-frontend"]),
+    (
+        "toy-kernel",
+        &["xen-hypercall", "xen-evtchn", "xen-grant", "xen-store", "xen-suspend", "xen-frontend", "xen-mock"],
+    ),
 ];
 /// Stands beside the family, on the lowest crate alone: a second opinion on the others.
 const MOCK: &str = "xen-mock";

@@ -6,18 +6,17 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use xen_evtchn::Abi;
 use xen_frontend::console::Console;
 use xen_hypercall::Nanos;
-use xen_hypercall::x86_64::{DebugPort, Direct, Native};
 use xen_store::PortLink;
 use xen_suspend::services::Platform;
 use xen_suspend::{Ending, Fatal, Observer, OsQuiesce, Refusal};
 
-use crate::machine::Gate;
+use crate::machine::{DebugPort, Direct, Gate, Native};
 use crate::ticker::Common;
 
 /// No producers of I/O, but a store whose events shall wake us.
-pub(crate) struct System {
-    pub(crate) common: Common,
-    pub(crate) link: &'static PortLink<'static, &'static Direct, Gate, Native>,
+pub struct System {
+    pub common: Common,
+    pub link: &'static PortLink<'static, &'static Direct, Gate, Native>,
 }
 
 impl OsQuiesce for System {
@@ -37,7 +36,7 @@ impl OsQuiesce for System {
 }
 
 /// The processor under the hook.
-pub(crate) struct Processor(pub(crate) &'static Direct);
+pub struct Processor(pub &'static Direct);
 
 impl Platform for Processor {
     fn moved(&mut self) {
@@ -50,12 +49,12 @@ impl Platform for Processor {
 }
 
 /// How often the kernel was resumed.
-pub(crate) static RESUMES: AtomicU32 = AtomicU32::new(0);
+pub static RESUMES: AtomicU32 = AtomicU32::new(0);
 
 /// Tells on the console of each resume.
-pub(crate) struct Teller {
-    pub(crate) console: &'static Console<'static, &'static Direct, Gate>,
-    pub(crate) common: Common,
+pub struct Teller {
+    pub console: &'static Console<'static, &'static Direct, Gate>,
+    pub common: Common,
 }
 
 impl Observer for Teller {
@@ -74,7 +73,7 @@ impl Observer for Teller {
 }
 
 /// The name of the ABI of event channels in force.
-pub(crate) fn abi(common: Common) -> &'static str {
+pub fn abi(common: Common) -> &'static str {
     match common.events.abi() {
         Abi::Fifo => "fifo",
         Abi::TwoLevel => "2l",

@@ -9,7 +9,6 @@ use xen_frontend::console::{self, Console, ConsoleDevice, ConsoleService};
 use xen_grant::Table;
 use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::op::{hvm, memory, sched};
-use xen_hypercall::x86_64::{Direct, Native};
 use xen_hypercall::{Clock, EpochCell, IrqGate as _, Nanos, SharedInfo, SharedPage, Vcpu, detect};
 use xen_store::{Core, PortLink, Store};
 use xen_suspend::services::{
@@ -19,25 +18,40 @@ use xen_suspend::services::{
 use xen_suspend::{Deadlines, DeviceSlot, Embedder, Outcome, Rendezvous, Runner, Seat, SuspendCoordinator, Willing};
 
 use crate::hooks::{Processor, RESUMES, System, Teller, abi};
-use crate::machine::{self, EVENT, Gate};
+use crate::machine::{self, Direct, EVENT, Gate, Native};
 use crate::pages::{keep, map, page};
 use crate::second::Crew;
 use crate::ticker::{Common, TICKS, Ticker};
 
-type Output = &'static Console<'static, &'static Direct, Gate>;
+pub type Output = &'static Console<'static, &'static Direct, Gate>;
 
 /// Where the boot code leads, with interrupts off.
 #[unsafe(no_mangle)]
 extern "C" fn kernel_main() -> ! {
+    start()
+}
+
+/// The kernel from here on.
+pub fn start() -> ! {
     machine::set_handlers();
     machine::start_interrupts();
+    let (common, place) = begin();
+    run(common, place)
+}
+
+/// Where all processors meet, what the epoch is, and where Xen tells.
+pub type Place = (&'static EpochCell, &'static SharedInfo, &'static Crew);
+
+/// Finds Xen, and makes what all processors use.
+pub fn begin() -> (Common, Place) {
     detect(&Native).expect("Xen");
     let hook: &Direct = keep(Direct::new(&Native));
     let info: &SharedInfo = keep(SharedInfo::new(page()));
     memory::map_shared_info(hook, info.page()).expect("shared_info");
     let (epoch, controls): (&EpochCell, &SharedPage) = (keep(EpochCell::new()), keep(page()));
     let common = common((hook, epoch), info, controls);
-    run(common, (epoch, info), Crew::new(common, keep(Rendezvous::new(keep([const { Seat::new() }; 2]))), controls))
+    let rendezvous = keep(Rendezvous::new(keep([const { Seat::new() }; 2])));
+    (common, (epoch, info, Crew::new(common, rendezvous, controls)))
 }
 
 /// What all processors use: hook, events and clock.
@@ -55,7 +69,7 @@ fn common(
 }
 
 /// The console, if there is one. Without it the kernel runs all the same.
-fn output(Common { hook, events, .. }: Common) -> Output {
+pub fn output(Common { hook, events, .. }: Common) -> Output {
     let ring = console::ring_gfn(hook).ok().map(|gfn| &*keep(map(gfn)));
     let console = keep(Console::new(events, ring));
     let _ = console.connect();
@@ -63,7 +77,7 @@ fn output(Common { hook, events, .. }: Common) -> Output {
 }
 
 /// Starts what is left, and runs until the toolstack says to stop.
-fn run(common: Common, (epoch, info): (&'static EpochCell, &'static SharedInfo), crew: &'static Crew) -> ! {
+fn run(common: Common, (epoch, info, crew): Place) -> ! {
     let Common { hook, events, clock } = common;
     let canary = keep(Canary::new());
     let event_service = &mut EventService::start(events, hvm::callback_gsi(1), canary).expect("callback");

@@ -5,15 +5,16 @@ use core::cell::UnsafeCell;
 use core::fmt::Write as _;
 
 use xen_hypercall::op::sched::{self, Reason};
-use xen_hypercall::x86_64::{DebugPort, Direct, Native};
+use xen_hypercall::op::vcpu::LongMode;
+pub use xen_hypercall::x86_64::{DebugPort, Direct, Native};
 use xen_hypercall::{Cpu as _, IrqGate, pvh_note};
 
 global_asm!(include_str!("boot.s"), options(att_syntax));
 pvh_note!("pvh_start");
 
 /// The vector by which Xen tells of events, and that by which one processor calls another.
-pub(crate) const EVENT: u8 = 0xF3;
-pub(crate) const CALL: u8 = 0xF2;
+pub const EVENT: u8 = 0xF3;
+pub const CALL: u8 = 0xF2;
 const SPURIOUS: u8 = 0xFF;
 
 // Registers of the local APIC.
@@ -24,10 +25,13 @@ const SPURIOUS_VECTOR: u32 = 0x80F;
 const APIC_ON: u64 = 1 << 8;
 const COMMAND: u32 = 0x830;
 
+const EFER: u32 = 0xC000_0080;
+
 unsafe extern "C" {
     fn wake();
     fn spurious();
     fn trap();
+    fn second_start();
 }
 
 /// The interrupt table, of both processors.
@@ -46,7 +50,7 @@ fn gate_to(handler: unsafe extern "C" fn()) -> u128 {
 }
 
 /// Fills the interrupt table; once.
-pub(crate) fn set_handlers() {
+pub fn set_handlers() {
     let mut gates = [gate_to(trap); 256];
     [EVENT, CALL].iter().for_each(|&vector| gates[usize::from(vector)] = gate_to(wake));
     gates[usize::from(SPURIOUS)] = gate_to(spurious);
@@ -55,7 +59,7 @@ pub(crate) fn set_handlers() {
 }
 
 /// Has this processor take interrupts by the table, and turns its local APIC on; returns its number there.
-pub(crate) fn start_interrupts() -> u64 {
+pub fn start_interrupts() -> u64 {
     let mut pointer = [0_u16; 5];
     let at = TABLE.0.get() as usize;
     pointer[0] = 4095;
@@ -69,12 +73,21 @@ pub(crate) fn start_interrupts() -> u64 {
 }
 
 /// Interrupts the processor of this number.
-pub(crate) fn call(apic: u64) {
+pub fn call(apic: u64) {
     write(COMMAND, apic << 32 | u64::from(CALL));
 }
 
+/// How a processor begins that is as this one is now: at `second_start`, with a stack and an argument.
+pub fn like_this(rsp: u64, rdi: u64) -> LongMode {
+    let (cr0, cr3, cr4): (u64, u64, u64);
+    // SAFETY: only reads.
+    unsafe { asm!("mov {}, cr0", "mov {}, cr3", "mov {}, cr4", out(reg) cr0, out(reg) cr3, out(reg) cr4) };
+    let rip = second_start as *const () as u64;
+    LongMode { rip, rsp, rdi, rflags: 2, cr0, cr3, cr4, efer: read(EFER), ..LongMode::default() }
+}
+
 fn read(register: u32) -> u64 {
-    // SAFETY: every processor of a PVH guest has these.
+    // SAFETY: every processor of a PVH guest has these, and reading them has no effect.
     unsafe { Native.read_msr(register) }
 }
 
@@ -85,7 +98,7 @@ fn write(register: u32, value: u64) {
 
 /// Interrupts off and on.
 #[derive(Clone, Copy)]
-pub(crate) struct Gate;
+pub struct Gate;
 
 impl IrqGate for Gate {
     type Saved = bool;
@@ -106,13 +119,13 @@ impl IrqGate for Gate {
 }
 
 /// Sleeps until an interrupt; interrupts are off before and after.
-pub(crate) fn sleep() {
+pub fn sleep() {
     // SAFETY: `sti` lets none in before `hlt`.
     unsafe { asm!("sti", "hlt", "cli", options(nostack)) }
 }
 
 /// Ends the domain, for a reason that the toolstack is told.
-pub(crate) fn end(reason: Reason) -> ! {
+pub fn end(reason: Reason) -> ! {
     loop {
         sched::shutdown(&Direct::new(&Native), reason);
     }

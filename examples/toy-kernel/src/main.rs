@@ -3,6 +3,12 @@
 //!
 //! `cargo build -p toy-kernel --release --target x86_64-unknown-none` makes it, `cargo xtask xen toy-kernel` runs it.
 #![cfg_attr(target_os = "none", no_std, no_main)]
+#![allow(
+    unreachable_pub,
+    unnameable_types,
+    missing_debug_implementations,
+    reason = "the modules are those of the library, too, where they are public"
+)]
 #![cfg_attr(
     target_os = "none",
     allow(

@@ -18,7 +18,7 @@ static POOL: Pool = Pool(UnsafeCell::new([[0; PAGE_SIZE]; PAGES]));
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Takes so many pages in a row, which are zero.
-pub(crate) fn take(pages: usize) -> NonNull<u8> {
+pub fn take(pages: usize) -> NonNull<u8> {
     let first = TAKEN.fetch_add(pages, Ordering::Relaxed);
     assert!(first + pages <= PAGES, "out of memory");
     let start = NonNull::from(&POOL).cast::<u8>();
@@ -27,14 +27,14 @@ pub(crate) fn take(pages: usize) -> NonNull<u8> {
 }
 
 /// A fresh page that may be given to Xen.
-pub(crate) fn page() -> SharedPage {
+pub fn page() -> SharedPage {
     let at = take(1);
     // SAFETY: a page of ours that nobody else has; memory is where it is in the guest's own space.
     unsafe { SharedPage::new(at, Gfn((at.addr().get() / PAGE_SIZE) as u64)) }
 }
 
 /// A frame that the toolstack names, each asked for once.
-pub(crate) fn map(gfn: Gfn) -> SharedPage {
+pub fn map(gfn: Gfn) -> SharedPage {
     let at = gfn.0 as usize * PAGE_SIZE;
     let at = NonNull::new(core::ptr::with_exposed_provenance_mut(at)).expect("frame 0 is nobody's ring");
     // SAFETY: the first 4 GiB are mapped, and nobody else asks for it.
@@ -42,7 +42,7 @@ pub(crate) fn map(gfn: Gfn) -> SharedPage {
 }
 
 /// Keeps a value for ever.
-pub(crate) fn keep<T>(value: T) -> &'static mut T {
+pub fn keep<T>(value: T) -> &'static mut T {
     let at = take(size_of::<T>().div_ceil(PAGE_SIZE).max(1)).cast::<T>();
     // SAFETY: as many bytes, aligned to a page, and nobody else's.
     unsafe { at.write(value) };

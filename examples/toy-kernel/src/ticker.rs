@@ -6,27 +6,26 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use xen_evtchn::{BindError, BoundPort, Events};
 use xen_hypercall::op::event_channel::Virq;
 use xen_hypercall::op::vcpu;
-use xen_hypercall::x86_64::{Direct, Native};
 use xen_hypercall::{Clock, IrqGate as _, Nanos, Port, Vcpu, VcpuInfo};
 use xen_suspend::{Class, CoreService, Dark, Fatal, Stage};
 
-use crate::machine::Gate;
+use crate::machine::{Direct, Gate, Native};
 
-const PERIOD: Nanos = Nanos::from_millis(500);
+pub const PERIOD: Nanos = Nanos::from_millis(500);
 
 /// What all processors use.
 #[derive(Clone, Copy)]
-pub(crate) struct Common {
-    pub(crate) hook: &'static Direct,
-    pub(crate) events: &'static Events<'static, &'static Direct, Gate>,
-    pub(crate) clock: &'static Clock<'static, Native>,
+pub struct Common {
+    pub hook: &'static Direct,
+    pub events: &'static Events<'static, &'static Direct, Gate>,
+    pub clock: &'static Clock<'static, Native>,
 }
 
 /// How often each processor's has come.
-pub(crate) static TICKS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+pub static TICKS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
 
 /// The timer of one processor, used there alone.
-pub(crate) struct Ticker {
+pub struct Ticker {
     common: Common,
     vcpu: Vcpu,
     record: VcpuInfo<'static>,
@@ -34,12 +33,12 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) const fn new(common: Common, vcpu: Vcpu, record: VcpuInfo<'static>) -> Self {
+    pub const fn new(common: Common, vcpu: Vcpu, record: VcpuInfo<'static>) -> Self {
         Self { common, vcpu, record, port: RefCell::new(None) }
     }
 
     /// Binds it, or in the same domain finds it bound, and starts it.
-    pub(crate) fn start(&self) -> Result<(), BindError> {
+    pub fn start(&self) -> Result<(), BindError> {
         let port = self.common.events.rebind_virq(Virq::TIMER, self.vcpu)?;
         port.unmask().expect("a port that was just bound");
         self.port.replace(Some(port));
@@ -48,7 +47,7 @@ impl Ticker {
     }
 
     /// Takes its event; tells whether it was one.
-    pub(crate) fn take(&self, port: Port) -> bool {
+    pub fn take(&self, port: Port) -> bool {
         let ours = self.port.borrow().as_ref().is_some_and(|timer| timer.number() == port);
         if ours {
             TICKS[self.vcpu.0 as usize].fetch_add(1, Ordering::Relaxed);
