@@ -75,6 +75,11 @@ impl Binaries {
         self.command(&self.tree.join("usr/bin").join(name), folder)
     }
 
+    /// As [`tool`](Self::tool), of those that lie where only Xen looks.
+    pub(crate) fn private_tool(&self, name: &str, folder: &Path) -> Result<Command> {
+        Ok(self.command(&disk::private(&self.tree)?.join(name), folder))
+    }
+
     /// Starts a command line of the reader by libxenstore.
     pub(crate) fn reader(&self, source: &str, folder: &Path) -> Result<Command> {
         let library = self.libraries().join("libxenstore.so.4").display().to_string();

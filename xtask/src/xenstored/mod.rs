@@ -13,6 +13,7 @@ mod pyxs;
 mod speed;
 mod suite;
 mod tools;
+mod upstream;
 
 use crate::workspace;
 use crate::xen::plan;
@@ -86,6 +87,7 @@ fn all(binaries: &Binaries, args: &Args) -> Result<usize> {
 /// What is checked beside the suite.
 const CHECKS: &[(&str, Check)] = &[
     ("xenstore-… of the command line", tools::run),
+    ("Xen's test-xenstore beside a guest", upstream::run),
     ("domains that come and go", comings::of_domains),
     ("a client after another", comings::of_clients),
     ("a ring that the guest breaks", breakage::run),
