@@ -146,7 +146,7 @@ impl<H: Hypercall, G: IrqGate> fmt::Debug for LatePort<'_, H, G> {
 
 /// An event that is being served, its port masked; dropped, it unmasks the port and judges nobody.
 ///
-/// Nobody unmasks the port behind its back:
+/// Does not compile: nobody unmasks the port behind its back.
 /// ```compile_fail,E0502
 /// # use xen_evtchn::{LatePort, Taken};
 /// # use xen_hypercall::Nanos;

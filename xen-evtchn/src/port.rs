@@ -13,7 +13,7 @@ use crate::{CloseError, Events, PortError};
 /// After a resume in a new domain the number may be a stranger's. So every operation looks at the epoch first, and a stale
 /// guard does nothing and says so.
 ///
-/// It is closed once, by its guard and by no number:
+/// Does not compile: it is closed once, by its guard and by no number.
 /// ```compile_fail,E0382
 /// # use xen_evtchn::BoundPort;
 /// # fn wrong(port: BoundPort<'_, xen_mock::Hook>) {

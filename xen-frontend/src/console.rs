@@ -85,7 +85,9 @@ struct Inner<'c, H: Hypercall, G: IrqGate> {
     misbehaved: Option<Misbehaved>,
 }
 
-/// The primary console. All methods take `&self` and never wait: output that the backend does not take is kept in a
+/// The primary console, with a backlog of output.
+///
+/// All methods take `&self` and never wait: output that the backend does not take is kept in a
 /// backlog of 4096 bytes, and what does not fit there is dropped and counted. Input that is in the ring when it freezes
 /// ([`ConsoleDevice`]) is kept over a suspend.
 ///

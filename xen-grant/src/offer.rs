@@ -47,7 +47,7 @@ impl Access for Write {
 /// back once the peer has let go. A forgotten offer stays, page and all, and [`Table::holdings`](crate::Table::holdings) tells
 /// whose it was.
 ///
-/// It ends once:
+/// Does not compile: it ends once.
 /// ```compile_fail,E0382
 /// # use xen_grant::{Access, Offer};
 /// # fn wrong<A: Access>(offer: Offer<'_, A>) {
@@ -56,7 +56,7 @@ impl Access for Write {
 /// # }
 /// ```
 ///
-/// Its page is offered, not copied: who has the page has no offer of it.
+/// Does not compile: as long as it is offered, its page is reached through the offer.
 /// ```compile_fail,E0382
 /// # use xen_grant::Table;
 /// # use xen_hypercall::{DomId, Hypercall, SharedPage};
@@ -66,7 +66,7 @@ impl Access for Write {
 /// # }
 /// ```
 ///
-/// A page for reading is none for writing:
+/// Does not compile: a page for reading is none for writing.
 /// ```compile_fail,E0308
 /// # use xen_grant::{Offer, Read, Write};
 /// # fn wrong(offer: Offer<'_, Read>) {
@@ -152,7 +152,7 @@ impl<'t, A: Access, G: IrqGate, P: Grantable> Offer<'t, A, G, P> {
 
     /// Returns the page.
     ///
-    /// What uses the page, such as a ring, is gone before the offer ends:
+    /// Does not compile: what uses the page, such as a ring, is gone before the offer ends.
     /// ```compile_fail,E0505
     /// # use xen_grant::{Offer, Write};
     /// # fn wrong(offer: Offer<'_, Write>) {

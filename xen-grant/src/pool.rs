@@ -25,7 +25,7 @@ const NEVER: u64 = u64::MAX;
 ///
 /// Offers do not borrow the pool: they end here, or by themselves, and outlive it.
 ///
-/// It is for one thread at a time:
+/// Does not compile: it is for one thread at a time.
 /// ```compile_fail,E0499
 /// # use xen_grant::Pool;
 /// # use xen_hypercall::SharedPage;

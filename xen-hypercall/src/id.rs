@@ -28,7 +28,7 @@ id! {
 id! {
     /// An event channel port of this domain.
     ///
-    /// No other number is taken for it:
+    /// Does not compile: no other number is taken for it.
     /// ```compile_fail,E0308
     /// use xen_hypercall::{GrantRef, Port};
     /// let port: Port = GrantRef(9);

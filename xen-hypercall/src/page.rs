@@ -15,14 +15,14 @@ pub const PAGE_SIZE: usize = 4096;
 /// No reference to its bytes is ever made, save to atomics; bulk bytes go through [`SharedPage::copy_in`] and
 /// [`SharedPage::copy_out`].
 ///
-/// Its bytes are never lent out, for they may change while they are looked at:
+/// Does not compile: its bytes are never lent out, for they may change while they are looked at.
 /// ```compile_fail,E0308
 /// # fn wrong(page: &xen_hypercall::SharedPage) {
 /// let bytes: &[u8] = page;
 /// # }
 /// ```
 ///
-/// And there is one value for a page:
+/// Does not compile: there is one value for a page.
 /// ```compile_fail,E0599
 /// # fn wrong(page: xen_hypercall::SharedPage) {
 /// let second = page.clone();

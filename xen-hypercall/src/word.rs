@@ -33,7 +33,7 @@ impl Number {
 ///
 /// It lives on the stack of one call only, hence it is neither `Send` nor `Sync`.
 ///
-/// No other thread has it:
+/// Does not compile: no other thread has it.
 /// ```compile_fail,E0277
 /// # fn wrong(word: xen_hypercall::Word) {
 /// std::thread::spawn(move || word.addr());

@@ -156,7 +156,7 @@ impl<'p, P: Protocol, W: Words> Back<'p, P, W> {
 
 /// An answer that a [`Back`] owes.
 ///
-/// It is paid once:
+/// Does not compile: it is paid once.
 /// ```compile_fail,E0382
 /// # use xen_ring::blkif::Blkif;
 /// # use xen_ring::*;

@@ -5,7 +5,7 @@ use crate::index::Index;
 
 /// Says whether the peer asked for an event; this crate sends none.
 ///
-/// It is not forgotten where warnings are errors:
+/// Does not compile: it is not forgotten where warnings are errors.
 /// ```compile_fail
 /// # use xen_ring::blkif::Blkif;
 /// # use xen_ring::*;

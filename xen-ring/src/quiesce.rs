@@ -8,7 +8,7 @@ use crate::{Answer, Front, Misbehaved, More, Outstanding, Protocol, Words};
 ///
 /// What is staged and was not published stays so.
 ///
-/// What drains takes no new request:
+/// Does not compile: what drains takes no new request.
 /// ```compile_fail,E0599
 /// # use xen_ring::blkif::Blkif;
 /// # use xen_ring::*;

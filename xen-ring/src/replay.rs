@@ -102,7 +102,7 @@ impl<'r, P: Protocol, T, const N: usize> ReplaySet<'r, P, T, N> {
 
 /// A new ring that submits the set of an old one, and nothing else until the set is published.
 ///
-/// Nothing new is asked before the old set is published:
+/// Does not compile: nothing new is asked before the old set is published.
 /// ```compile_fail,E0599
 /// # use xen_ring::blkif::Blkif;
 /// # use xen_ring::*;

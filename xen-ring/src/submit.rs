@@ -84,7 +84,7 @@ impl<'r, P: Protocol, T, const N: usize, W: Words> Submit<'r, P, T, N, W> {
 
 /// A free slot of a [`Front`](crate::Front).
 ///
-/// It is filled before anything else is done with the ring:
+/// Does not compile: it is filled before anything else is done with the ring.
 /// ```compile_fail,E0499
 /// # use xen_ring::blkif::Blkif;
 /// # use xen_ring::*;

@@ -9,7 +9,7 @@ pub const BELOW_MAX: usize = 64;
 
 /// Names a watch, as long as it is kept: through every resume, until [`Store::unwatch`](crate::Store::unwatch).
 ///
-/// Nobody makes one up:
+/// Does not compile: nobody makes one up.
 /// ```compile_fail,E0423
 /// use xen_store::WatchId;
 /// let mine = WatchId(3);

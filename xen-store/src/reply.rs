@@ -4,7 +4,7 @@ use crate::{Features, Header, MessageType, Names, Part, Path, Permissions, Rejec
 
 /// Stands for a request under way, until it is answered or given up.
 ///
-/// It is redeemed once:
+/// Does not compile: it is redeemed once.
 /// ```compile_fail,E0382
 /// # use xen_store::{Core, Ticket};
 /// # fn wrong(core: &mut Core, ticket: Ticket) {

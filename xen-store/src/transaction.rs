@@ -6,7 +6,7 @@ use crate::StoreError;
 ///
 /// After the connection was replaced a commit says `EAGAIN` and an abandon succeeds, both without a message.
 ///
-/// It ends once:
+/// Does not compile: it ends once.
 /// ```compile_fail,E0382
 /// # use xen_store::{Link, Store, StoreError};
 /// # fn wrong<L: Link>(store: &mut Store<'_, L>) -> Result<(), StoreError> {
@@ -17,7 +17,7 @@ use crate::StoreError;
 /// # }
 /// ```
 ///
-/// And nothing is done in one that has ended:
+/// Does not compile: nothing is done in one that has ended.
 /// ```compile_fail,E0382
 /// # use xen_store::{Link, Nodes, Path, Store, StoreError};
 /// # fn wrong<L: Link>(store: &mut Store<'_, L>) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use crate::{Ack, Class, ControlWord, Ending, Fatal, Refusal, State, Witnesses};
 
 /// The proof that vCPU 0 runs alone, with interrupts off. Nobody but the runner can make one.
 ///
-/// Nobody keeps it beyond the hook that was given it:
+/// Does not compile: nobody keeps it beyond the hook that was given it.
 /// ```compile_fail
 /// # use xen_suspend::{Class, CoreService, Dark, Fatal, Stage};
 /// struct Keeper(Option<&'static Dark<'static>>);

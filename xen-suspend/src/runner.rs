@@ -70,7 +70,7 @@ const ROUNDS: usize = 64;
 /// is called back goes by [`Runner::step`]. Between steps the runner holds nothing: it may be made anew for each callback, of
 /// the same coordinator.
 ///
-/// As long as there is one, nobody else moves the coordinator:
+/// Does not compile: as long as there is one, nobody else moves the coordinator.
 /// ```compile_fail,E0499
 /// # use xen_hypercall::{Nanos, NoGate};
 /// # use xen_suspend::{Embedder, Event, Runner, SuspendCoordinator};

@@ -19,7 +19,7 @@ use crate::offer::{Access, Write};
 /// After [`Table::rebuild`](crate::Table::rebuild) it is void: the mapping was the old domain's. Where that was taken for a new one
 /// and Xen has the page mapped still, the guard's end takes it away nevertheless, unless all its bytes are ones.
 ///
-/// A page that is mapped for reading is not written:
+/// Does not compile: a page that is mapped for reading is not written.
 /// ```compile_fail,E0599
 /// # use xen_grant::{Mapping, Read};
 /// # fn wrong(mapping: Mapping<'_, Read, xen_mock::Hook>) {
@@ -27,7 +27,7 @@ use crate::offer::{Access, Write};
 /// # }
 /// ```
 ///
-/// And nothing of it is reached after it was unmapped:
+/// Does not compile: nothing of it is reached after it was unmapped.
 /// ```compile_fail,E0505
 /// # use xen_grant::{Mapping, Write};
 /// # fn wrong(mapping: Mapping<'_, Write, xen_mock::Hook>) {

@@ -61,8 +61,9 @@ pub const fn callback_gsi(gsi: u8) -> u64 {
     CALLBACK_GSI << CALLBACK_KIND_SHIFT | gsi
 }
 
-/// A value of [`Param::CALLBACK_IRQ`]: the interrupt line of a PCI device's pin, raised while vCPU 0 has events that it was
-/// not told of. `devfn` is device and function on the first bus, and pin 0 is INTA.
+/// A value of [`Param::CALLBACK_IRQ`]: the interrupt line of a PCI device's pin.
+///
+/// It is raised while vCPU 0 has events that it was not told of. `devfn` is device and function on the first bus, and pin 0 is INTA.
 ///
 /// The device is Xen's platform device, whose line nothing else uses. The guest routes it as that of any device.
 ///

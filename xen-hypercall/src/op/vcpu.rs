@@ -143,7 +143,7 @@ unsafe impl Command for RegisterVcpuInfo {
 /// To be called on that processor: older versions of Xen accept it from no other running one. Xen marks every event word
 /// of the record as worth a look. A processor from [`LEGACY_VCPUS`](crate::LEGACY_VCPUS) on can do nothing without.
 ///
-/// Xen writes there for ever, so the page is there for ever:
+/// Does not compile: Xen writes there for ever, so the page is there for ever.
 /// ```compile_fail,E0597
 /// # use xen_hypercall::{SharedPage, Vcpu, VcpuInfo, op::vcpu};
 /// # fn wrong(hook: &xen_mock::Hook, page: SharedPage) {

@@ -26,8 +26,9 @@ pub(super) fn taken(frame: Frame) {
     }
 }
 
-/// Runs a test, and then uses the pages of its hosts for the next one on this thread: without that they are kept for ever, and
-/// a fuzzer runs out of memory. A test that panics keeps them.
+/// Runs a test, and then uses the pages of its hosts for the next one on this thread.
+///
+/// Without that they are kept for ever, and a fuzzer runs out of memory. A test that panics keeps them.
 ///
 /// # Safety
 /// The caller guarantees that nothing that has to do with a host made by `test` is used after it: no host, handle or page.

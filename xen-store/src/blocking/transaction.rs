@@ -60,7 +60,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
     ///
     /// If `body` fails the transaction is abandoned.
     ///
-    /// The body reaches the nodes as the transaction sees them, and not around it:
+    /// Does not compile: the body reaches the nodes as the transaction sees them, and not around it.
     /// ```compile_fail,E0500
     /// # use xen_store::{Attempts, Link, Nodes, Path, Store, StoreError};
     /// # fn wrong<L: Link>(store: &mut Store<'_, L>) -> Result<(), StoreError> {

@@ -22,7 +22,7 @@ pub trait Platform {
     fn last_words(&mut self, fatal: Fatal);
 }
 
-/// The architecture's part by hypercalls alone.
+/// Makes the suspend call and hears the witnesses of the resume, by hypercalls alone.
 pub struct XenArch<'a, H, P> {
     hook: H,
     canary: &'a Canary,

@@ -28,7 +28,7 @@ impl Canary {
     }
 }
 
-/// What Xen forgets of a domain's events: the callback, the mapping of `shared_info`, all ports.
+/// Makes anew what Xen forgets of a domain's events: the callback, the mapping of `shared_info`, all ports.
 #[doc(alias = "xen_irq_resume")]
 pub struct EventService<'e, H: Hypercall, G: IrqGate> {
     events: &'e Events<'e, H, G>,

@@ -47,8 +47,9 @@ pub trait Publisher {
 /// How often a feature is written before it is given up: the server may only be busy.
 const WRITES: u8 = 3;
 
-/// The nodes of a guest that serves all words of [`ControlWord`], and has no others: `control/feature-suspend`,
-/// `feature-poweroff` and `feature-reboot`. A toolstack that does not find them asks anyway.
+/// The nodes of a guest that serves all words of [`ControlWord`], and has no others.
+///
+/// They are `control/feature-suspend`, `feature-poweroff` and `feature-reboot`. A toolstack that does not find them asks anyway.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Features;
 
