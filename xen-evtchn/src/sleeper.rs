@@ -161,8 +161,29 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     ///
     /// One at a time: of two futures of one port, the one that was polled last is woken.
     pub fn event(&self) -> Option<Event<'_, 'e, H, G>> {
-        let sleeper = self.events().sleeper(self.number())?;
-        Some(Event { port: self, sleeper })
+        self.events().sleeper(self.number())?;
+        Some(Event { port: self })
+    }
+
+    /// Polls for the port's next event, as its [future](Self::event) does: for those who have the port behind a lock.
+    ///
+    /// Pending for ever without a [`Sleeper`] for the port.
+    pub fn poll_event(&self, context: &Context<'_>) -> Poll<Result<(), Stale>> {
+        // Its number may be another port's by now, for which somebody else waits.
+        if let Err(stale) = self.is_pending() {
+            return Poll::Ready(Err(stale));
+        }
+        // Before the look: an event that comes after it finds the waker.
+        self.events().put_waker(self.number(), context.waker());
+        match self.take_event() {
+            Ok(false) => Poll::Pending,
+            Ok(true) => {
+                let sleeper = self.events().sleeper(self.number());
+                drop(sleeper.and_then(|sleeper| sleeper.exchange(self.events().gate(), None)));
+                Poll::Ready(Ok(()))
+            }
+            Err(stale) => Poll::Ready(Err(stale)),
+        }
     }
 
     /// Takes the port's event, if there is one: it is pending, or was dispatched to a handler that called [`Events::wake`].
@@ -182,7 +203,6 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
 #[must_use = "a future does nothing unless it is polled"]
 pub struct Event<'p, 'e, H: Hypercall, G: IrqGate = NoGate> {
     port: &'p BoundPort<'e, H, G>,
-    sleeper: &'p Sleeper,
 }
 
 impl<H: Hypercall, G: IrqGate> Future for Event<'_, '_, H, G> {
@@ -190,18 +210,7 @@ impl<H: Hypercall, G: IrqGate> Future for Event<'_, '_, H, G> {
     type Output = Result<(), Stale>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let gate = &self.port.events().gate;
-        // Before the look: an event that comes after it finds the waker.
-        let old = self.sleeper.exchange(gate, Some(context.waker().clone()));
-        // Outside of the gate and the lock: what a waker does is not ours.
-        drop(old);
-        match self.port.take_event() {
-            Ok(false) => Poll::Pending,
-            done => {
-                drop(self.sleeper.exchange(gate, None));
-                Poll::Ready(done.map(drop))
-            }
-        }
+        self.port.poll_event(context)
     }
 }
 

@@ -192,6 +192,25 @@ fn e22_a_future_ends_with_the_domain() {
     assert_eq!(poll(&new, &waker), Poll::Pending);
 }
 
+/// E22: who still waits for a port of the old domain does not take the place of who waits for the new port of that number.
+#[test]
+fn e22_an_old_future_leaves_the_new_port_alone() {
+    let g = guest();
+    let sleepers = sleepers();
+    let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots).with_sleepers(&sleepers);
+    let old = events.bind_ipi(Vcpu(0)).unwrap();
+    let [(_, late), (count, waker)] = [Count::new(), Count::new()];
+    assert_eq!(poll(&old, &late), Poll::Pending);
+    g.epoch.advance();
+    events.rebuild().unwrap();
+    events.wake_all();
+    let new = events.adopt(old.number()).unwrap();
+    assert_eq!(poll(&new, &waker), Poll::Pending);
+    assert_eq!(poll(&old, &late), Poll::Ready(Err(Stale(old.epoch()))));
+    events.wake(new.number());
+    assert_eq!((count.times(), poll(&new, &waker)), (1, Poll::Ready(Ok(()))));
+}
+
 #[test]
 fn a_port_beyond_the_storage_has_no_future() {
     let g = guest();

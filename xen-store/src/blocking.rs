@@ -152,7 +152,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Sto
         self.core.expire_at(ticket, deadline);
     }
 
-    fn deadline(&self) -> Nanos {
+    pub(crate) fn deadline(&self) -> Nanos {
         self.link.now().after(self.patience)
     }
 

@@ -69,6 +69,8 @@ pub struct Core<const REQUESTS: usize = 4, const WATCHES: usize = 16> {
     watchdog: Watchdog,
     /// A request may have a deadline.
     expires: bool,
+    /// A slot is kept back.
+    keeps: bool,
     /// The time, as it was told last.
     now: Nanos,
     /// After how long without an event a watch has one.
@@ -127,6 +129,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
             window: usize::MAX,
             watchdog: Watchdog::new(),
             expires: false,
+            keeps: false,
             now: Nanos::ZERO,
             reread: Nanos::MAX,
             next_event: 0,

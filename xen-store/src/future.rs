@@ -5,7 +5,7 @@ mod ask;
 mod drive;
 mod event;
 mod hear;
-mod queue;
+mod seats;
 mod sleepers;
 mod transaction;
 mod wait_until;
@@ -13,6 +13,7 @@ mod xenbus;
 
 pub use alarm::{Alarm, WithAlarm};
 pub use drive::TaskLink;
+pub use seats::Seat;
 pub use transaction::Inside;
 pub use wait_until::Looking;
 
@@ -22,7 +23,7 @@ use core::task::Waker;
 use xen_hypercall::Nanos;
 
 use crate::{Link, Ring, Store, StoreError, Transaction, Transport, WatchId};
-use queue::Queue;
+use seats::{Reason, Seats};
 use sleepers::Sleepers;
 
 /// A connection to the xenstore server that many tasks of one executor share.
@@ -32,7 +33,7 @@ use sleepers::Sleepers;
 /// up what it asked for, and nothing else: so that any timer of the executor's will do to limit it, besides
 /// [`Store::set_patience`], which holds here too.
 ///
-/// Besides the core, it takes 32 bytes a request, 40 bytes a watch, and 320 bytes of the caller's on a 64-bit machine, and
+/// Besides the core, it takes 192 bytes a request, 40 bytes a watch, and 264 bytes of the caller's on a 64-bit machine, and
 /// those of its link.
 ///
 /// It is for one thread; tasks on other processors send theirs a message.
@@ -40,10 +41,8 @@ use sleepers::Sleepers;
 pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T = Ring<'a>> {
     store: RefCell<Store<'a, L, REQUESTS, WATCHES, T>>,
     sleepers: RefCell<Sleepers<REQUESTS, WATCHES>>,
-    /// Who waits for a slot, in turn.
-    room: Queue,
-    /// Who waits for the time to look again.
-    time: Queue,
+    /// Who waits for a slot, in turn, or for the time to look again.
+    seats: Seats<'a, REQUESTS>,
     /// Transactions whose task is gone, and of which the server is to hear.
     orphans: RefCell<[Option<Transaction>; REQUESTS]>,
     /// Watches whose task is gone, and that had to stay as long as the session was fenced.
@@ -55,23 +54,35 @@ pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T
 // What the documentation says of its size.
 #[cfg(target_pointer_width = "64")]
 const _: () = {
-    assert!(size_of::<Client<'static, (), 0, 0>>() <= 320);
-    assert!(size_of::<Client<'static, (), 4, 16>>() <= 320 + 4 * 32 + 16 * 40);
+    assert!(size_of::<Client<'static, (), 0, 0>>() <= 264);
+    assert!(size_of::<Client<'static, (), 4, 16>>() <= 264 + 4 * 192 + 16 * 40);
 };
 
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
-    /// Shares a store among tasks.
+    /// Whether one slot is no task's, so that there always is one for [`with`](Self::with).
+    const KEEPS: bool = REQUESTS > 1;
+
+    /// Shares a store among tasks. Of its slots one is kept for [`with`](Self::with), if there are several.
     #[must_use]
-    pub const fn new(store: Store<'a, L, REQUESTS, WATCHES, T>) -> Self {
+    pub const fn new(mut store: Store<'a, L, REQUESTS, WATCHES, T>) -> Self {
+        store.core().keep_back(Self::KEEPS);
         Self {
             store: RefCell::new(store),
             sleepers: RefCell::new(Sleepers::new()),
-            room: Queue::new(),
-            time: Queue::new(),
+            seats: Seats::new(),
             orphans: RefCell::new([const { None }; REQUESTS]),
             unwanted: RefCell::new([const { None }; WATCHES]),
             again: Cell::new(Nanos::MAX),
         }
+    }
+
+    /// Adds seats for tasks that wait for a slot, or for the clock; without them there are four for each slot.
+    ///
+    /// A task takes two where all slots are in use, one where it waits for nodes or devices.
+    #[must_use]
+    pub const fn with_seats(mut self, seats: &'a [Seat]) -> Self {
+        self.seats.add(seats);
+        self
     }
 
     /// Does something with the store while no task does: for a suspend, where [`Store::fence`] and what follows wait for the
@@ -81,7 +92,13 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
     /// # Panics
     /// If `work` uses the client itself.
     pub fn with<R>(&self, work: impl FnOnce(&mut Store<'a, L, REQUESTS, WATCHES, T>) -> R) -> R {
-        let done = work(&mut self.store.borrow_mut());
+        let done = {
+            let mut store = self.store.borrow_mut();
+            store.core().keep_back(false);
+            let done = work(&mut store);
+            store.core().keep_back(Self::KEEPS);
+            done
+        };
         self.wake_for_news();
         self.urge();
         done
@@ -89,7 +106,9 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
 
     /// Gives the store back.
     pub fn into_inner(self) -> Store<'a, L, REQUESTS, WATCHES, T> {
-        self.store.into_inner()
+        let mut store = self.store.into_inner();
+        store.core().keep_back(false);
+        store
     }
 
     /// Has the driver look at what was asked.
@@ -104,8 +123,8 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
             let Some(waker) = self.sleepers.borrow_mut().take_any(place) else { break };
             waker.into_iter().for_each(Waker::wake);
         }
-        self.room.wake();
-        self.time.wake();
+        self.seats.wake_all(Reason::Room);
+        self.seats.wake_all(Reason::Time);
         self.urge();
     }
 

@@ -14,8 +14,8 @@ use std::future::pending;
 use tasks::{Tasks, all, first};
 use xen_hypercall::Nanos;
 use xen_mock::{Destination, Host, Save, StoreOp};
-use xen_store::future::{Client, Inside};
-use xen_store::{Attempts, Core, Fault, Path, Refusal, Reply, Request, Requests, Ring, Store, StoreError};
+use xen_store::future::{Client, Inside, Seat};
+use xen_store::{Attempts, Core, Fault, Nodes, Path, Refusal, Reply, Request, Requests, Ring, Store, StoreError};
 
 const A: Path<'_> = Path::literal("data/a");
 const B: Path<'_> = Path::literal("data/b");
@@ -24,10 +24,19 @@ type Tested<'a, const R: usize, const W: usize> = Client<'a, &'a Tasks, R, W>;
 
 /// Runs tasks on a client of so many slots and watches, with its driver beside them.
 fn run<const R: usize, const W: usize>(host: &Host, test: impl AsyncFnOnce(&Tested<'_, R, W>, &Tasks)) {
+    run_with(host, &[], test);
+}
+
+/// Does as `run`, with so many more seats.
+fn run_with<const R: usize, const W: usize>(
+    host: &Host,
+    seats: &[Seat],
+    test: impl AsyncFnOnce(&Tested<'_, R, W>, &Tasks),
+) {
     let tasks = Tasks::new(host);
     let page = tasks.seam.page();
     let mut core: Core<R, W> = Core::new();
-    let client = Client::new(Store::attach(&page, &mut core, &tasks).unwrap());
+    let client = Client::new(Store::attach(&page, &mut core, &tasks).unwrap()).with_seats(seats);
     tasks.block_on(async {
         first(test(&client, &tasks), async {
             let over = client.drive().await;
@@ -74,15 +83,21 @@ fn many_tasks_share_few_slots() {
     });
 }
 
-/// As many as there are slots sleep until one is free; the others look in their turn, and none is refused.
+/// Of each two seats one is for the slot and one for the clock: twice as many as there are slots may wait for one, and as
+/// many more as half the seats that are added; the next is told that it is too many.
 #[test]
-fn any_number_may_wait_for_a_slot() {
-    let host = Host::builder().build();
-    run::<2, 0>(&host, async |client, _| {
-        let read = async |_| client.read(Path::literal("domid"), &mut [0; 16]).await.map(drop);
-        let done = all((0..100).map(read)).await;
-        assert_eq!(done, [Ok(()); 100]);
-    });
+fn as_many_may_wait_for_a_slot_as_there_are_seats() {
+    for (seats, waiting) in [(0, 4), (190, 99)] {
+        let host = Host::builder().build();
+        let seats: Vec<_> = (0..seats).map(|_| Seat::new()).collect();
+        run_with::<2, 0>(&host, &seats, async |client, _| {
+            let read = async |_| client.read(Path::literal("domid"), &mut [0; 16]).await.map(drop);
+            let done = all((0..101).map(read)).await;
+            // One is under way, of a slot that is no suspend's.
+            assert_eq!(done[..=waiting], vec![Ok(()); waiting + 1]);
+            assert_eq!(done[waiting + 1..], vec![Err(StoreError::Full); 100 - waiting]);
+        });
+    }
 }
 
 /// S11, S13: a future that is dropped gives its request up; a late answer reaches nobody, and the slot comes back.
@@ -103,10 +118,27 @@ fn s11_a_dropped_future_gives_up_its_request() {
     });
 }
 
+/// S13: a server that answers nobody, so that no slot is free any more, keeps nobody waiting for one for ever; and there is
+/// one for a suspend.
+#[test]
+fn s13_no_slot_ever() {
+    let host = Host::builder().build();
+    run::<3, 1>(&host, async |client, tasks| {
+        client.with(|store| store.set_patience(Nanos::from_secs(2)));
+        let read = async |_| client.read(Path::literal("domid"), &mut [0; 16]).await.map(drop);
+        host.faults().on_store(StoreOp::Read).times(2).swallows();
+        let before = tasks.time();
+        assert_eq!(all((0..8).map(read)).await, [Err(StoreError::TimedOut); 8]);
+        let lasted = tasks.time().since(before);
+        assert!(lasted >= Nanos::from_secs(2) && lasted < Nanos::from_secs(3), "{lasted:?}");
+        assert_eq!(client.with(|store| store.read(Path::literal("domid"), &mut [0; 16]).map(drop)), Ok(()));
+    });
+}
+
 #[test]
 fn s13_no_answer_ever() {
     let host = Host::builder().build();
-    run::<2, 1>(&host, async |client, tasks| {
+    run::<3, 1>(&host, async |client, tasks| {
         client.with(|store| store.set_patience(Nanos::from_secs(2)));
         host.faults().on_store(StoreOp::Read).swallows();
         let before = tasks.time();

@@ -79,7 +79,11 @@ mod tests {
 
     #[test]
     fn each_binary_is_linked_by_the_script_of_its_package() {
-        for (folder, script) in [("guest", "guest.ld"), ("examples/toy-kernel", "kernel.ld")] {
+        for (folder, script) in [
+            ("guest", "guest.ld"),
+            ("examples/toy-kernel", "kernel.ld"),
+            ("examples/async-guest", "../toy-kernel/kernel.ld"),
+        ] {
             let folder = workspace::root().unwrap().join(folder);
             let told = std::fs::read_to_string(folder.join("build.rs")).unwrap();
             assert!(told.contains(&format!("-T{{folder}}/{script}")), "{script}");

@@ -21,7 +21,11 @@ const LEVELS: [&[&str]; 7] = [
 /// Host-side commands, which may name everything below them.
 const TOOLS: [&str; 3] = ["xtask", "xen-benches", "xen-fuzz"];
 /// Examples of embedders, which nobody names, and what each of them may name of the family.
-const EMBEDDERS: [(&str, &[&str]); 2] = [
+const EMBEDDERS: [(&str, &[&str]); 3] = [
+    (
+        "async-guest",
+        &["xen-hypercall", "xen-evtchn", "xen-grant", "xen-store", "xen-suspend", "xen-frontend", "xen-mock"],
+    ),
     ("hosted-driver", &["xen-hypercall", "xen-suspend"]),
     (
         "toy-kernel",

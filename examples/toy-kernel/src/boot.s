@@ -55,6 +55,8 @@ second_start:
     pushq $8
     pushq $3f
     lretq
+# A kernel of one processor has none.
+.weak second_main
 3:  call second_main
     ud2
 
@@ -98,5 +100,5 @@ pointers:
     .skip 4096
 directories:
     .skip 4 * 4096
-    .skip 64 * 1024
+    .skip 256 * 1024
 stack_top:

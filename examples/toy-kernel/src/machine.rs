@@ -140,6 +140,6 @@ extern "C" fn trapped(stack: *const [u64; 3]) -> ! {
 
 #[panic_handler]
 fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
-    let _ = writeln!(DebugPort, "toy-kernel: {info}");
+    let _ = writeln!(DebugPort, "{}: {info}", env!("CARGO_PKG_NAME"));
     end(Reason::CRASH)
 }

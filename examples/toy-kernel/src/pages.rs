@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use xen_hypercall::{Gfn, PAGE_SIZE, SharedPage};
 
-const PAGES: usize = 128;
+const PAGES: usize = 256;
 
 #[repr(C, align(4096))]
 struct Pool(UnsafeCell<[[u8; PAGE_SIZE]; PAGES]>);

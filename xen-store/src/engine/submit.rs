@@ -70,7 +70,16 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         self.slots.get(place).is_some_and(|slot| slot.outcome().is_some())
     }
 
+    /// Keeps a slot back, as if it were not there, or no longer.
+    pub(crate) const fn keep_back(&mut self, keeps: bool) {
+        self.keeps = keeps;
+    }
+
     pub(super) fn free_slot(&self) -> Result<usize, StoreError> {
+        let usable = self.slots.iter().filter(|slot| slot.is_free() || slot.is_overtaken()).count();
+        if usable <= usize::from(self.keeps) {
+            return Err(StoreError::Full);
+        }
         let free = self.slots.iter().position(Slot::is_free);
         free.or_else(|| self.slots.iter().position(Slot::is_overtaken)).ok_or(StoreError::Full)
     }

@@ -4,7 +4,7 @@ use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
 use super::Client;
-use super::queue::Place;
+use super::seats::{Place, Reason};
 use super::sleepers::Wants;
 use crate::{
     Answer, Core, Link, Path, Pipeline, Reply, Request, Requests, StoreError, Ticket, Transaction, Transport, WatchId,
@@ -30,10 +30,11 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'_, L, REQUESTS, WATCHES, T> {
     /// Asks, and waits for the answer, of which `buffer` holds the bytes.
     ///
-    /// It waits for a slot too, if all are in use: any number of tasks do so, in turn.
+    /// It waits for a slot too, if all are in use: all tasks do so in turn, each as long as the [patience](crate::Store::set_patience) lasts.
     ///
     /// # Errors
-    /// As [`Nodes::perform`](crate::Nodes::perform); [`StoreError::BufferTooSmall`] if the answer does not fit.
+    /// As [`Nodes::perform`](crate::Nodes::perform); [`StoreError::BufferTooSmall`] if the answer does not fit;
+    /// [`StoreError::Full`] if no [seat](Client::with_seats) is left for a task that waits.
     pub async fn perform<'b>(&self, request: Request<'_>, buffer: &'b mut [u8]) -> Result<Reply<'b>, StoreError> {
         self.ask(request, None, buffer).await
     }
@@ -88,22 +89,29 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         }
     }
 
-    /// Does something that takes a slot, as soon as there is one and it is this task's turn.
+    /// Does something that takes a slot, as soon as there is one and it is this task's turn; not for ever, if the server
+    /// answers nobody.
     pub(super) async fn with_room<R>(
         &self,
         mut submit: impl FnMut(&mut Core<REQUESTS, WATCHES>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let mut place = Place::new(&self.room);
+        let (mut place, mut time) = (Place::new(&self.seats, Reason::Room), Place::new(&self.seats, Reason::Time));
+        let deadline = self.store.borrow().deadline();
         let submitted = poll_fn(|cx| {
             if let Err(error) = self.check() {
                 return Poll::Ready(Err(error));
             }
             let done = if place.is_next() { submit(self.store.borrow_mut().core()) } else { Err(StoreError::Full) };
-            if matches!(done, Err(StoreError::Full)) {
-                place.wait(cx);
-                return Poll::Pending;
+            if !matches!(done, Err(StoreError::Full)) {
+                return Poll::Ready(done);
             }
-            Poll::Ready(done)
+            if self.now() >= deadline {
+                return Poll::Ready(Err(StoreError::TimedOut));
+            }
+            match place.wait(cx).and_then(|()| self.wait_for_time(cx, &mut time, deadline)) {
+                Ok(()) => Poll::Pending,
+                Err(full) => Poll::Ready(Err(full)),
+            }
         })
         .await;
         self.urge();
@@ -118,7 +126,12 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
     /// # Panics
     /// If `requests` uses the client itself.
     pub async fn pipeline(&self, requests: &mut impl Requests) {
-        let mut piped = Piped { client: self, pipeline: Pipeline::new(), answered: None, place: None };
+        let mut piped = Piped {
+            client: self,
+            pipeline: Pipeline::new(),
+            answered: None,
+            place: Place::new(&self.seats, Reason::Room),
+        };
         poll_fn(|cx| piped.poll(cx, requests)).await;
     }
 }
@@ -145,7 +158,7 @@ struct Piped<'c, 'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES
     /// How many were answered when patience began.
     answered: Option<usize>,
     /// Where nothing is under way: it waits for a slot.
-    place: Option<Place<'c>>,
+    place: Place<'c, 'a, REQUESTS>,
 }
 
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'_, '_, L, T, REQUESTS, WATCHES> {
@@ -153,7 +166,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'
         let (done, submitted) = {
             let mut store = self.client.store.borrow_mut();
             self.pipeline.drain(store.core(), requests);
-            let submitted = if self.may_fill() { self.pipeline.fill(store.core(), requests) } else { 0 };
+            let submitted = if self.place.is_next() { self.pipeline.fill(store.core(), requests) } else { 0 };
             (self.pipeline.is_over(requests), submitted > 0)
         };
         if done {
@@ -168,19 +181,15 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'
             other.into_iter().for_each(Waker::wake);
         }
         if self.pipeline.under_way().next().is_some() {
-            self.place = None;
-        } else {
-            self.place.get_or_insert_with(|| Place::new(&self.client.room)).wait(cx);
+            self.place = Place::new(&self.client.seats, Reason::Room);
+        } else if self.place.wait(cx).is_err() {
+            // Too many wait: in its turn.
+            cx.waker().wake_by_ref();
         }
         if submitted {
             self.client.urge();
         }
         Poll::Pending
-    }
-
-    /// Others who wait come first, unless it is this one's turn.
-    fn may_fill(&self) -> bool {
-        self.place.as_ref().map_or_else(|| self.client.room.is_empty(), Place::is_next)
     }
 }
 

@@ -6,6 +6,7 @@ use core::task::{Context, Poll, Waker};
 use xen_hypercall::Nanos;
 
 use super::Client;
+use super::seats::Reason;
 use super::sleepers::Wants;
 use crate::blocking::Progress;
 use crate::{End, Link, StoreError, Transport};
@@ -97,10 +98,10 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         self.wake_for_room();
     }
 
-    /// Has those who wait for a slot look again, if one is free.
+    /// Wakes who is next to have a slot, if one is free.
     pub(super) fn wake_for_room(&self) {
-        if !self.room.is_empty() && self.store.borrow_mut().core().has_room() {
-            self.room.wake();
+        if self.seats.is_awaited(Reason::Room) && self.store.borrow_mut().core().has_room() {
+            self.seats.wake_first(Reason::Room);
         }
     }
 }

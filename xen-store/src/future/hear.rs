@@ -1,12 +1,12 @@
 //! Waiting for changes, and for the time to look again.
 
 use core::future::poll_fn;
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 use xen_hypercall::Nanos;
 
 use super::Client;
-use super::queue::Place;
+use super::seats::{Place, Reason};
 use super::sleepers::Wants;
 use crate::watch::REREAD;
 use crate::{Core, Link, StoreError, Transport, WatchId};
@@ -25,7 +25,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         hears: &mut impl Hears<REQUESTS, WATCHES>,
     ) -> Result<(), StoreError> {
         let again = self.now().after(REREAD).min(deadline);
-        let mut place = Place::new(&self.time);
+        let mut place = Place::new(&self.seats, Reason::Time);
         poll_fn(|cx| {
             let is_heard = hears.is_heard(self.store.borrow_mut().core());
             if is_heard {
@@ -38,17 +38,30 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
                 return Poll::Ready(if again < deadline { Ok(()) } else { Err(StoreError::TimedOut) });
             }
             hears.watches().for_each(|watch| self.sleep(cx, Wants::Event(watch.place())));
-            place.wait(cx);
-            if again < self.again.get() {
-                self.again.set(again);
-                self.urge();
+            match self.wait_for_time(cx, &mut place, again) {
+                Ok(()) => Poll::Pending,
+                Err(full) => Poll::Ready(Err(full)),
             }
-            Poll::Pending
         })
         .await
     }
 
-    fn now(&self) -> Nanos {
+    /// Has the task woken when it is time.
+    pub(super) fn wait_for_time(
+        &self,
+        cx: &Context<'_>,
+        place: &mut Place<'_, '_, REQUESTS>,
+        at: Nanos,
+    ) -> Result<(), StoreError> {
+        place.wait(cx)?;
+        if at < self.again.get() {
+            self.again.set(at);
+            self.urge();
+        }
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> Nanos {
         self.store.borrow().link().now()
     }
 
@@ -64,7 +77,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
             return;
         }
         self.again.set(Nanos::MAX);
-        self.time.wake();
+        self.seats.wake_all(Reason::Time);
     }
 
     /// Ends a watch whose task needs it no more, or is gone; where the session is fenced, as soon as it is not.

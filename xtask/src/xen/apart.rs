@@ -19,6 +19,7 @@ pub(super) fn lifecycles(name: &str, wished: Option<u32>, extent: Extent) -> Vec
         store::NAME => (&[store::lifecycle, devices::lifecycle], store::ROUNDS),
         devices::NAME => (&[devices::lifecycle], store::ROUNDS),
         toy::NAME => (&[toy::lifecycle, toy::slow], toy::ROUNDS),
+        toy::ASYNC => (&[toy::tasks], toy::ROUNDS),
         together::EVTCHN => (&[together::evtchn, together::evtchn_fifo], together::ROUNDS),
         together::GRANT => (&[together::grant, together::grant_v2], together::ROUNDS),
         _ => return Vec::new(),

@@ -50,12 +50,12 @@ use verdict::{Played, Verdict};
 /// Arguments of `xen`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Lifecycles to run; all but `soak`, `ring`, `store`, `grant`, `evtchn` and `toy-kernel` if none is named. The last one is
-    /// another kernel, and is played by itself, as a PVH guest of 1 and 2 processors.
+    /// Lifecycles to run; all but `soak`, `ring`, `store`, `grant`, `evtchn`, `toy-kernel` and `async-guest` if none is named. The
+    /// last two are kernels of their own, each played by itself, as a PVH guest.
     #[arg(value_name = "CASE")]
     cases: Vec<String>,
     /// Play each lifecycle in fewer variants, leave out what waits for the toolstack's patience more than once, and play
-    /// `soak`, `ring`, `store`, `grant`, `evtchn` and `toy-kernel` for 3 rounds only.
+    /// `soak`, `ring`, `store`, `grant`, `evtchn`, `toy-kernel` and `async-guest` for 3 rounds only.
     #[arg(long)]
     quick: bool,
     /// Play the lifecycles in guests of these kinds, by default `pvh,hvm`; `soak` and `ring` in one of them, `store`, `grant`
@@ -70,8 +70,8 @@ pub(crate) struct Args {
     /// `fifo` (queues, what a guest chooses) or `2l` (bitmaps); `evtchn` plays both in any case.
     #[arg(long, value_delimiter = ',', default_value = "fifo,2l", value_name = "ABI", global = true)]
     evtchn: Vec<Abi>,
-    /// Rounds of `soak`, 30 unless it is quick, or of `ring`, `store`, `grant`, `evtchn` and
-    /// `toy-kernel`, 10 unless it is quick.
+    /// Rounds of `soak`, 30 unless it is quick, or of `ring`, `store`, `grant`, `evtchn`,
+    /// `toy-kernel` and `async-guest`, 10 unless it is quick.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
     /// Run everything so many times, each time in a fresh machine; stop after a round with a miss.
@@ -217,7 +217,7 @@ fn plan(args: &Args) -> Result<Vec<(Daemon, Vec<Job>)>> {
     let (together, alone): (Vec<_>, Vec<_>) = apart.into_iter().partition(together::is_one);
     let (stores, alone): (Vec<_>, Vec<_>) = alone.into_iter().partition(store::is_one);
     let (toys, alone): (Vec<_>, Vec<_>) = alone.into_iter().partition(toy::is_one);
-    let kernels = if toys.is_empty() { Vec::new() } else { toy::variants(&args.kind, &args.vcpus)? };
+    let kernels = if toys.is_empty() { Vec::new() } else { toy::variants(&toys, &args.kind, &args.vcpus)? };
     let chosen =
         if names.is_empty() && !args.cases.is_empty() { Vec::new() } else { plan::select(lifecycle::ALL, &names)? };
     let mut daemons = args.xenstored.clone();
