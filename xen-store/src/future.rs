@@ -59,13 +59,10 @@ const _: () = {
 };
 
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
-    /// Whether one slot is no task's, so that there always is one for [`with`](Self::with).
-    const KEEPS: bool = REQUESTS > 1;
-
     /// Shares a store among tasks. Of its slots one is kept for [`with`](Self::with), if there are several.
     #[must_use]
     pub const fn new(mut store: Store<'a, L, REQUESTS, WATCHES, T>) -> Self {
-        store.core().keep_back(Self::KEEPS);
+        store.core().keep_one();
         Self {
             store: RefCell::new(store),
             sleepers: RefCell::new(Sleepers::new()),
@@ -94,9 +91,9 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
     pub fn with<R>(&self, work: impl FnOnce(&mut Store<'a, L, REQUESTS, WATCHES, T>) -> R) -> R {
         let done = {
             let mut store = self.store.borrow_mut();
-            store.core().keep_back(false);
+            store.core().keep_none();
             let done = work(&mut store);
-            store.core().keep_back(Self::KEEPS);
+            store.core().keep_one();
             done
         };
         self.wake_for_news();
@@ -107,7 +104,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
     /// Gives the store back.
     pub fn into_inner(self) -> Store<'a, L, REQUESTS, WATCHES, T> {
         let mut store = self.store.into_inner();
-        store.core().keep_back(false);
+        store.core().keep_none();
         store
     }
 

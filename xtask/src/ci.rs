@@ -62,8 +62,20 @@ const CHECKS: &[Check] = &[
         &["clippy", "-p", "guest", "--bins", "--target", "x86_64-unknown-none", "--", "-D", "warnings"],
     ),
     check(
-        "clippy, toy kernel",
-        &["clippy", "-p", "toy-kernel", "--bins", "--target", "x86_64-unknown-none", "--", "-D", "warnings"],
+        "clippy, kernels of the examples",
+        &[
+            "clippy",
+            "-p",
+            "toy-kernel",
+            "-p",
+            "async-guest",
+            "--bins",
+            "--target",
+            "x86_64-unknown-none",
+            "--",
+            "-D",
+            "warnings",
+        ],
     ),
     check("targets", &["xtask", "targets"]),
     check("demo", &["xtask", "demo"]),
@@ -124,6 +136,7 @@ const XEN: &[Check] = &[
     ),
     check("xen, soak", &["xtask", "xen", "soak", "--quick", "--xenstored", "c"]),
     check("xen, toy kernel", &["xtask", "xen", "toy-kernel", "--quick", "--xenstored", "c"]),
+    check("xen, async guest", &["xtask", "xen", "async-guest", "--quick", "--xenstored", "c"]),
 ];
 
 /// Runs the checks and stops at the first that fails.

@@ -10,7 +10,7 @@ use xen_evtchn::{BoundPort, Events, Fifo, Sleeper, Slot};
 use xen_frontend::console::{self, Console};
 use xen_hypercall::op::event_channel::ControlBlock;
 use xen_hypercall::op::{hvm, memory};
-use xen_hypercall::{Clock, EpochCell, IrqGate as _, SharedInfo, Stale};
+use xen_hypercall::{Clock, EpochCell, IrqGate as _, Nanos, SharedInfo, Stale};
 use xen_store::future::{Client, Seat, WithAlarm};
 use xen_store::{Core, PortLink, Store, ring_gfn};
 use xen_suspend::services::{Canary, EventService, VcpuService};
@@ -25,6 +25,8 @@ use crate::tasks::{drives, hears, pokes, rings};
 /// Requests to xenstore under way, and watches: one a node, and one for `control/shutdown`.
 pub(crate) const REQUESTS: usize = 8;
 pub(crate) const WATCHES: usize = NODES + 1;
+/// How long the server may take: a host that restores guests has much to do.
+const PATIENCE: Nanos = Nanos::from_secs(20);
 /// Ports: more than the guest has.
 const SLOTS: usize = 256;
 /// The vector by which Xen tells of events.
@@ -79,7 +81,8 @@ impl Guest {
         let link: &PortLink<'_, _, _, _> = machine.keep(PortLink::new(events, clock));
         link.connect().expect("the port of xenstore");
         let ring = machine.keep(machine.map(ring_gfn(hook).expect("the ring of xenstore")));
-        let store = Store::attach(ring, machine.keep(Core::new()), WithAlarm::new(link, alarm)).expect("xenstore");
+        let mut store = Store::attach(ring, machine.keep(Core::new()), WithAlarm::new(link, alarm)).expect("xenstore");
+        store.set_patience(PATIENCE);
         let executor: &Executor = machine.keep(Executor::new(machine.keep(AtomicBool::new(false))));
         let (ports, tally) = ([const { RefCell::new(None) }; PORTS], Tally::default());
         // Two for each task that waits for a slot, which all may do at once.

@@ -73,16 +73,24 @@ struct Teller(&'static Guest);
 
 impl Observer for Teller {
     fn ended(&mut self, _now: Nanos, ending: &Ending, _away: Option<Nanos>) {
-        let Guest { console, events, tally, .. } = self.0;
+        let Guest { console, tally, .. } = self.0;
         let mut console = *console;
         let _ = match ending {
             Ending::Resumed(resumed) => {
-                let evtchn = if events.abi() == Abi::Fifo { "fifo" } else { "2l" };
-                let (class, blackout, n) = (resumed.class, resumed.blackout.0, tally.resumed());
+                let (class, evtchn, blackout) = (resumed.class, abi(self.0), resumed.blackout.0);
+                let n = tally.resumed();
                 writeln!(console, "xen-guest: resumed class={class} evtchn={evtchn} n={n} blackout_ns={blackout}")
             }
             Ending::Aborted(abort) => writeln!(console, "xen-guest: aborted {abort:?}"),
         };
+    }
+}
+
+/// The name of the ABI of event channels in force.
+fn abi(guest: &Guest) -> &'static str {
+    match guest.events.abi() {
+        Abi::Fifo => "fifo",
+        Abi::TwoLevel => "2l",
     }
 }
 
@@ -93,7 +101,7 @@ pub(crate) async fn suspends(guest: &'static Guest, parts: Parts) {
     let mut control = StoreControl::start(client, Published(guest)).expect("a watch");
     let watch = control.watch();
     let _ = guest.link.unmask();
-    let _ = writeln!(&mut &**console, "xen-guest: ready tasks={}", NODES + PORTS);
+    let _ = writeln!(&mut &**console, "xen-guest: ready evtchn={} vcpus=1 tasks={}", abi(guest), NODES + PORTS);
     let mut coordinator = SuspendCoordinator::new([DeviceSlot::new(); 1], Deadlines::default());
     loop {
         // The event stays for the coordinator, which reads the word and acknowledges it.

@@ -70,9 +70,14 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         self.slots.get(place).is_some_and(|slot| slot.outcome().is_some())
     }
 
-    /// Keeps a slot back, as if it were not there, or no longer.
-    pub(crate) const fn keep_back(&mut self, keeps: bool) {
-        self.keeps = keeps;
+    /// Keeps a slot back, as if it were not there; if there is another.
+    pub(crate) const fn keep_one(&mut self) {
+        self.keeps = REQUESTS > 1;
+    }
+
+    /// Keeps none back any more.
+    pub(crate) const fn keep_none(&mut self) {
+        self.keeps = false;
     }
 
     pub(super) fn free_slot(&self) -> Result<usize, StoreError> {

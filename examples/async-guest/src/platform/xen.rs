@@ -30,7 +30,7 @@ pub(crate) type Cpu = Native;
 pub(crate) type Gate = machine::Gate;
 
 /// The machine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Machine {
     hook: Hook,
 }
@@ -51,31 +51,31 @@ impl Machine {
     /// The gate.
     pub(crate) const GATE: Gate = machine::Gate;
 
-    pub(crate) const fn hook(self) -> Hook {
+    pub(crate) const fn hook(&self) -> Hook {
         self.hook
     }
 
-    pub(crate) const fn cpu(self) -> Cpu {
+    pub(crate) const fn cpu(&self) -> Cpu {
         Native
     }
 
-    pub(crate) fn page(self) -> SharedPage {
+    pub(crate) fn page(&self) -> SharedPage {
         pages::page()
     }
 
-    pub(crate) fn map(self, gfn: Gfn) -> SharedPage {
+    pub(crate) fn map(&self, gfn: Gfn) -> SharedPage {
         pages::map(gfn)
     }
 
-    pub(crate) fn keep<T>(self, value: T) -> &'static mut T {
+    pub(crate) fn keep<T>(&self, value: T) -> &'static mut T {
         pages::keep(value)
     }
 
-    pub(crate) fn sleep(self) {
+    pub(crate) fn sleep(&self) {
         machine::sleep();
     }
 
-    pub(crate) fn end(self, reason: Reason) -> ! {
+    pub(crate) fn end(&self, reason: Reason) -> ! {
         machine::end(reason)
     }
 }
