@@ -1,6 +1,7 @@
 //! The bare machine on Xen: boot code, interrupts and pages are the toy kernel's.
 #![allow(
     unsafe_code,
+    unreachable_pub,
     clippy::as_conversions,
     clippy::indexing_slicing,
     reason = "the toy kernel's files, which are made for the bare machine"
