@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use xen_hypercall::op::hvm::{self, Param};
 use xen_hypercall::op::{event_channel, memory, sched};
-use xen_hypercall::{Gfn, Nanos, Port, SharedPage};
+use xen_hypercall::{Gfn, Nanos, Port, SharedPage, SystemTime};
 use xen_mock::{Device as Given, Guest, Hook, Host};
 use xen_store::{Connection, Core, Device, Link, OtherEnd, Path, Phase, Store, StoreError, Unfit, XenbusState};
 
@@ -185,13 +185,13 @@ impl Link for Backends {
     }
 
     fn now(&self) -> Nanos {
-        self.guest.system_time()
+        Nanos(self.guest.system_time().0)
     }
 
     fn wait(&self, deadline: Nanos) {
         self.work();
         self.told.set(false);
-        sched::poll(&self.xen, &[self.port], Some(deadline)).expect("our port");
+        sched::poll(&self.xen, &[self.port], Some(SystemTime(deadline.0))).expect("our port");
         let words = self.shared.u64s_at::<2048, 64>();
         words[self.port.0 as usize / 64].fetch_and(!(1 << (self.port.0 % 64)), Relaxed);
     }

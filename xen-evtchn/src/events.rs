@@ -4,7 +4,7 @@ use core::fmt;
 use core::sync::atomic::Ordering;
 
 use xen_hypercall::op::sched;
-use xen_hypercall::{EpochCell, Errno, Hypercall, IrqGate, Nanos, NoGate, Port, SharedInfo};
+use xen_hypercall::{EpochCell, Errno, Hypercall, IrqGate, NoGate, Port, SharedInfo, SystemTime};
 
 use crate::scan::Scan;
 use crate::slot::Kind;
@@ -78,7 +78,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         self.info
     }
 
-    /// Sleeps until one of `ports` is pending, masked or not, or until `deadline` in Xen's system time.
+    /// Sleeps until one of `ports` is pending, masked or not, or until `deadline`.
     ///
     /// It may return early and without an event: look again.
     ///
@@ -88,7 +88,7 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
     /// # Xen
     /// `SCHEDOP_poll`.
     #[doc(alias = "SCHEDOP_poll")]
-    pub fn wait(&self, ports: &[Port], deadline: Option<Nanos>) -> Result<(), Errno> {
+    pub fn wait(&self, ports: &[Port], deadline: Option<SystemTime>) -> Result<(), Errno> {
         sched::poll(&self.hook, ports, deadline)
     }
 

@@ -7,7 +7,7 @@ use core::pin::Pin;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, Waker};
 
-use xen_hypercall::{Errno, Hypercall, IrqGate, Nanos, NoGate, Port, Stale};
+use xen_hypercall::{Errno, Hypercall, IrqGate, Nanos, NoGate, Port, Stale, SystemTime};
 
 use crate::sync::{AtomicBool, Mutex};
 use crate::{BoundPort, Events};
@@ -61,7 +61,7 @@ impl Sleeper {
 
 /// How the embedder sleeps.
 pub trait Sleep {
-    /// Returns the time in Xen's system time.
+    /// Returns the time, of any clock that goes on without a pause.
     fn now(&self) -> Nanos;
 
     /// Sleeps until an event may have come by `port`, or until `deadline`.
@@ -138,7 +138,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
         }
     }
 
-    /// Sleeps by Xen until the port has an event, which is taken, or until `deadline` in Xen's system time; `true` if there was one.
+    /// Sleeps by Xen until the port has an event, which is taken, or until `deadline`; `true` if there was one.
     ///
     /// It may return early and without an event. The processor does nothing else meanwhile, not even interrupts, if they are off.
     ///
@@ -149,7 +149,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     /// `SCHEDOP_poll`, which sees events on masked ports, and such as came before. It does not see one that a handler takes at the
     /// moment when the sleep begins: of a port that is dispatched, that is told at `deadline`.
     #[doc(alias("SCHEDOP_poll", "xen_poll_irq_timeout"))]
-    pub fn poll_until(&self, deadline: Nanos) -> Result<bool, Errno> {
+    pub fn poll_until(&self, deadline: SystemTime) -> Result<bool, Errno> {
         match self.take_event() {
             Ok(false) => self.events().wait(&[self.number()], Some(deadline))?,
             done => return Ok(done == Ok(true)),

@@ -85,7 +85,7 @@ fn each_processor_has_a_timer_of_its_own() {
     let events = p.events();
     let one = p.scanner(Vcpu(1));
     let timer = p.host.guest().on_vcpu(Vcpu(1), || unmasked(events.bind_virq(Virq::TIMER, Vcpu(1)).unwrap()));
-    let soon = Nanos(p.host.guest().system_time().0 + 1000);
+    let soon = p.host.guest().system_time().after(Nanos(1000));
     let set = || xen_hypercall::op::vcpu::set_singleshot_timer(&p.xen, Vcpu(1), soon);
     assert_eq!(set(), Err(Errno::EINVAL), "only on the processor itself");
     p.host.guest().on_vcpu(Vcpu(1), set).unwrap();

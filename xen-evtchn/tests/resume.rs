@@ -5,7 +5,7 @@ mod fake;
 use fake::{CLOSED, EEXIST, EINVAL, OFFERED, guest};
 use xen_evtchn::{Abi, BindError, Events};
 use xen_hypercall::op::event_channel::Virq;
-use xen_hypercall::{DomId, Errno, Nanos, Port, Vcpu};
+use xen_hypercall::{DomId, Errno, Port, SystemTime, Vcpu};
 
 const VCPU: Vcpu = Vcpu(0);
 
@@ -127,7 +127,7 @@ fn e21_the_canary_tells_the_old_domain_from_a_new_one() {
 fn waits_for_ports_until_a_time() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
-    for (deadline, sent) in [(None, 0), (Some(Nanos::ZERO), 1), (Some(Nanos(77)), 77)] {
+    for (deadline, sent) in [(None, 0), (Some(SystemTime(0)), 1), (Some(SystemTime(77)), 77)] {
         events.wait(&[Port(1), Port(5)], deadline).unwrap();
         assert_eq!(*g.xen.polled.borrow(), Some((vec![1, 5], sent)));
     }

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use fake::{EINVAL, Xen, guest};
 use xen_evtchn::{BoundPort, Events, Sleep, Sleeper};
-use xen_hypercall::{Errno, Nanos, Port, Stale, Vcpu};
+use xen_hypercall::{Errno, Nanos, Port, Stale, SystemTime, Vcpu};
 
 /// Counts how often it is woken.
 #[derive(Default)]
@@ -119,14 +119,14 @@ fn xen_sleeps_for_a_port() {
     let g = guest();
     let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots);
     let port = events.bind_ipi(Vcpu(0)).unwrap();
-    assert_eq!(port.poll_until(Nanos(7)), Ok(false));
+    assert_eq!(port.poll_until(SystemTime(7)), Ok(false));
     assert_eq!(g.xen.polled.take(), Some((vec![1], 7)));
     g.xen.raise(1);
-    assert_eq!((port.poll_until(Nanos(7)), g.xen.polled.take()), (Ok(true), None));
+    assert_eq!((port.poll_until(SystemTime(7)), g.xen.polled.take()), (Ok(true), None));
     g.xen.answer.set(Some((3, EINVAL)));
-    assert_eq!(port.poll_until(Nanos(7)), Err(Errno::EINVAL));
+    assert_eq!(port.poll_until(SystemTime(7)), Err(Errno::EINVAL));
     g.epoch.advance();
-    assert_eq!((port.poll_until(Nanos(7)), g.xen.polled.take()), (Ok(false), None), "a stranger's port by now");
+    assert_eq!((port.poll_until(SystemTime(7)), g.xen.polled.take()), (Ok(false), None), "a stranger's port by now");
 }
 
 fn poll(port: &BoundPort<'_, &Xen>, waker: &Waker) -> Poll<Result<(), Stale>> {

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use kept::Kept;
 
 use crate::shared_info::TIME_WORDS;
-use crate::{Cpu, Nanos, SharedInfo, VcpuInfo};
+use crate::{Cpu, Nanos, SharedInfo, SystemTime, VcpuInfo};
 
 /// How often a record is read anew when Xen is just writing it, before one that was good is used.
 const RETRIES: usize = 64;
@@ -36,12 +36,12 @@ pub struct TimeInfo {
 impl TimeInfo {
     /// Returns the system time when the counter shows `tsc`.
     #[must_use]
-    pub fn at(&self, tsc: u64) -> Nanos {
+    pub fn at(&self, tsc: u64) -> SystemTime {
         let ticks = u128::from(tsc.saturating_sub(self.tsc_timestamp));
         let shift = u32::from(self.tsc_shift.unsigned_abs()).min(63);
         let ticks = if self.tsc_shift < 0 { ticks >> shift } else { ticks << shift };
         let scaled = ticks.saturating_mul(u128::from(self.tsc_to_system_mul)) >> 32;
-        Nanos(self.system_time.saturating_add(u64::try_from(scaled).unwrap_or(u64::MAX)))
+        SystemTime(self.system_time.saturating_add(u64::try_from(scaled).unwrap_or(u64::MAX)))
     }
 
     /// Copies the record out, or `None` while Xen writes it.
@@ -101,11 +101,11 @@ impl<'a, C: Cpu> Clock<'a, C> {
     ///
     /// By the record of vCPU 0, on which this is to be called; another processor has one of its own, see
     /// [`Clock::now_on`].
-    pub fn system_time(&self) -> Option<Nanos> {
+    pub fn system_time(&self) -> Option<SystemTime> {
         self.system_time_on(self.info.vcpu0())
     }
 
-    fn system_time_on(&self, vcpu: VcpuInfo<'_>) -> Option<Nanos> {
+    fn system_time_on(&self, vcpu: VcpuInfo<'_>) -> Option<SystemTime> {
         // One processor keeps the first record: another might be parked in the middle of it.
         let keeps = core::ptr::eq(vcpu.time(), self.info.vcpu0().time());
         let keep = |info: &TimeInfo| {
@@ -170,8 +170,8 @@ impl<'a, C: Cpu> Clock<'a, C> {
     /// With several processors this and the hypercall that takes the deadline are one section of the gate: after a suspend
     /// in between, the deadline would be another host's.
     #[must_use]
-    pub fn to_system(&self, at: Nanos) -> Nanos {
-        Nanos(at.0.wrapping_sub(self.offset.load(Ordering::Relaxed)))
+    pub fn to_system(&self, at: Nanos) -> SystemTime {
+        SystemTime(at.0.wrapping_sub(self.offset.load(Ordering::Relaxed)))
     }
 
     /// Goes on from the present time, in a new domain whose host has another uptime and maps `shared_info` again.
@@ -190,7 +190,7 @@ impl<'a, C: Cpu> Clock<'a, C> {
     #[doc(alias = "pvclock_read_wallclock")]
     pub fn wall_clock(&self) -> Option<Nanos> {
         let base = (0..RETRIES).find_map(|_| self.wall_clock_base())?;
-        Some(base.after(self.system_time()?))
+        Some(base.after(Nanos(self.system_time()?.0)))
     }
 
     fn wall_clock_base(&self) -> Option<Nanos> {
@@ -212,7 +212,7 @@ fn record(vcpu: VcpuInfo<'_>) -> Option<TimeInfo> {
 #[cfg(test)]
 mod tests {
     use super::TimeInfo;
-    use crate::Nanos;
+    use crate::SystemTime;
 
     fn info(mul: u32, shift: i8) -> TimeInfo {
         TimeInfo { tsc_timestamp: 1000, system_time: 5000, tsc_to_system_mul: mul, tsc_shift: shift }
@@ -220,15 +220,15 @@ mod tests {
 
     #[test]
     fn scales_ticks() {
-        assert_eq!(info(1 << 31, 0).at(1200), Nanos(5100), "2 GHz");
-        assert_eq!(info(1 << 31, 1).at(1200), Nanos(5200), "1 GHz");
-        assert_eq!(info(1 << 31, -1).at(1200), Nanos(5050), "4 GHz");
+        assert_eq!(info(1 << 31, 0).at(1200), SystemTime(5100), "2 GHz");
+        assert_eq!(info(1 << 31, 1).at(1200), SystemTime(5200), "1 GHz");
+        assert_eq!(info(1 << 31, -1).at(1200), SystemTime(5050), "4 GHz");
     }
 
     #[test]
     fn extremes_do_not_overflow() {
-        assert_eq!(info(u32::MAX, 127).at(u64::MAX), Nanos::MAX);
-        assert_eq!(info(u32::MAX, -128).at(u64::MAX), Nanos(5000));
-        assert_eq!(info(1 << 31, 0).at(0), Nanos(5000), "a counter behind the record");
+        assert_eq!(info(u32::MAX, 127).at(u64::MAX), SystemTime(u64::MAX));
+        assert_eq!(info(u32::MAX, -128).at(u64::MAX), SystemTime(5000));
+        assert_eq!(info(1 << 31, 0).at(0), SystemTime(5000), "a counter behind the record");
     }
 }

@@ -63,6 +63,19 @@ id! {
     /// Nanoseconds, of a time or a duration as the place says.
     Nanos(u64)
 }
+id! {
+    /// A moment in Xen's system time: nanoseconds of this host's uptime. Another host's are other ones.
+    ///
+    /// Does not compile: a deadline in the guest's own time, which goes on over a move, is turned into Xen's first.
+    /// ```compile_fail,E0308
+    /// # fn sleep(hook: &impl xen_hypercall::Hypercall, clock: &xen_hypercall::Clock<'_, impl xen_hypercall::Cpu>) {
+    /// use xen_hypercall::{Nanos, op::sched};
+    /// let deadline = clock.now().after(Nanos::from_millis(5));
+    /// let _ = sched::poll(hook, &[], Some(deadline)); // to_system(deadline)
+    /// # }
+    /// ```
+    SystemTime(u64)
+}
 
 impl DomId {
     /// The control domain.
@@ -82,6 +95,20 @@ impl DomId {
     #[must_use]
     pub const fn is_real(self) -> bool {
         self.0 < Self::FIRST_RESERVED.0
+    }
+}
+
+impl SystemTime {
+    /// Returns the moment so much later; the last one if it is too far.
+    #[must_use]
+    pub const fn after(self, time: Nanos) -> Self {
+        Self(self.0.saturating_add(time.0))
+    }
+
+    /// Returns how much later this is than `earlier`; zero if it is not.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Nanos {
+        Nanos(self.0.saturating_sub(earlier.0))
     }
 }
 

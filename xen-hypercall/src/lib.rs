@@ -73,7 +73,7 @@ pub use epoch::{Epoch, EpochCell, Stale};
 pub use errno::Errno;
 pub use gate::{IrqGate, NoGate};
 pub use hole::Hole;
-pub use id::{DomId, Gfn, GrantRef, Nanos, Port, Vcpu};
+pub use id::{DomId, Gfn, GrantRef, Nanos, Port, SystemTime, Vcpu};
 pub use lent::LentPage;
 pub use page::{PAGE_SIZE, SharedPage};
 pub use pages::SharedPages;

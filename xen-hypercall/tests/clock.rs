@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering::Relaxed;
 
 use fake::{Leaves, page};
 use proptest::prelude::*;
-use xen_hypercall::{Clock, Nanos, SharedInfo};
+use xen_hypercall::{Clock, Nanos, SharedInfo, SystemTime};
 
 /// Writes Xen's record: one nanosecond a tick.
 fn record(info: &SharedInfo, tsc: u64, system: u64) {
@@ -36,8 +36,8 @@ fn a_restore_on_another_host_does_not_move_the_time() {
         clock.rebuild();
         cpu.tsc.set(150);
         assert_eq!(clock.now(), Nanos(5_000_150));
-        assert_eq!(clock.system_time(), Some(Nanos(uptime + 50)));
-        assert_eq!(clock.to_system(Nanos(5_000_250)), Nanos(uptime + 150), "a deadline for the new host");
+        assert_eq!(clock.system_time(), Some(SystemTime(uptime + 50)));
+        assert_eq!(clock.to_system(Nanos(5_000_250)), SystemTime(uptime + 150), "a deadline for the new host");
     }
 }
 
@@ -64,7 +64,7 @@ fn a_record_in_the_making_for_ever_is_no_loop() {
     let [version, ..] = info.vcpu0().time();
     version.fetch_add(1, Relaxed);
     cpu.tsc.set(30);
-    assert_eq!((clock.system_time(), clock.now()), (Some(Nanos(7030)), Nanos(7030)));
+    assert_eq!((clock.system_time(), clock.now()), (Some(SystemTime(7030)), Nanos(7030)));
     let [version, ..] = info.wall_clock();
     version.store(1, Relaxed);
     assert_eq!(clock.wall_clock(), None);
@@ -97,7 +97,7 @@ fn a_hole_does_not_move_the_time() {
         record(&info, 100, uptime);
         clock.rebuild();
         cpu.tsc.set(150);
-        assert_eq!((clock.now(), clock.system_time()), (Nanos(5_000_150), Some(Nanos(uptime + 50))));
+        assert_eq!((clock.now(), clock.system_time()), (Nanos(5_000_150), Some(SystemTime(uptime + 50))));
     }
 }
 

@@ -6,7 +6,7 @@ use fake::{Scripted, page};
 use xen_hypercall::op::event_channel::{self, Binding, ControlBlock, Priority, Share, Virq};
 use xen_hypercall::op::vcpu::{self, LongMode};
 use xen_hypercall::op::{hvm, memory, sched, xen_version};
-use xen_hypercall::{DomId, Errno, Nanos, Port, Vcpu, VcpuInfo};
+use xen_hypercall::{DomId, Errno, Port, SystemTime, Vcpu, VcpuInfo};
 
 fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
@@ -141,7 +141,7 @@ fn sched_blocks() {
     let xen = Scripted::new(4);
     let _: isize = sched::shutdown(&xen, sched::Reason::SUSPEND);
     assert_eq!(sent(&xen), (29, 2, words(&[2])));
-    for (deadline, timeout) in [(None, 0), (Some(Nanos::ZERO), 1), (Some(Nanos(7)), 7)] {
+    for (deadline, timeout) in [(None, 0), (Some(SystemTime(0)), 1), (Some(SystemTime(7)), 7)] {
         let xen = Scripted::new(24);
         sched::poll(&xen, &[Port(1), Port(2)], deadline).unwrap();
         let (number, cmd, block) = sent(&xen);
@@ -163,7 +163,7 @@ fn vcpu_blocks() {
     assert_eq!((plain(&xen), sent(&xen)), ([0, 3, 0], (24, 0, expected)));
 
     let xen = Scripted::new(16).at(2);
-    vcpu::set_singleshot_timer(&xen, Vcpu(1), Nanos(0x2_0000_0007)).unwrap();
+    vcpu::set_singleshot_timer(&xen, Vcpu(1), SystemTime(0x2_0000_0007)).unwrap();
     assert_eq!((plain(&xen), sent(&xen)), ([8, 1, 0], (24, 8, words(&[7, 2, 0, 0]))));
     let records = Box::leak(Box::new(page(0x40)));
     vcpu::register_vcpu_info(&xen, Vcpu(40), VcpuInfo::new(records, 8).unwrap()).unwrap();

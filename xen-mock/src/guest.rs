@@ -1,7 +1,7 @@
 //! The guest's side: what the code under test is given.
 #![expect(unsafe_code, reason = "implements the seams, whose instructions are promises")]
 
-use xen_hypercall::{Cpu, Cpuid, DomId, Gfn, Hypercall, Nanos, Number, SharedPage, Vcpu, Word};
+use xen_hypercall::{Cpu, Cpuid, DomId, Gfn, Hypercall, Nanos, Number, SharedPage, SystemTime, Vcpu, Word};
 
 use crate::config::Leaves;
 use crate::host::Host;
@@ -67,8 +67,8 @@ impl Guest {
 
     /// Returns Xen's system time, in which hypercalls take deadlines.
     #[must_use]
-    pub fn system_time(&self) -> Nanos {
-        Nanos(self.host.world().clock.system())
+    pub fn system_time(&self) -> SystemTime {
+        SystemTime(self.host.world().clock.system())
     }
 
     /// Tells whether Xen would interrupt a processor now, if interrupts were on there: it is up, an event is pending, and

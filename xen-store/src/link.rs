@@ -11,7 +11,7 @@ use xen_hypercall::Nanos;
 /// By hypercalls alone, on the mock host:
 /// ```
 /// use xen_hypercall::op::{event_channel, sched};
-/// use xen_hypercall::{Nanos, Port};
+/// use xen_hypercall::{Nanos, Port, SystemTime};
 /// use xen_mock::{Guest, Hook};
 /// use xen_store::Link;
 ///
@@ -22,10 +22,10 @@ use xen_hypercall::Nanos;
 ///         event_channel::send(&self.1, self.2).expect("our port");
 ///     }
 ///     fn now(&self) -> Nanos {
-///         self.0.system_time()
+///         Nanos(self.0.system_time().0)
 ///     }
 ///     fn wait(&self, deadline: Nanos) {
-///         sched::poll(&self.1, &[self.2], Some(deadline)).expect("our port"); // and clear what was pending
+///         sched::poll(&self.1, &[self.2], Some(SystemTime(deadline.0))).expect("our port"); // and clear what was pending
 ///     }
 /// }
 /// # let host = xen_mock::Host::builder().build();

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use static_assertions::const_assert_eq;
 
 use crate::command::{Command, issue, issue_plain};
-use crate::{Errno, Hypercall, Nanos, Number, Port};
+use crate::{Errno, Hypercall, Number, Port, SystemTime};
 
 /// Why the domain shuts down.
 ///
@@ -102,7 +102,7 @@ unsafe impl Command for Poll<'_> {
     const CMD: usize = 3;
 }
 
-/// Sleeps until one of the ports is pending, or until `deadline` in Xen's system time; returns at once if one is.
+/// Sleeps until one of the ports is pending, or until `deadline`; returns at once if one is.
 ///
 /// Masked ports count too, and interrupts may be off. It may return early: look again.
 ///
@@ -110,9 +110,9 @@ unsafe impl Command for Poll<'_> {
 /// What Xen said; `EINVAL` for more than 128 ports or one that does not exist.
 ///
 /// # Xen
-/// `SCHEDOP_poll`; a deadline of 0 is for ever, so [`Nanos::ZERO`] is sent as 1.
+/// `SCHEDOP_poll`; a deadline of 0 is for ever, so a deadline of 0 is sent as 1.
 #[doc(alias = "SCHEDOP_poll")]
-pub fn poll<H: Hypercall + ?Sized>(hook: &H, ports: &[Port], deadline: Option<Nanos>) -> Result<(), Errno> {
+pub fn poll<H: Hypercall + ?Sized>(hook: &H, ports: &[Port], deadline: Option<SystemTime>) -> Result<(), Errno> {
     let nr_ports = u32::try_from(ports.len()).map_err(|_| Errno::EINVAL)?;
     let timeout = deadline.map_or(0, |at| at.0.max(1));
     let mut block = Poll { ports: ports.as_ptr(), nr_ports, pad: 0, timeout, borrowed: PhantomData };

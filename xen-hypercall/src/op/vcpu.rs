@@ -6,7 +6,7 @@ mod context;
 use static_assertions::const_assert_eq;
 
 use crate::command::{Command, issue_vcpu, issue_vcpu_plain};
-use crate::{Errno, Hypercall, Nanos, Number, Vcpu, VcpuInfo};
+use crate::{Errno, Hypercall, Number, SystemTime, Vcpu, VcpuInfo};
 
 pub use context::{LongMode, initialise};
 
@@ -111,7 +111,7 @@ unsafe impl Command for SetSingleshotTimer {
     const CMD: usize = 8;
 }
 
-/// Has `VIRQ_TIMER` raised on the calling processor once, at `at` in Xen's system time; at once if that is past.
+/// Has `VIRQ_TIMER` raised on the calling processor once, at `at`; at once if that is past.
 ///
 /// # Errors
 /// What Xen said.
@@ -119,7 +119,7 @@ unsafe impl Command for SetSingleshotTimer {
 /// # Xen
 /// `VCPUOP_set_singleshot_timer`, without `VCPU_SSHOTTMR_future`; only on the processor itself.
 #[doc(alias = "VCPUOP_set_singleshot_timer")]
-pub fn set_singleshot_timer<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, at: Nanos) -> Result<(), Errno> {
+pub fn set_singleshot_timer<H: Hypercall + ?Sized>(hook: &H, vcpu: Vcpu, at: SystemTime) -> Result<(), Errno> {
     exact(hook, vcpu, &mut SetSingleshotTimer { timeout_abs_ns: at.0, flags: 0, pad: 0 })
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use xen_hypercall::op::hvm::{self, Param};
 use xen_hypercall::op::{event_channel, memory, sched};
-use xen_hypercall::{Gfn, Nanos, Port, SharedPage};
+use xen_hypercall::{Gfn, Nanos, Port, SharedPage, SystemTime};
 use xen_mock::{Guest, Hook, Host};
 
 pub(crate) const DIRECTORY: u32 = 1;
@@ -45,7 +45,7 @@ pub(crate) fn port_of(xen: &Hook, which: Param) -> Port {
 }
 
 /// Returns a deadline so much after now.
-pub(crate) fn after(guest: &Guest, millis: u64) -> Option<Nanos> {
+pub(crate) fn after(guest: &Guest, millis: u64) -> Option<SystemTime> {
     Some(guest.system_time().after(Nanos::from_millis(millis)))
 }
 

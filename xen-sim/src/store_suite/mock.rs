@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use xen_hypercall::op::hvm::{self, Param};
 use xen_hypercall::op::{event_channel, memory, sched};
-use xen_hypercall::{DomId, Gfn, Nanos, Port, SharedPage};
+use xen_hypercall::{DomId, Gfn, Nanos, Port, SharedPage, SystemTime};
 use xen_mock::{Access, Guest, Hook, Host, Permission};
 use xen_store::{Core, Link, Ring, Transport};
 
@@ -39,11 +39,11 @@ impl Link for StorePort {
     }
 
     fn now(&self) -> Nanos {
-        self.guest.system_time()
+        Nanos(self.guest.system_time().0)
     }
 
     fn wait(&self, deadline: Nanos) {
-        sched::poll(&self.xen, &[self.port], Some(deadline)).unwrap();
+        sched::poll(&self.xen, &[self.port], Some(SystemTime(deadline.0))).unwrap();
         let words = self.shared.u64s_at::<2048, 64>();
         words[self.port.0 as usize / 64].fetch_and(!(1 << (self.port.0 % 64)), Relaxed);
     }

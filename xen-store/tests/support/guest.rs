@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use xen_hypercall::op::hvm::{self, Param};
 use xen_hypercall::op::{event_channel, memory, sched};
-use xen_hypercall::{Gfn, Nanos, Port, SharedPage};
+use xen_hypercall::{Gfn, Nanos, Port, SharedPage, SystemTime};
 use xen_mock::{Guest, Hook, Host, Save};
 use xen_store::Link;
 
@@ -52,7 +52,7 @@ impl Seam {
 
     /// Sleeps until the store's port is pending, or the deadline.
     pub(crate) fn sleep(&self, deadline: Nanos) {
-        sched::poll(&self.xen, &[self.port.get()], Some(deadline)).unwrap();
+        sched::poll(&self.xen, &[self.port.get()], Some(SystemTime(deadline.0))).unwrap();
     }
 
     /// Tells whether the store's port is pending, and clears it.
@@ -80,7 +80,7 @@ impl Link for Seam {
     }
 
     fn now(&self) -> Nanos {
-        self.guest.system_time()
+        Nanos(self.guest.system_time().0)
     }
 
     fn wait(&self, deadline: Nanos) {
