@@ -15,6 +15,7 @@ pub(super) const TABLE: Table = Table {
         layout("id::Gfn", "xen_pfn_t", &[]),
         ours("id::Vcpu"),
         ours("id::Nanos"),
+        ours("id::SystemTime"),
         ours("id::Nanos::ZERO"),
         ours("id::Nanos::MAX"),
         ours("id::DomId::DOM0"),
