@@ -18,6 +18,8 @@ pub enum Refusal {
     NoMemory,
     /// A device has state that cannot be saved.
     Device,
+    /// There are more devices than slots for them: some would never be told.
+    Slots,
 }
 
 impl fmt::Display for Refusal {
@@ -27,6 +29,7 @@ impl fmt::Display for Refusal {
             Self::Busy => "busy",
             Self::NoMemory => "no-memory",
             Self::Device => "device",
+            Self::Slots => "slots",
         })
     }
 }

@@ -5,11 +5,12 @@ use core::fmt;
 use xen_hypercall::{EpochCell, IrqGate, Nanos};
 
 use crate::hooks::{ArchOps, Clock, Control, CoreService, Dark, DeviceSuspend, Observer, OsQuiesce, Policy, VcpuPark};
-use crate::{Action, Class, ControlWord, DeviceSlots, Ending, Event, Fatal, Stage, SuspendCoordinator};
+use crate::{Action, Class, ControlWord, DeviceSlots, Ending, Event, Fatal, Refusal, Stage, SuspendCoordinator};
 
 /// The services of an embedding operating system, put together for one run.
 ///
-/// The order of `core` matters within a [`Stage`] only; `devices` has as many members as the coordinator has slots.
+/// The order of `core` matters within a [`Stage`] only; `devices` has at most as many members as the coordinator has slots:
+/// with more of them every suspend is refused ([`Refusal::Slots`]).
 pub struct Embedder<'a> {
     /// The clock.
     pub clock: &'a dyn Clock,
@@ -192,7 +193,7 @@ impl<'r, 'a, D: DeviceSlots, G: IrqGate> Runner<'r, 'a, D, G> {
             }
             Action::Prepare(index) | Action::Freeze(index) | Action::Resume(index, _) => self.ask(index, action),
             Action::Thaw(index, _) | Action::Unprepare(index) | Action::Degrade(index) => self.tell(index, action),
-            Action::Admit => Event::Admitted(self.os.policy.admit()),
+            Action::Admit => Event::Admitted(self.admit()),
             Action::FreezeOs => Event::OsFrozen(self.os.os.freeze()),
             Action::ThawOs => {
                 self.os.os.thaw();
@@ -210,6 +211,13 @@ impl<'r, 'a, D: DeviceSlots, G: IrqGate> Runner<'r, 'a, D, G> {
             }
             other => self.store(other),
         }
+    }
+
+    fn admit(&mut self) -> Result<(), Refusal> {
+        if self.os.devices.len() > self.coordinator.devices().len() {
+            return Err(Refusal::Slots);
+        }
+        self.os.policy.admit()
     }
 
     fn store(&mut self, action: Action) -> Event {

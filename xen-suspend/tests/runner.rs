@@ -311,6 +311,17 @@ fn a_signal_is_served_by_the_next_run() {
 }
 
 /// A slot without a device is in nobody's way.
+/// A device without a slot would never be frozen.
+#[test]
+fn devices_without_slots_refuse_every_suspend() {
+    let world = World::new();
+    let mut coordinator = SuspendCoordinator::new([DeviceSlot::new(); 1], Deadlines::default());
+    world.write(ControlWord::Suspend);
+    assert_eq!(run_on(&mut coordinator, &world, 2, Do::Run), Outcome::Idle);
+    assert!(matches!(world.ends.borrow()[..], [(Ending::Aborted(Abort::Refused(Refusal::Slots)), _)]));
+    assert_eq!((world.count("call"), world.count("acknowledge suspend")), (0, 0));
+}
+
 #[test]
 fn slots_may_be_more_than_devices() {
     let world = World::new();
