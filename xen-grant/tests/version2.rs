@@ -29,9 +29,9 @@ fn both_arrays_are_mapped() {
 /// G29: no entry whose status has no place, or no slot.
 #[test]
 fn g29_entries_are_those_that_have_a_status() {
-    for (frames, status, slots, free) in
-        [(9, 1, 4096, 2040), (9, 2, 300, 292), (4, 3, 4096, 1016), (16, 2, 4096, 4088), (16, 1, 4096, 2040)]
-    {
+    let all = [(9, 2, 300, 292), (9, 1, 4096, 2040), (4, 3, 4096, 1016), (16, 2, 4096, 4088), (16, 1, 4096, 2040)];
+    // Under Miri only the least: to give out thousands of entries takes hours there.
+    for (frames, status, slots, free) in all.into_iter().take(if cfg!(miri) { 1 } else { 5 }) {
         let g = second(frames, status, slots);
         g.xen.max.set(64);
         let table = g.table();
