@@ -83,8 +83,8 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
     }
 
     /// Does something with the store while no task does: for a suspend, where [`Store::fence`] and what follows wait for the
-    /// server by themselves. Tasks are woken afterwards for what has come of it: answers and events, and
-    /// requests that a new epoch has ended.
+    /// server by themselves. Tasks are woken afterwards for what has come of it: answers, events, and requests
+    /// that a new epoch has ended.
     ///
     /// # Panics
     /// If `work` uses the client itself.

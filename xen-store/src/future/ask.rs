@@ -30,7 +30,8 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'_, L, REQUESTS, WATCHES, T> {
     /// Asks, and waits for the answer, of which `buffer` holds the bytes.
     ///
-    /// It waits for a slot too, if all are in use: all tasks do so in turn, each as long as the [patience](crate::Store::set_patience) lasts.
+    /// It waits for a slot too, if all are in use: all tasks do so in turn, each as long as the
+    /// [patience](crate::Store::set_patience) lasts.
     ///
     /// # Errors
     /// As [`Nodes::perform`](crate::Nodes::perform); [`StoreError::BufferTooSmall`] if the answer does not fit;
