@@ -110,13 +110,14 @@ pub(crate) async fn pokes(guest: &'static Guest) {
         guest.tally.begin();
         let told = guest.tally.told();
         let mut console = guest.console;
+        let begun = guest.clock.now();
         guest.client.pipeline(&mut Told { guest, number: told }).await;
         for (task, place) in (NODES..).zip(&guest.ports) {
             guest.tally.reason(task);
             // In a new domain it may not be bound again yet, and is a reason then too.
             let _ = place.borrow().as_ref().map(xen_evtchn::BoundPort::notify);
         }
-        let (begun, deadline) = (guest.clock.now(), guest.clock.now().after(PATIENCE));
+        let deadline = guest.clock.now().after(PATIENCE);
         while guest.tally.missing() > 0 {
             if guest.clock.now() > deadline {
                 guest.tally.give_up();

@@ -5,6 +5,9 @@ use async_guest::guest::Guest;
 use async_guest::platform::Machine;
 use xen_mock::{Destination, Host, Save};
 
+/// A number is seen by all within this time: what waits for something is woken by it, and not by a timer.
+const SOON: u64 = 200_000_000;
+
 /// Numbers that all tasks see between two suspends.
 const ROUNDS: u32 = 3;
 
@@ -21,6 +24,10 @@ fn run(host: &Host, saves: impl Iterator<Item = Save>) {
         guest.run(|guest| guest.tally.resumes() == resumes && !host.toolstack().is_busy());
         further(ROUNDS);
         assert_eq!((guest.tally.wrong(), guest.tally.lost()), (0, 0), "{save:?}: {guest:?}");
+    }
+    for line in host.console().lines().iter().filter(|line| line.contains(" tick ")) {
+        let took = line.rsplit_once("took_ns=").and_then(|(_, took)| took.parse().ok());
+        assert!(took.is_some_and(|took: u64| took < SOON), "{line}");
     }
     host.check().unwrap();
 }

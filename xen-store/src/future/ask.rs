@@ -173,6 +173,8 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'
         if done {
             return Poll::Ready(());
         }
+        // What was answered has left its slot, perhaps for another.
+        self.client.wake_for_room();
         if self.answered.replace(self.pipeline.answered()) != Some(self.pipeline.answered()) {
             let mut store = self.client.store.borrow_mut();
             self.pipeline.under_way().for_each(|ticket| store.expire(ticket));
