@@ -136,7 +136,6 @@ const XEN: &[Check] = &[
     ),
     check("xen, soak", &["xtask", "xen", "soak", "--quick", "--xenstored", "c"]),
     check("xen, toy kernel", &["xtask", "xen", "toy-kernel", "--quick", "--xenstored", "c"]),
-    check("xen, async guest", &["xtask", "xen", "async-guest", "--quick", "--xenstored", "c"]),
 ];
 
 /// Runs the checks and stops at the first that fails.
