@@ -179,7 +179,7 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
     }
 
     /// Runs `section` behind the gate, so that no suspend comes between the look at the epoch and the deed.
-    fn fresh<R>(&self, section: impl FnOnce() -> R) -> Result<R, Stale> {
+    pub(crate) fn fresh<R>(&self, section: impl FnOnce() -> R) -> Result<R, Stale> {
         self.events.gate.run(|| {
             self.events.epoch.check(self.epoch)?;
             Ok(section())

@@ -28,7 +28,12 @@ impl Sleeper {
 
     /// Puts a waker in, or takes it out; the lock is held for no more than that.
     fn exchange(&self, gate: &impl IrqGate, waker: Option<Waker>) -> Option<Waker> {
-        gate.run(|| mem::replace(&mut *self.waker.lock(), waker))
+        gate.run(|| self.swap(waker))
+    }
+
+    /// Does as [`exchange`](Self::exchange), within a section of the gate.
+    fn swap(&self, waker: Option<Waker>) -> Option<Waker> {
+        mem::replace(&mut *self.waker.lock(), waker)
     }
 
     /// Says that an event has come, and wakes who waits.
@@ -83,17 +88,6 @@ impl<'s, H: Hypercall, G: IrqGate> Events<'s, H, G> {
         if let Some(sleeper) = self.sleeper(port) {
             sleeper.wake(&self.gate);
         }
-    }
-
-    /// Has `waker` woken by [`Events::wake`] for a port, in place of whoever was to be; `false` if there is no [`Sleeper`] for it.
-    ///
-    /// The event is looked for afterwards, by [`BoundPort::take_event`]. It is what [`BoundPort::event`] does, for those who
-    /// have the port behind a lock, where no waker should be woken or dropped.
-    pub fn put_waker(&self, port: Port, waker: &Waker) -> bool {
-        let Some(sleeper) = self.sleeper(port) else { return false };
-        // Outside of the gate and the lock: what a waker does is not ours.
-        drop(sleeper.exchange(&self.gate, Some(waker.clone())));
-        true
     }
 
     /// Wakes everybody who waits: after a resume, for they wait for ports that are gone.
@@ -165,24 +159,34 @@ impl<'e, H: Hypercall, G: IrqGate> BoundPort<'e, H, G> {
         Some(Event { port: self })
     }
 
-    /// Polls for the port's next event, as its [future](Self::event) does: for those who have the port behind a lock.
+    /// Polls for the port's next event, as its [future](Self::event) does.
     ///
     /// Pending for ever without a [`Sleeper`] for the port.
     pub fn poll_event(&self, context: &Context<'_>) -> Poll<Result<(), Stale>> {
-        // Its number may be another port's by now, for which somebody else waits.
-        if let Err(stale) = self.is_pending() {
-            return Poll::Ready(Err(stale));
-        }
-        // Before the look: an event that comes after it finds the waker.
-        self.events().put_waker(self.number(), context.waker());
-        match self.take_event() {
-            Ok(false) => Poll::Pending,
-            Ok(true) => {
-                let sleeper = self.events().sleeper(self.number());
-                drop(sleeper.and_then(|sleeper| sleeper.exchange(self.events().gate(), None)));
-                Poll::Ready(Ok(()))
+        // What goes is dropped outside of the gate and the lock: what a waker does is not ours.
+        self.poll_event_with(context.waker().clone()).0
+    }
+
+    /// Does as [`poll_event`](Self::poll_event), and hands out the wakers that are of no use any more: for those who have the
+    /// port behind a lock, and drop them after it.
+    pub fn poll_event_with(&self, waker: Waker) -> (Poll<Result<(), Stale>>, [Option<Waker>; 2]) {
+        let sleeper = self.events().sleeper(self.number());
+        let mut waker = Some(waker);
+        // One section: its number may be another port's in a new domain, for which somebody else waits.
+        let looked = self.fresh(|| {
+            // Before the look: an event that comes after it finds the waker.
+            let old = sleeper.and_then(|sleeper| sleeper.swap(waker.take()));
+            let came = self.events().take_pending(self.number());
+            let woken = sleeper.is_some_and(Sleeper::take);
+            let own = if came || woken { sleeper.and_then(|sleeper| sleeper.swap(None)) } else { None };
+            (came || woken, [old, own])
+        });
+        match looked {
+            Ok((came, [old, own])) => {
+                let poll = if came { Poll::Ready(Ok(())) } else { Poll::Pending };
+                (poll, [old.or(waker), own])
             }
-            Err(stale) => Poll::Ready(Err(stale)),
+            Err(stale) => (Poll::Ready(Err(stale)), [waker, None]),
         }
     }
 

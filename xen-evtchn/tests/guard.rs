@@ -4,9 +4,10 @@
 mod fake;
 
 use std::cell::Cell;
+use std::task::{Poll, Waker};
 
 use fake::{CLOSED, guest};
-use xen_evtchn::{Events, PortError};
+use xen_evtchn::{Events, PortError, Sleeper};
 use xen_hypercall::{DomId, Errno, IrqGate, Port, Stale, Vcpu};
 
 const CLOSE: usize = 3;
@@ -115,4 +116,24 @@ fn every_change_is_one_section_of_the_gate() {
     events.reconcile();
     events.rebuild().unwrap();
     assert_eq!((gate.0.get(), gate.1.get()), (0, 7));
+}
+
+/// E22: between the look at the epoch and the waker's place no suspend may give the number to another port.
+#[test]
+fn e22_a_poll_for_an_event_is_one_section_of_the_gate() {
+    let g = guest();
+    let (gate, sleepers) = (Gate::default(), [const { Sleeper::new() }; 4]);
+    let events = Events::new(&g.xen, &g.epoch, &g.xen.info, &g.slots).with_gate(&gate).with_sleepers(&sleepers);
+    let port = events.bind_ipi(Vcpu(0)).unwrap();
+    let sections = |expected| {
+        let before = gate.1.get();
+        let (poll, gone) = port.poll_event_with(Waker::noop().clone());
+        assert_eq!((poll, gate.1.get() - before), (expected, 1));
+        gone.iter().flatten().count()
+    };
+    assert_eq!([sections(Poll::Pending), sections(Poll::Pending)], [0, 1], "the old waker is handed out");
+    g.xen.raise(1);
+    assert_eq!(sections(Poll::Ready(Ok(()))), 2, "and then both");
+    g.epoch.advance();
+    assert_eq!(sections(Poll::Ready(Err(Stale(port.epoch())))), 1, "nobody's place is taken");
 }

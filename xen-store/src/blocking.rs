@@ -48,6 +48,8 @@ pub(crate) enum Progress {
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Store<'a, L, REQUESTS, WATCHES, T> {
     /// Connects over any transport.
     pub const fn over(transport: T, core: &'a mut Core<REQUESTS, WATCHES>, link: L) -> Self {
+        // It may have been a client's.
+        core.keep_none();
         Self { core, transport, link, patience: PATIENCE }
     }
 

@@ -33,7 +33,7 @@ use sleepers::Sleepers;
 /// up what it asked for, and nothing else: so that any timer of the executor's will do to limit it, besides
 /// [`Store::set_patience`], which holds here too.
 ///
-/// Besides the core, it takes 192 bytes a request, 40 bytes a watch, and 264 bytes of the caller's on a 64-bit machine, and
+/// Besides the core, it takes 224 bytes a request, 40 bytes a watch, and 280 bytes of the caller's on a 64-bit machine, and
 /// those of its link.
 ///
 /// It is for one thread; tasks on other processors send theirs a message.
@@ -43,6 +43,8 @@ pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T
     sleepers: RefCell<Sleepers<REQUESTS, WATCHES>>,
     /// Who waits for a slot, in turn, or for the time to look again.
     seats: Seats<'a, REQUESTS>,
+    /// Transactions that are open, or about to be, or whose task is gone.
+    open: Cell<usize>,
     /// Transactions whose task is gone, and of which the server is to hear.
     orphans: RefCell<[Option<Transaction>; REQUESTS]>,
     /// Watches whose task is gone, and that had to stay as long as the session was fenced.
@@ -54,8 +56,8 @@ pub struct Client<'a, L, const REQUESTS: usize = 4, const WATCHES: usize = 16, T
 // What the documentation says of its size.
 #[cfg(target_pointer_width = "64")]
 const _: () = {
-    assert!(size_of::<Client<'static, (), 0, 0>>() <= 264);
-    assert!(size_of::<Client<'static, (), 4, 16>>() <= 264 + 4 * 192 + 16 * 40);
+    assert!(size_of::<Client<'static, (), 0, 0>>() <= 280);
+    assert!(size_of::<Client<'static, (), 4, 16>>() <= 280 + 4 * 224 + 16 * 40);
 };
 
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
@@ -67,6 +69,7 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
             store: RefCell::new(store),
             sleepers: RefCell::new(Sleepers::new()),
             seats: Seats::new(),
+            open: Cell::new(0),
             orphans: RefCell::new([const { None }; REQUESTS]),
             unwanted: RefCell::new([const { None }; WATCHES]),
             again: Cell::new(Nanos::MAX),
@@ -75,9 +78,9 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
 
     /// Adds seats for tasks that wait for a slot, or for the clock; without them there are four for each slot.
     ///
-    /// A task takes two where all slots are in use, one where it waits for nodes or devices.
+    /// A task takes two where all slots are in use, one where it waits for nodes or devices, none otherwise.
     #[must_use]
-    pub const fn with_seats(mut self, seats: &'a [Seat]) -> Self {
+    pub const fn with_seats(mut self, seats: &'a mut [Seat]) -> Self {
         self.seats.add(seats);
         self
     }
@@ -123,6 +126,11 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
         self.seats.wake_all(Reason::Room);
         self.seats.wake_all(Reason::Time);
         self.urge();
+    }
+
+    /// Counts one transaction less.
+    fn close(&self) {
+        self.open.set(self.open.get().saturating_sub(1));
     }
 
     /// Refuses what cannot go on.

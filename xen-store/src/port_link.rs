@@ -120,8 +120,8 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
     /// connection it does nothing.
     ///
     /// For a guest that waits for other things besides. What is dispatched meanwhile is to be told by [`Events::wake`], with
-    /// a [`Sleeper`](xen_evtchn::Sleeper) for the port; otherwise a handler must leave the event alone as long as somebody
-    /// waits by this link.
+    /// a [`Sleeper`](xen_evtchn::Sleeper) for the port: then tasks wait by it. An upcall handler itself must leave the event
+    /// alone as long as somebody waits by [`Link::wait`], which would not see it.
     ///
     /// # Errors
     /// [`PortError`]; there are no upcalls, and the link waits as before.
@@ -136,11 +136,14 @@ impl<'e, H: Hypercall, G: IrqGate, C: Cpu> PortLink<'e, H, G, C> {
     ///
     /// Pending for ever without a connection, or without a [`Sleeper`](xen_evtchn::Sleeper) for its port.
     pub fn poll_event(&self, cx: &Context<'_>) -> Poll<()> {
-        // Before the look: an event that comes after it finds the waker.
-        if let Some(port) = self.port() {
-            self.events.put_waker(port, cx.waker());
+        let waker = cx.waker().clone();
+        // What goes is dropped behind the lock.
+        let polled = self.locked(|port| port.as_ref().map(|port| port.poll_event_with(waker)));
+        match polled {
+            Some((Poll::Ready(Ok(())), _)) => Poll::Ready(()),
+            // Of an earlier epoch: woken when there is a port again, as all are.
+            _ => Poll::Pending,
         }
-        if self.take_event() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn locked<R>(&self, section: impl FnOnce(&mut Option<BoundPort<'e, H, G>>) -> R) -> R {

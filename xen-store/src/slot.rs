@@ -184,6 +184,11 @@ impl Slot {
         }
     }
 
+    /// Tells whether somebody waits for what comes of it, or has not taken it yet.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.owner == Owner::Ticket
+    }
+
     /// Tells whether it may be taken for another request, if there is no better one: a late answer is a stray then.
     pub(crate) fn is_overtaken(&self) -> bool {
         self.owner == Owner::GivenUp && self.exchange.stage == Stage::Overtaken

@@ -9,9 +9,11 @@ mod guest;
 mod tasks;
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{Future as _, pending};
+use std::pin::pin;
+use std::task::{Context, Waker};
 
-use tasks::{Tasks, all, first};
+use tasks::{Tasks, all, both, first};
 use xen_hypercall::Nanos;
 use xen_mock::{Destination, Host, Save, StoreOp};
 use xen_store::future::{Client, Inside, Seat};
@@ -22,15 +24,36 @@ const B: Path<'_> = Path::literal("data/b");
 
 type Tested<'a, const R: usize, const W: usize> = Client<'a, &'a Tasks, R, W>;
 
+/// Writes to one node, again and again, and what became of each.
+struct Writes([Option<Result<(), StoreError>>; 6]);
+
+impl Requests for Writes {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn ask(
+        &mut self,
+        _index: usize,
+        ask: &mut dyn FnMut(Request<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        ask(Request::Write(A, b"1"))
+    }
+
+    fn answer(&mut self, index: usize, answer: Result<Reply<'_>, StoreError>) {
+        assert_eq!(self.0[index].replace(answer.map(drop)), None, "answered twice");
+    }
+}
+
 /// Runs tasks on a client of so many slots and watches, with its driver beside them.
 fn run<const R: usize, const W: usize>(host: &Host, test: impl AsyncFnOnce(&Tested<'_, R, W>, &Tasks)) {
-    run_with(host, &[], test);
+    run_with(host, &mut [], test);
 }
 
 /// Does as `run`, with so many more seats.
 fn run_with<const R: usize, const W: usize>(
     host: &Host,
-    seats: &[Seat],
+    seats: &mut [Seat],
     test: impl AsyncFnOnce(&Tested<'_, R, W>, &Tasks),
 ) {
     let tasks = Tasks::new(host);
@@ -89,8 +112,8 @@ fn many_tasks_share_few_slots() {
 fn as_many_may_wait_for_a_slot_as_there_are_seats() {
     for (seats, waiting) in [(0, 4), (190, 99)] {
         let host = Host::builder().build();
-        let seats: Vec<_> = (0..seats).map(|_| Seat::new()).collect();
-        run_with::<2, 0>(&host, &seats, async |client, _| {
+        let mut seats: Vec<_> = (0..seats).map(|_| Seat::new()).collect();
+        run_with::<2, 0>(&host, &mut seats, async |client, _| {
             let read = async |_| client.read(Path::literal("domid"), &mut [0; 16]).await.map(drop);
             let done = all((0..101).map(read)).await;
             // One is under way, of a slot that is no suspend's.
@@ -98,6 +121,101 @@ fn as_many_may_wait_for_a_slot_as_there_are_seats() {
             assert_eq!(done[waiting + 1..], vec![Err(StoreError::Full); 100 - waiting]);
         });
     }
+}
+
+/// S13: a pipeline that has no answers ends, as each of its requests does.
+#[test]
+fn s13_a_pipeline_without_answers_ends() {
+    let host = Host::builder().build();
+    run::<3, 0>(&host, async |client, tasks| {
+        client.with(|store| store.set_patience(Nanos::from_secs(2)));
+        host.faults().on_store(StoreOp::Write).times(9).swallows();
+        let (begun, mut writes) = (tasks.time(), Writes([None; 6]));
+        client.pipeline(&mut writes).await;
+        assert_eq!(writes.0, [Some(Err(StoreError::TimedOut)); 6]);
+        assert!(tasks.time().since(begun) < Nanos::from_secs(9));
+    });
+}
+
+/// S13: what the server owes is set free by a later answer, also where a slot is kept for a suspend.
+#[test]
+fn s13_a_lost_answer_takes_no_slot_for_ever() {
+    let host = Host::builder().build();
+    run::<2, 0>(&host, async |client, _| {
+        client.with(|store| store.set_patience(Nanos::from_secs(2)));
+        for _ in 0..3 {
+            host.faults().on_store(StoreOp::Read).swallows();
+            assert_eq!(client.read(A, &mut [0; 8]).await.map(drop), Err(StoreError::TimedOut));
+            assert_eq!(client.read(Path::literal("domid"), &mut [0; 8]).await.map(drop), Ok(()));
+        }
+        let mut writes = Writes([None; 6]);
+        client.pipeline(&mut writes).await;
+        assert_eq!(writes.0, [Some(Ok(())); 6]);
+    });
+}
+
+/// Who waits for a slot and is not polled, for its task waits for something else, holds up the others as long as its own
+/// patience lasts.
+#[test]
+fn who_is_not_polled_holds_up_nobody_for_ever() {
+    let host = Host::builder().build();
+    run::<2, 0>(&host, async |client, tasks| {
+        let begun = tasks.time();
+        client.with(|store| store.set_patience(Nanos::from_secs(3)));
+        host.faults().on_store(StoreOp::Read).delays(Nanos::from_secs(1));
+        let slow = async { client.read(Path::literal("domid"), &mut [0; 8]).await.map(drop) };
+        let other = async {
+            let mut buffer = [0; 8];
+            let mut waits = pin!(client.read(Path::literal("domid"), &mut buffer));
+            assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            tasks.sleep(Nanos::from_secs(2)).await;
+            let written = client.write(A, b"1").await;
+            assert_eq!(waits.await.map(drop), Ok(()), "it has a slot like all others");
+            written
+        };
+        assert_eq!(both(slow, other).await, (Ok(()), Ok(())));
+        let lasted = tasks.time().since(begun);
+        assert!(lasted >= Nanos::from_secs(3) && lasted < Nanos::from_secs(4), "{lasted:?}");
+    });
+}
+
+/// As many transactions as there are slots may be open; all that are dropped are ended, at once or not.
+#[test]
+fn transactions_that_are_dropped_together_are_all_ended() {
+    let host = Host::builder().build();
+    run::<2, 0>(&host, async |client, tasks| {
+        let hold = async || {
+            let held = client.transaction(Attempts(1), async |_| {
+                tasks.sleep(Nanos::from_secs(1)).await;
+                Err::<(), _>(StoreError::Stale)
+            });
+            held.await
+        };
+        for _ in 0..4 {
+            let stale = Err(StoreError::Stale);
+            assert_eq!(both(both(hold(), hold()), hold()).await, ((stale, stale), Err(StoreError::Full)));
+            tasks.sleep(Nanos::from_millis(100)).await;
+        }
+        assert_eq!(client.with(|store| store.core().reset().map(drop)), Ok(()), "none is open");
+    });
+}
+
+/// A task that waits until something is heard is told that nothing will be, whatever has been heard before.
+#[test]
+fn heard_leaves_the_event_and_tells_of_the_end() {
+    let host = Host::builder().build();
+    run::<2, 1>(&host, async |client, _| {
+        let watch = client.watch(A).await.unwrap();
+        assert_eq!((client.heard(watch).await, client.heard(watch).await), (Ok(()), Ok(())));
+        client.with(|store| store.core().handle_fault(Fault::Oversize(5000)));
+        assert_eq!(client.heard(watch).await, Err(StoreError::Poisoned(Fault::Oversize(5000))));
+    });
+    run::<2, 2>(&Host::builder().build(), async |client, _| {
+        let old = client.watch(A).await.unwrap();
+        client.unwatch(old).unwrap();
+        let new = client.watch(B).await.unwrap();
+        assert_eq!((client.heard(new).await, client.heard(old).await), (Ok(()), Err(StoreError::Stale)));
+    });
 }
 
 /// S11, S13: a future that is dropped gives its request up; a late answer reaches nobody, and the slot comes back.
@@ -128,7 +246,12 @@ fn s13_no_slot_ever() {
         let read = async |_| client.read(Path::literal("domid"), &mut [0; 16]).await.map(drop);
         host.faults().on_store(StoreOp::Read).times(2).swallows();
         let before = tasks.time();
-        assert_eq!(all((0..8).map(read)).await, [Err(StoreError::TimedOut); 8]);
+        let done = all((0..8).map(read)).await;
+        // Where nobody waits for an answer any more, who is next may have the slot that is kept.
+        assert_eq!(
+            (done[2], done[..2].iter().chain(&done[3..]).all(|done| *done == Err(StoreError::TimedOut))),
+            (Ok(()), true)
+        );
         let lasted = tasks.time().since(before);
         assert!(lasted >= Nanos::from_secs(2) && lasted < Nanos::from_secs(3), "{lasted:?}");
         assert_eq!(client.with(|store| store.read(Path::literal("domid"), &mut [0; 16]).map(drop)), Ok(()));
@@ -160,7 +283,7 @@ fn watches() {
             host.store().write("data/a", "2");
             client.read(Path::literal("domid"), &mut [0; 8]).await.map(drop)
         };
-        let (event, read) = tasks::both(client.event(watch), changed).await;
+        let (event, read) = both(client.event(watch), changed).await;
         assert_eq!((event.unwrap().watch, read), (watch, Ok(())));
         let nothing = first(async { Some(client.event(watch).await) }, async {
             client.read(Path::literal("domid"), &mut [0; 8]).await.unwrap();
@@ -275,7 +398,7 @@ fn pipelines_share_slots_with_others() {
             reads.0.into_inner()
         };
         let other = async { client.read(Path::literal("domid"), &mut [0; 8]).await.map(drop) };
-        let ((one, two), read) = tasks::both(tasks::both(pipe(), pipe()), other).await;
+        let ((one, two), read) = both(both(pipe(), pipe()), other).await;
         let expected: Vec<_> = (0..50).map(|at: u32| vec![Ok(at.to_string())]).collect();
         assert_eq!((one, two, read), (expected.clone(), expected, Ok(())));
     });
@@ -290,7 +413,7 @@ fn s01_a_poisoned_session_tells_all() {
         client.event(watch).await.unwrap();
         let fault = StoreError::Poisoned(Fault::Oversize(5000));
         let broken = async { client.with(|store| store.core().handle_fault(Fault::Oversize(5000))) };
-        let (event, ()) = tasks::both(client.event(watch), broken).await;
+        let (event, ()) = both(client.event(watch), broken).await;
         assert_eq!(event, Err(fault));
         assert_eq!(client.read(A, &mut [0; 8]).await.map(drop), Err(fault));
     });
@@ -322,7 +445,7 @@ fn i28_tasks_go_through_a_restore() {
                     });
                     fenced
                 };
-                let (event, fenced) = tasks::both(client.event(watch), suspended).await;
+                let (event, fenced) = both(client.event(watch), suspended).await;
                 assert_eq!((event.unwrap().watch, fenced), (watch, Err(StoreError::Fenced)));
                 assert!(client.read(Path::literal("domid"), &mut [0; 8]).await.is_ok());
             },

@@ -18,7 +18,7 @@ pub enum Refusal {
     NoMemory,
     /// A device has state that cannot be saved.
     Device,
-    /// There are more devices than slots for them: some would never be told.
+    /// There are more devices than slots for them: some would never be told. (After a sleep that was not asked for, they are not.)
     Slots,
 }
 

@@ -10,7 +10,7 @@ use crate::{Action, Class, ControlWord, DeviceSlots, Ending, Event, Fatal, Refus
 /// The services of an embedding operating system, put together for one run.
 ///
 /// The order of `core` matters within a [`Stage`] only; `devices` has at most as many members as the coordinator has slots:
-/// with more of them every suspend is refused ([`Refusal::Slots`]).
+/// with more of them every suspend that is asked for is refused ([`Refusal::Slots`]).
 pub struct Embedder<'a> {
     /// The clock.
     pub clock: &'a dyn Clock,

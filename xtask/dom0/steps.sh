@@ -67,13 +67,14 @@ step() {
     exit 1
 }
 
-# How the domain's processors stand: Xen tells it twice on its own console, and registers and stacks go to our log.
+# How the domain's processors stand: Xen tells it twice on its own console; registers, stacks and local APICs go to our log.
 examine() {
     for key in q e v q v; do
         xl debug-keys "$key"
         sleep 1
     done
     xenctx -a -C -t -l 60 -k 0x1000 "$(domid)" 2>&1 | grep -v '\[<' | sed 's/^/cpus: /'
+    xen-hvmctx "$(domid)" 2>&1 | sed 's/^/cpus: /'
 }
 
 # finish ok|fail: hand over what was said but for the load, and leave nothing behind.

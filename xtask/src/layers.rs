@@ -22,10 +22,7 @@ const LEVELS: [&[&str]; 7] = [
 const TOOLS: [&str; 3] = ["xtask", "xen-benches", "xen-fuzz"];
 /// Examples of embedders, which nobody names, and what each of them may name of the family.
 const EMBEDDERS: [(&str, &[&str]); 3] = [
-    (
-        "async-guest",
-        &["xen-hypercall", "xen-evtchn", "xen-grant", "xen-store", "xen-suspend", "xen-frontend", "xen-mock"],
-    ),
+    ("async-guest", &["xen-hypercall", "xen-evtchn", "xen-store", "xen-suspend", "xen-frontend", "xen-mock"]),
     ("hosted-driver", &["xen-hypercall", "xen-suspend"]),
     (
         "toy-kernel",

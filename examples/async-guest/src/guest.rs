@@ -85,8 +85,8 @@ impl Guest {
         store.set_patience(PATIENCE);
         let executor: &Executor = machine.keep(Executor::new(machine.keep(AtomicBool::new(false))));
         let (ports, tally) = ([const { RefCell::new(None) }; PORTS], Tally::default());
-        // Two for each task that waits for a slot, which all may do at once.
-        let client = Client::new(store).with_seats(machine.keep([const { Seat::new() }; 2 * (NODES + PORTS)]));
+        // Two for each task that waits for a slot, which all those of nodes may do at once; the others have the client's own.
+        let client = Client::new(store).with_seats(machine.keep([const { Seat::new() }; 2 * NODES]));
         let guest: &Self = machine.keep(Self {
             machine: machine.clone(),
             epoch,

@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use embassy_futures::select::select;
+use embassy_futures::select::{Either, select};
 use xen_evtchn::Abi;
 use xen_frontend::console::{ConsoleDevice, ConsoleService};
 use xen_hypercall::op::sched::Reason;
@@ -105,7 +105,9 @@ pub(crate) async fn suspends(guest: &'static Guest, parts: Parts) {
     let mut coordinator = SuspendCoordinator::new([DeviceSlot::new(); 1], Deadlines::default());
     loop {
         // The event stays for the coordinator, which reads the word and acknowledges it.
-        select(client.heard(watch), alarm.sleep(RECHECK)).await;
+        if let Either::First(heard) = select(client.heard(watch), alarm.sleep(RECHECK)).await {
+            heard.expect("xenstore");
+        }
         let embedder = Embedder {
             clock: *clock,
             epoch,

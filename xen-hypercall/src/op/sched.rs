@@ -110,7 +110,7 @@ unsafe impl Command for Poll<'_> {
 /// What Xen said; `EINVAL` for more than 128 ports or one that does not exist.
 ///
 /// # Xen
-/// `SCHEDOP_poll`; a deadline of 0 is for ever, so a deadline of 0 is sent as 1.
+/// `SCHEDOP_poll`; a timeout of 0 is for ever to Xen, so that a deadline of 0 is sent as 1.
 #[doc(alias = "SCHEDOP_poll")]
 pub fn poll<H: Hypercall + ?Sized>(hook: &H, ports: &[Port], deadline: Option<SystemTime>) -> Result<(), Errno> {
     let nr_ports = u32::try_from(ports.len()).map_err(|_| Errno::EINVAL)?;

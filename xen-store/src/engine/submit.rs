@@ -70,7 +70,7 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
         self.slots.get(place).is_some_and(|slot| slot.outcome().is_some())
     }
 
-    /// Keeps a slot back, as if it were not there; if there is another.
+    /// Keeps a slot back as long as others are in use, as if it were not there; if there is another.
     pub(crate) const fn keep_one(&mut self) {
         self.keeps = REQUESTS > 1;
     }
@@ -82,7 +82,9 @@ impl<const REQUESTS: usize, const WATCHES: usize> Core<REQUESTS, WATCHES> {
 
     pub(super) fn free_slot(&self) -> Result<usize, StoreError> {
         let usable = self.slots.iter().filter(|slot| slot.is_free() || slot.is_overtaken()).count();
-        if usable <= usize::from(self.keeps) {
+        // Where nobody waits for an answer all other slots are of answers that were given up: a later one sets them free.
+        let keeps = self.keeps && self.slots.iter().any(Slot::is_waited_for);
+        if usable <= usize::from(keeps) {
             return Err(StoreError::Full);
         }
         let free = self.slots.iter().position(Slot::is_free);

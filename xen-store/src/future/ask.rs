@@ -1,7 +1,10 @@
 //! Requests.
 
 use core::future::poll_fn;
+use core::mem;
 use core::task::{Context, Poll, Waker};
+
+use xen_hypercall::Nanos;
 
 use super::Client;
 use super::seats::{Place, Reason};
@@ -23,7 +26,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
         if let Some(ticket) = self.ticket.take() {
             self.client.store.borrow_mut().core().give_up(ticket);
         }
-        self.client.wake_for_room();
+        self.client.leave_room();
     }
 }
 
@@ -109,7 +112,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
             if self.now() >= deadline {
                 return Poll::Ready(Err(StoreError::TimedOut));
             }
-            match place.wait(cx).and_then(|()| self.wait_for_time(cx, &mut time, deadline)) {
+            match place.wait(cx, deadline).and_then(|()| self.wait_for_time(cx, &mut time, deadline)) {
                 Ok(()) => Poll::Pending,
                 Err(full) => Poll::Ready(Err(full)),
             }
@@ -121,8 +124,9 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
 
     /// Asks many things at once, and waits until all are answered; `requests` is told of each answer as it comes.
     ///
-    /// As many are under way as there are slots that no other task uses; each answer is waited for as long as the patience
-    /// lasts. If the future is dropped, what was not answered has no answer.
+    /// As many are under way as there are slots that no other task uses or waits for; each answer is waited for as long as the
+    /// patience lasts, and so is a slot: after that, or where no [seat](Client::with_seats) is left, the rest is answered with
+    /// that error. If the future is dropped, what was not answered has no answer.
     ///
     /// # Panics
     /// If `requests` uses the client itself.
@@ -131,7 +135,9 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
             client: self,
             pipeline: Pipeline::new(),
             answered: None,
+            deadline: Nanos::MAX,
             place: Place::new(&self.seats, Reason::Room),
+            time: Place::new(&self.seats, Reason::Time),
         };
         poll_fn(|cx| piped.poll(cx, requests)).await;
     }
@@ -158,8 +164,11 @@ struct Piped<'c, 'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES
     pipeline: Pipeline<REQUESTS>,
     /// How many were answered when patience began.
     answered: Option<usize>,
-    /// Where nothing is under way: it waits for a slot.
+    /// When it ends.
+    deadline: Nanos,
+    /// Where nothing is under way: it waits for a slot, as long as the patience lasts.
     place: Place<'c, 'a, REQUESTS>,
+    time: Place<'c, 'a, REQUESTS>,
 }
 
 impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'_, '_, L, T, REQUESTS, WATCHES> {
@@ -174,25 +183,41 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Piped<'
             return Poll::Ready(());
         }
         // What was answered has left its slot, perhaps for another.
-        self.client.wake_for_room();
+        self.client.leave_room();
         if self.answered.replace(self.pipeline.answered()) != Some(self.pipeline.answered()) {
             let mut store = self.client.store.borrow_mut();
+            self.deadline = store.deadline();
             self.pipeline.under_way().for_each(|ticket| store.expire(ticket));
         }
         for ticket in self.pipeline.under_way() {
             let other = self.client.sleepers.borrow_mut().put(Wants::Answer(ticket.place()), cx);
             other.into_iter().for_each(Waker::wake);
         }
-        if self.pipeline.under_way().next().is_some() {
-            self.place = Place::new(&self.client.seats, Reason::Room);
-        } else if self.place.wait(cx).is_err() {
-            // Too many wait: in its turn.
-            cx.waker().wake_by_ref();
-        }
         if submitted {
             self.client.urge();
         }
-        Poll::Pending
+        if self.pipeline.under_way().next().is_some() {
+            self.place = Place::new(&self.client.seats, Reason::Room);
+            return Poll::Pending;
+        }
+        match self.wait(cx) {
+            Ok(()) => Poll::Pending,
+            Err(error) => {
+                let mut store = self.client.store.borrow_mut();
+                mem::take(&mut self.pipeline).give_up(store.core(), requests, error);
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Waits for a slot.
+    fn wait(&mut self, cx: &Context<'_>) -> Result<(), StoreError> {
+        self.client.check()?;
+        if self.client.now() >= self.deadline {
+            return Err(StoreError::TimedOut);
+        }
+        self.place.wait(cx, self.deadline)?;
+        self.client.wait_for_time(cx, &mut self.time, self.deadline)
     }
 }
 
@@ -203,6 +228,6 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
         let mut store = self.client.store.borrow_mut();
         self.pipeline.tickets().for_each(|ticket| store.core().give_up(ticket));
         drop(store);
-        self.client.wake_for_room();
+        self.client.leave_room();
     }
 }

@@ -71,11 +71,14 @@ impl<L: TaskLink, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
         for orphan in orphans.iter_mut() {
             let Some(transaction) = orphan.take() else { continue };
             match store.core().end(&transaction, End::Abandon) {
-                Ok(ticket) => ticket.into_iter().for_each(|ticket| store.core().give_up(ticket)),
+                Ok(ticket) => {
+                    ticket.into_iter().for_each(|ticket| store.core().give_up(ticket));
+                    self.close();
+                }
                 // There is no room, or a fence: later.
                 Err(StoreError::Full | StoreError::Fenced) => *orphan = Some(transaction),
                 // The server ended it with the connection.
-                Err(_) => {}
+                Err(_) => self.close(),
             }
         }
     }
@@ -96,6 +99,14 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
             }
         }
         self.wake_for_room();
+    }
+
+    /// Tells who waits for a slot that one may be free: other tasks, and the driver with what nobody ended.
+    pub(super) fn leave_room(&self) {
+        self.wake_for_room();
+        if self.orphans.borrow().iter().any(Option::is_some) {
+            self.urge();
+        }
     }
 
     /// Wakes who is next to have a slot, if one is free.

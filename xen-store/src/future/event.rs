@@ -74,10 +74,9 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
     /// As [`event`](Self::event).
     pub async fn heard(&self, watch: WatchId) -> Result<(), StoreError> {
         poll_fn(|cx| {
-            if self.store.borrow_mut().core().has_event_at(watch.place()) {
-                return Poll::Ready(Ok(()));
-            }
-            self.poll_unheard(cx, watch)
+            let unheard = self.poll_unheard(cx, watch);
+            let heard = || self.store.borrow_mut().core().has_event_at(watch.place());
+            if unheard.is_pending() && heard() { Poll::Ready(Ok(())) } else { unheard }
         })
         .await
     }

@@ -53,7 +53,7 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
         place: &mut Place<'_, '_, REQUESTS>,
         at: Nanos,
     ) -> Result<(), StoreError> {
-        place.wait(cx)?;
+        place.wait(cx, at)?;
         if at < self.again.get() {
             self.again.set(at);
             self.urge();
@@ -73,7 +73,9 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
 
     /// Wakes those who wait for the clock, if it is time for one of them.
     pub(super) fn wake_for_time(&self) {
-        if self.again.get() > self.now() {
+        let now = self.now();
+        self.seats.tell_time(now);
+        if self.again.get() > now {
             return;
         }
         self.again.set(Nanos::MAX);

@@ -3,6 +3,8 @@
 use core::cell::{Cell, RefCell};
 use core::task::{Context, Waker};
 
+use xen_hypercall::Nanos;
+
 use crate::StoreError;
 
 /// Storage by which a task waits for a slot or for the clock, one of each.
@@ -21,6 +23,8 @@ impl Seat {
 struct Waiting {
     reason: Reason,
     ticket: u64,
+    /// A task that is not polled any more holds up nobody beyond this time.
+    until: Nanos,
     waker: Waker,
 }
 
@@ -39,15 +43,26 @@ pub(super) struct Seats<'a, const N: usize> {
     own: [[Seat; N]; 4],
     more: &'a [Seat],
     tickets: Cell<u64>,
+    /// The time, as it was told last.
+    now: Cell<Nanos>,
 }
 
 impl<'a, const N: usize> Seats<'a, N> {
     pub(super) const fn new() -> Self {
-        Self { own: [const { [const { Seat::new() }; N] }; 4], more: &[], tickets: Cell::new(0) }
+        Self {
+            own: [const { [const { Seat::new() }; N] }; 4],
+            more: &[],
+            tickets: Cell::new(0),
+            now: Cell::new(Nanos::ZERO),
+        }
     }
 
     pub(super) const fn add(&mut self, seats: &'a [Seat]) {
         self.more = seats;
+    }
+
+    pub(super) fn tell_time(&self, now: Nanos) {
+        self.now.set(now);
     }
 
     fn all(&self) -> impl Iterator<Item = &Seat> {
@@ -56,8 +71,11 @@ impl<'a, const N: usize> Seats<'a, N> {
 
     /// Returns the ticket of who came first.
     fn first(&self, reason: Reason) -> Option<u64> {
-        let tickets =
-            self.all().filter_map(|seat| seat.0.borrow().as_ref().and_then(|waiting| waiting.ticket_of(reason)));
+        let now = self.now.get();
+        let tickets = self.all().filter_map(|seat| {
+            let waiting = seat.0.borrow();
+            waiting.as_ref().filter(|waiting| now < waiting.until).and_then(|waiting| waiting.ticket_of(reason))
+        });
         tickets.min()
     }
 
@@ -110,19 +128,19 @@ impl<'q, 'a, const N: usize> Place<'q, 'a, N> {
 
     /// Tells whether nobody came before.
     pub(super) fn is_next(&self) -> bool {
-        self.seats.first(self.reason) == self.seat.map(|(ticket, _)| ticket)
+        self.seats.first(self.reason).is_none_or(|first| self.seat.is_some_and(|(ticket, _)| ticket <= first))
     }
 
-    /// Has the task woken when it is to look again.
+    /// Has the task woken when it is to look again, which it does until some time at most.
     ///
     /// # Errors
     /// [`StoreError::Full`] if there is no seat.
-    pub(super) fn wait(&mut self, cx: &Context<'_>) -> Result<(), StoreError> {
+    pub(super) fn wait(&mut self, cx: &Context<'_>, until: Nanos) -> Result<(), StoreError> {
         let (ticket, seat) = match self.seat {
             Some(mine) => mine,
             None => self.sit_down()?,
         };
-        let waiting = Waiting { reason: self.reason, ticket, waker: cx.waker().clone() };
+        let waiting = Waiting { reason: self.reason, ticket, until, waker: cx.waker().clone() };
         let before = seat.0.borrow_mut().replace(waiting);
         drop(before);
         Ok(())
@@ -168,7 +186,7 @@ mod tests {
     }
 
     fn wait(place: &mut Place<'_, '_, 2>, count: &Arc<Count>) -> Result<(), StoreError> {
-        place.wait(&Context::from_waker(&Waker::from(Arc::clone(count))))
+        place.wait(&Context::from_waker(&Waker::from(Arc::clone(count))), Nanos(9))
     }
 
     #[test]
@@ -193,6 +211,22 @@ mod tests {
         assert!(!Place::new(&seats, Reason::Room).is_next(), "who comes now comes later");
         drop(third);
         assert!(!seats.is_awaited(Reason::Room));
+    }
+
+    /// A task that is there and is not polled holds up the others until its time, and no longer.
+    #[test]
+    fn who_is_not_polled_loses_its_turn_in_time() {
+        let seats: Seats<'_, 2> = Seats::new();
+        let [first, second]: [Arc<Count>; 2] = Default::default();
+        let mut places = [(); 2].map(|()| Place::new(&seats, Reason::Room));
+        wait(&mut places[0], &first).unwrap();
+        seats.tell_time(Nanos(5));
+        places[1].wait(&Context::from_waker(&Waker::from(Arc::clone(&second))), Nanos(20)).unwrap();
+        assert_eq!(places.each_ref().map(Place::is_next), [true, false]);
+        seats.tell_time(Nanos(9));
+        assert_eq!(places.each_ref().map(Place::is_next), [true, true]);
+        seats.wake_first(Reason::Room);
+        assert_eq!((first.0.load(SeqCst), second.0.load(SeqCst)), (0, 1));
     }
 
     #[test]

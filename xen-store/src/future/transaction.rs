@@ -31,8 +31,8 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
     for Open<'_, '_, L, T, REQUESTS, WATCHES>
 {
     fn drop(&mut self) {
-        let Some(transaction) = self.transaction.take() else { return };
-        // There are no more of them than slots were, save for a driver that does not run: then the connection ends them.
+        let Some(transaction) = self.transaction.take() else { return self.client.close() };
+        // There is a place for each that may be open.
         let mut orphans = self.client.orphans.borrow_mut();
         if let Some(place) = orphans.iter_mut().find(|orphan| orphan.is_none()) {
             *place = Some(transaction);
@@ -45,18 +45,18 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Drop
 impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<'a, L, REQUESTS, WATCHES, T> {
     /// Does `body` in a transaction, again from its beginning as long as the server says `EAGAIN`.
     ///
-    /// If `body` fails, or the future is dropped, the transaction is abandoned.
+    /// If `body` fails, or the future is dropped, the transaction is abandoned. As many may be open as there are slots.
     ///
     /// # Errors
-    /// What `body` or the server said; `EAGAIN` if no attempt is left.
+    /// What `body` or the server said; `EAGAIN` if no attempt is left; [`StoreError::Full`] if too many are open.
     pub async fn transaction<R>(
         &self,
         attempts: Attempts,
         mut body: impl AsyncFnMut(&Inside<'_, 'a, L, REQUESTS, WATCHES, T>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         for _ in 0..attempts.0.max(1) {
-            let begun = self.ask(Request::Begin, None, &mut [0; ID]).await?.into_transaction()?;
-            let mut open = Open { client: self, transaction: Some(begun) };
+            let mut open = self.open()?;
+            open.transaction = Some(self.ask(Request::Begin, None, &mut [0; ID]).await?.into_transaction()?);
             let Some(transaction) = &open.transaction else { break };
             let done = body(&Inside { client: self, transaction }).await?;
             match open.commit().await {
@@ -65,6 +65,16 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
             }
         }
         Err(StoreError::Said(Refusal::Again))
+    }
+
+    /// Counts one more that is open.
+    fn open(&self) -> Result<Open<'_, 'a, L, T, REQUESTS, WATCHES>, StoreError> {
+        let open = self.open.get();
+        if open >= REQUESTS {
+            return Err(StoreError::Full);
+        }
+        self.open.set(open.saturating_add(1));
+        Ok(Open { client: self, transaction: None })
     }
 }
 

@@ -60,7 +60,8 @@ impl<'a, L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Cli
     /// If the future is dropped, the watches of what was read end with it.
     ///
     /// # Errors
-    /// What `look` fails with, and [`StoreError::TimedOut`] at the deadline, [`Nanos::MAX`] being none.
+    /// What `look` fails with, [`StoreError::TimedOut`] at the deadline, [`Nanos::MAX`] being none, and [`StoreError::Full`] if no
+    /// [seat](Client::with_seats) is left.
     pub async fn wait_until<V>(
         &self,
         deadline: Nanos,

@@ -64,7 +64,8 @@ impl<L: Link, T: Transport, const REQUESTS: usize, const WATCHES: usize> Client<
     /// Connects devices to their other ends, all at once, from the beginning: see
     /// [`Store::connect_all`](crate::Store::connect_all).
     ///
-    /// The deadline is for the other ends; each answer of the server is waited for as long as the patience lasts. If the future
+    /// The deadline is for the other ends; each answer of the server is waited for as long as the patience lasts. It takes a
+    /// [seat](Client::with_seats) while it waits, without which all that are not there fail with `Full`. If the future
     /// is dropped, the devices' watches end, and they are to be connected from the beginning.
     ///
     /// # Panics

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The toolstack's programs that dom0 runs.
-const TOOLS: [&str; 9] = [
+const TOOLS: [&str; 10] = [
     "xl",
     "xenstored",
     "oxenstored",
@@ -17,6 +17,7 @@ const TOOLS: [&str; 9] = [
     "xen-init-dom0",
     "lsevtchn",
     "xenctx",
+    "xen-hvmctx",
     "xenstore-control",
 ];
 /// The clients of xenstore that the steps call.
