@@ -1,7 +1,6 @@
 //! A guest that breaks its own ring: what the daemon says of it, and how the connection is mended.
 
 use super::daemon::Daemon;
-use super::domain::Domain;
 use super::hands::Hands;
 use crate::xen::plan;
 use anyhow::{Result, ensure};
@@ -20,9 +19,7 @@ const ERROR: usize = 2072;
 /// The daemon in C says why it stopped. The one in OCaml says nothing, and offers to connect rings anew, but not to who has
 /// broken one. Either way there is an error in time, and the toolstack is to introduce the domain anew.
 pub(super) fn run(daemon: &mut Daemon) -> Result<()> {
-    let domain = Domain::new(GUEST, daemon.folder())?;
-    let mut hands = Hands::connect(&daemon.socket(), GUEST)?;
-    hands.introduce(GUEST)?;
+    let (domain, _) = Hands::with_guest(daemon, GUEST)?;
     let mut core: Box<Core<4, 4>> = Box::new(Core::new());
     let mut store = Store::attach(domain.page(), &mut core, &domain)?;
     let offered = store.core().features();

@@ -1,7 +1,6 @@
 //! Domains that come and go, and a client that comes where another one was.
 
 use super::daemon::Daemon;
-use super::domain::Domain;
 use super::hands::Hands;
 use anyhow::{Context as _, Result, ensure};
 use xen_hypercall::{DomId, Nanos};
@@ -27,8 +26,7 @@ pub(super) fn of_domains(daemon: &mut Daemon) -> Result<()> {
     };
     told(introduced)?;
     told(released)?;
-    let domain = Domain::new(GUEST, daemon.folder())?;
-    Hands::connect(&daemon.socket(), GUEST)?.introduce(GUEST)?;
+    let (domain, _) = Hands::with_guest(daemon, GUEST)?;
     told(introduced)?;
     drop(domain);
     told(released)
@@ -36,11 +34,8 @@ pub(super) fn of_domains(daemon: &mut Daemon) -> Result<()> {
 
 /// A guest's kernel follows its firmware on the same ring: what that left under way and watched does no harm.
 pub(super) fn of_clients(daemon: &mut Daemon) -> Result<()> {
-    let domain = Domain::new(GUEST, daemon.folder())?;
-    let mut hands = Hands::connect(&daemon.socket(), GUEST)?;
-    hands.introduce(GUEST)?;
-    hands.write("comings/node", b"before");
-    hands.set_permissions("comings/node", &[format!("n{GUEST}")]);
+    let (domain, mut hands) = Hands::with_guest(daemon, GUEST)?;
+    hands.give(GUEST, "comings/node", b"before");
     let mut first = Box::new(Core::<4, 4>::new());
     let mut firmware = Store::attach(domain.page(), &mut first, &domain)?;
     firmware.watch(NODE)?;

@@ -1,7 +1,6 @@
 //! Random requests to the mock host's server and to the daemon in C: the same answers, and the same events.
 
 use super::daemon::Daemon;
-use super::domain::Domain;
 use super::hands::Hands;
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
@@ -55,9 +54,7 @@ fn told(daemon: &Daemon, steps: &[Step]) -> Result<String> {
 
 /// Does a script's steps as a guest of the daemon's that is new.
 fn said_by(daemon: &Daemon, steps: &[Step]) -> Result<Vec<Said>> {
-    let domain = Domain::new(GUEST, daemon.folder())?;
-    let mut hands = Hands::connect(&daemon.socket(), GUEST)?;
-    hands.introduce(GUEST)?;
+    let (domain, mut hands) = Hands::with_guest(daemon, GUEST)?;
     let mut core = Box::new(Core::new());
     let store = Tested::attach(domain.page(), &mut core, &domain)?;
     let far = Box::new(Hands::connect(&daemon.socket(), GUEST)?);

@@ -1,6 +1,8 @@
 //! The control domain, by the daemon's socket and plain bytes.
 #![allow(clippy::panic, reason = "a case of the suite fails by it")]
 
+use super::daemon::Daemon;
+use super::domain::Domain;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use xen_hypercall::DomId;
@@ -30,6 +32,20 @@ impl Hands {
         let socket = Box::new(Socket::connect(socket)?);
         let home = format!("/local/domain/{domain}");
         Ok(Self { core: Box::new(Core::new()), socket, home, wire: Wire::new() })
+    }
+
+    /// Makes a guest that the daemon is told of, and connects for it.
+    pub(crate) fn with_guest(daemon: &Daemon, domain: DomId) -> Result<(Domain, Self)> {
+        let guest = Domain::new(domain, daemon.folder())?;
+        let mut hands = Self::connect(&daemon.socket(), domain)?;
+        hands.introduce(domain)?;
+        Ok((guest, hands))
+    }
+
+    /// Writes a node, and makes it a guest's own.
+    pub(crate) fn give(&mut self, domain: DomId, path: &str, value: &[u8]) {
+        self.write(path, value);
+        self.set_permissions(path, &[format!("n{domain}")]);
     }
 
     /// Asks for anything.

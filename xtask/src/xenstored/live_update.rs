@@ -38,11 +38,8 @@ struct Load {
 
 /// Replaces the daemon again and again, amid a guest's requests and with its watch set.
 pub(super) fn run(daemon: &mut Daemon) -> Result<()> {
-    let domain = Domain::new(GUEST, daemon.folder())?;
-    let mut hands = Hands::connect(&daemon.socket(), GUEST)?;
-    hands.introduce(GUEST)?;
-    hands.write("load", b"");
-    hands.set_permissions("load", &[format!("n{GUEST}")]);
+    let (domain, mut hands) = Hands::with_guest(daemon, GUEST)?;
+    hands.give(GUEST, "load", b"");
     let mut core = Box::new(Core::new());
     let mut store: Client<'_> = Store::attach(domain.page(), &mut core, &domain)?;
     store.watch(WATCHED)?;

@@ -6,7 +6,6 @@ use super::hands::Hands;
 use crate::xen::plan;
 use anyhow::{Context as _, Result, bail, ensure};
 use xen_hypercall::{DomId, Nanos};
-use xen_sim::store_suite::FarEnd as _;
 use xen_store::{
     Core, Fault, Link, Nodes as _, Path, Place, Request, Socket, SocketStore, Store, StoreError, Ticket, Transport,
     WatchId,
@@ -65,8 +64,7 @@ pub(super) fn over_ring(daemon: &mut Daemon) -> Result<()> {
 fn introduce(daemon: &Daemon) -> Result<()> {
     let mut hands = Hands::connect(&daemon.socket(), GUEST)?;
     hands.introduce(GUEST)?;
-    hands.write("outage", b"");
-    hands.set_permissions("outage", &[format!("n{GUEST}")]);
+    hands.give(GUEST, "outage", b"");
     Ok(())
 }
 

@@ -35,9 +35,7 @@ pub(super) fn run(daemon: &Daemon, samples: usize) -> Result<usize> {
         println!("{word}: skipped: this is no release build, which `cargo xtask bench store` makes");
         return Ok(0);
     }
-    let domain = Domain::new(GUEST, daemon.folder())?;
-    let mut hands = Hands::connect(&daemon.socket(), GUEST)?;
-    hands.introduce(GUEST)?;
+    let (domain, mut hands) = Hands::with_guest(daemon, GUEST)?;
     hands.write(NODE, VALUE);
     hands.set_permissions(NODE, &["n0".into(), format!("r{GUEST}")]);
     let mut core = Box::new(Core::new());

@@ -66,16 +66,14 @@ fn over_socket_drip(daemon: &Daemon, case: usize) -> Result<bool> {
 }
 
 fn over_ring(daemon: &Daemon, (id, case): (DomId, usize)) -> Result<bool> {
-    let domain = Domain::new(id, daemon.folder())?;
-    Hands::connect(&daemon.socket(), id)?.introduce(id)?;
+    let (domain, _) = Hands::with_guest(daemon, id)?;
     let mut core: Box<Core<REQUESTS, WATCHES>> = Box::new(Core::new());
     let store = Tested::attach(domain.page(), &mut core, &domain)?;
     play(daemon, (Who::Guest(id), case), store)
 }
 
 fn over_ring_drip(daemon: &Daemon, (id, case): (DomId, usize)) -> Result<bool> {
-    let domain = Domain::new(id, daemon.folder())?;
-    Hands::connect(&daemon.socket(), id)?.introduce(id)?;
+    let (domain, _) = Hands::with_guest(daemon, id)?;
     let mut core: Box<Core<REQUESTS, WATCHES>> = Box::new(Core::new());
     let held = Cell::new(false);
     let ring = Ring::attach(domain.page()).map_err(xen_store::StoreError::Poisoned)?;

@@ -1,14 +1,12 @@
 //! Xen's own test of its library and its daemons, `test-xenstore`, beside a guest of ours that goes on meanwhile.
 
 use super::daemon::Daemon;
-use super::domain::Domain;
 use super::hands::Hands;
 use anyhow::{Context as _, Result, ensure};
 use std::io::Read as _;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use xen_hypercall::{DomId, Nanos};
-use xen_sim::store_suite::FarEnd as _;
 use xen_store::{Attempts, Core, Link as _, Nodes as _, Path, Refusal, Socket, SocketStore, Store, StoreError};
 
 /// The guest's number.
@@ -24,11 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Its tests pass, a client of the control domain is told of what it writes, and it leaves nothing behind; each value that the
 /// guest writes is there when it reads it.
 pub(super) fn run(daemon: &mut Daemon) -> Result<()> {
-    let domain = Domain::new(GUEST, daemon.folder())?;
-    let mut hands = Hands::connect(&daemon.socket(), GUEST)?;
-    hands.introduce(GUEST)?;
-    hands.write("beside/node", b"0");
-    hands.set_permissions("beside/node", &[format!("n{GUEST}")]);
+    let (domain, mut hands) = Hands::with_guest(daemon, GUEST)?;
+    hands.give(GUEST, "beside/node", b"0");
     let mut core = Box::new(Core::<4, 4>::new());
     let mut store = Store::attach(domain.page(), &mut core, &domain)?;
     let mut others = Box::new(Core::<4, 4>::new());
